@@ -1,0 +1,123 @@
+namespace Ha;
+
+/// <summary>What a node that is not the leader does with a write.</summary>
+public enum ForwardMode
+{
+    /// <summary>Answers 307 with the leader's URL (RFC 9110 section 15.4.8).</summary>
+    Redirect,
+
+    /// <summary>Streams the request to the leader and its answer back.</summary>
+    Proxy,
+}
+
+/// <summary>How many members must agree on a leader.</summary>
+public enum QuorumMode
+{
+    /// <summary>Majority with three or more members, off with two.</summary>
+    Auto,
+
+    /// <summary>More than half of all members, witnesses included.</summary>
+    Majority,
+
+    /// <summary>The lowest member that is alive leads. Not safe under a network partition.</summary>
+    Off,
+}
+
+/// <summary>When leadership returns to a lower NodeID that has come back.</summary>
+public enum Preemption
+{
+    /// <summary>By itself, once the lower node has been healthy for a while.</summary>
+    Auto,
+
+    /// <summary>Only by <c>POST /_ha/step-down</c>; the leader logs that a lower node is ready.</summary>
+    Manual,
+
+    /// <summary>Not at all.</summary>
+    Never,
+}
+
+/// <summary>
+/// Settings of this node, read from the <c>BASE_*</c> configuration keys and then changed by the delegate given to
+/// <c>AddHa</c>. Read once at start, validated together; not thread-safe while being set.
+/// </summary>
+public sealed class HaOptions
+{
+    /// <value>Unique and stable; compared ordinally, lowest wins. Default: the host name. Key <c>BASE_NODE_ID</c>.</value>
+    public string NodeId { get; set; } = System.Net.Dns.GetHostName();
+
+    /// <value>This node's base URL as members reach it. Key <c>BASE_LOCAL_TARGET</c>.</value>
+    public string? LocalTarget { get; set; }
+
+    /// <value>This node's base URL as clients reach it. Default: <see cref="LocalTarget"/>. Key <c>BASE_PUBLIC_TARGET</c>.</value>
+    public string? PublicTarget { get; set; }
+
+    /// <value>The members' base URLs; the own one may be among them. Key <c>BASE_PEERS</c>, comma-separated.</value>
+    public IList<string> Peers { get; } = [];
+
+    /// <value>A fixed leader's base URL; wins over election. Key <c>BASE_STATIC_LEADER</c>.</value>
+    public string? StaticLeader { get; set; }
+
+    /// <value>Shared secrets, at least 16 bytes each: the first signs, all verify. Key <c>BASE_CLUSTER_SECRET</c>, comma-separated.</value>
+    public IList<string> ClusterSecrets { get; } = [];
+
+    /// <value>Allow unsigned heartbeats. Default false. Key <c>BASE_INSECURE</c>.</value>
+    public bool Insecure { get; set; }
+
+    /// <value>Time between heartbeats. Default 500 ms, at least 10 ms. Key <c>BASE_HEARTBEAT_INTERVAL</c>.</value>
+    public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromMilliseconds(500);
+
+    /// <value>How long a lease lasts unrenewed. Default 3 intervals, at least 2. Key <c>BASE_LEASE_TIMEOUT</c>.</value>
+    public TimeSpan? LeaseTimeout { get; set; }
+
+    /// <value>Default <see cref="QuorumMode.Auto"/>. Key <c>BASE_QUORUM</c>.</value>
+    public QuorumMode Quorum { get; set; }
+
+    /// <value>Default <see cref="Preemption.Auto"/>. Key <c>BASE_PREEMPT</c>.</value>
+    public Preemption Preempt { get; set; }
+
+    /// <value>Votes, never leads. Default false. Key <c>BASE_WITNESS</c>.</value>
+    public bool Witness { get; set; }
+
+    /// <value>Heartbeats of other clusters are refused. Default <c>default</c>. Key <c>BASE_CLUSTER_ID</c>.</value>
+    public string ClusterId { get; set; } = "default";
+
+    /// <value>Default <see cref="ForwardMode.Redirect"/>. Key <c>BASE_FORWARD_MODE</c>.</value>
+    public ForwardMode ForwardMode { get; set; }
+
+    /// <value>Honour a request's <c>X-Base-Forward</c> header. Default false. Key <c>BASE_FORWARD_OVERRIDE</c>.</value>
+    public bool ForwardOverride { get; set; }
+
+    /// <value>How long a write waits for a leader. Default: drain + lease + 1 s; zero: never. Key <c>BASE_WRITE_HOLD</c>.</value>
+    public TimeSpan? WriteHold { get; set; }
+
+    /// <value>Writes held at once. Default 1000. Key <c>BASE_WRITE_HOLD_MAX</c>.</value>
+    public int WriteHoldMax { get; set; } = 1000;
+
+    /// <value>How long a handoff waits for running writes. Default 5 s. Key <c>BASE_DRAIN_TIMEOUT</c>.</value>
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <value>How long a node that shuts down keeps serving after its handoff. Default 0. Key <c>BASE_SHUTDOWN_DELAY</c>.</value>
+    public TimeSpan ShutdownDelay { get; set; }
+
+    /// <value>Bearer token of <c>POST /_ha/step-down</c>; null: the route answers 404. Key <c>BASE_ADMIN_TOKEN</c>.</value>
+    public string? AdminToken { get; set; }
+
+    /// <value>Show members and leader to anyone. Default true. Key <c>BASE_PUBLIC_INFO</c>.</value>
+    public bool PublicInfo { get; set; } = true;
+
+    /// <value>Serve the status page at <c>/_ha</c>. Default true. Key <c>BASE_STATUS_PAGE</c>.</value>
+    public bool StatusPage { get; set; } = true;
+
+    /// <value>
+    /// Reads the highest epoch that the application has stored behind its fence. Asked after each won election and
+    /// before the first write; makes epochs rise even when wall clocks disagree. Default null: not asked.
+    /// </value>
+    public Func<CancellationToken, ValueTask<long>>? EpochFloor { get; set; }
+
+    internal TimeSpan EffectiveLeaseTimeout => LeaseTimeout ?? 3 * HeartbeatInterval;
+
+    internal TimeSpan EffectiveWriteHold => WriteHold ?? DrainTimeout + EffectiveLeaseTimeout + TimeSpan.FromSeconds(1);
+
+    /// <summary>True when any of the keys that switch the plugin on is set.</summary>
+    internal bool IsActive => StaticLeader is not null || LocalTarget is not null || Peers.Count > 0;
+}

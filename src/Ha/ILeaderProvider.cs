@@ -1,0 +1,35 @@
+using Microsoft.Extensions.Primitives;
+
+namespace Ha;
+
+/// <summary>
+/// Says who leads. All members are safe to call from any thread, never block and never throw,
+/// unless stated otherwise.
+/// </summary>
+public interface ILeaderProvider
+{
+    /// <summary>
+    /// True only while this node's lease is valid at the moment of the call. An effect that happens after the
+    /// call must be fenced by <see cref="LeadershipSnapshot.Epoch"/>.
+    /// </summary>
+    bool IsLeader { get; }
+
+    /// <summary>The leader's URL as clients reach it, or null when none is known or this node is the leader itself.</summary>
+    string? RedirectTarget { get; }
+
+    /// <summary>One coherent view. Read it once per decision, not <see cref="IsLeader"/> and then <see cref="RedirectTarget"/>.</summary>
+    LeadershipSnapshot Current { get; }
+
+    /// <summary>Completes after the first election round: a leader is known, or the start-up quarantine is over.</summary>
+    Task Ready { get; }
+
+    /// <summary>
+    /// A token that fires once at the next change of leader, epoch or own role (not at lease renewals).
+    /// Take the token first, then read <see cref="Current"/>, then wait.
+    /// </summary>
+    IChangeToken GetChangeToken();
+
+    /// <summary>Waits until a leader is known, this node or another.</summary>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> fired.</exception>
+    Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default);
+}
