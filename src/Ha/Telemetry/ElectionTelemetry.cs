@@ -1,0 +1,156 @@
+using Ha.Election;
+using Microsoft.Extensions.Logging;
+
+namespace Ha.Telemetry;
+
+/// <summary>
+/// Turns what the election core reports into logs, counters and a bounded list for the status page.
+/// Call it outside any lock. Thread-safe.
+/// </summary>
+internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metrics, TimeProvider clock)
+{
+    /// <summary>Logger category.</summary>
+    public const string Category = "Ha.Election";
+
+    /// <summary>Events kept for the status page.</summary>
+    public const int MaxRecent = 40;
+
+    private const string Nobody = "nobody";
+
+    /// <summary>Reports of one cause that repeats with every heartbeat are at least this far apart.</summary>
+    public static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(60);
+
+    private readonly ILogger _log = loggers.CreateLogger(Category);
+    private readonly LogLimiter _limiter = new(clock, ReportInterval);
+    private readonly Lock _lock = new();
+    private readonly Queue<RecentEvent> _recent = new(MaxRecent);
+    private string _leader = Nobody;
+
+    public HaMetrics Metrics { get; } = metrics;
+
+    /// <summary>The latest events, newest first; campaigns and repeated reports are left out.</summary>
+    public IReadOnlyList<RecentEvent> Recent()
+    {
+        lock (_lock)
+        {
+            var copy = _recent.ToArray();
+            Array.Reverse(copy);
+            return copy;
+        }
+    }
+
+    public void Publish(ElectionEvent e)
+    {
+        Count(e);
+        var suppressed = 0;
+        if (Repeats(e.Kind) && !_limiter.Passes($"{e.Kind} {e.Node}", out suppressed))
+        {
+            return;
+        }
+
+        var oldLeader = Remember(e);
+        Log(e, oldLeader, suppressed);
+    }
+
+    /// <summary>Counts a refused heartbeat and says so in the log, at most once a minute per reason.</summary>
+    /// <param name="reason">One of a few fixed words.</param>
+    public void HeartbeatRejected(string reason)
+    {
+        Metrics.HeartbeatRejected(reason);
+        if (_limiter.Passes($"rejected {reason}", out var suppressed))
+        {
+            _log.HeartbeatRejected(reason, suppressed);
+        }
+    }
+
+    /// <summary>Counts an unanswered heartbeat and says so in the log, at most once a minute per peer and reason.</summary>
+    /// <param name="peer">The peer's URL or id.</param>
+    /// <param name="reason">One of a few fixed words.</param>
+    public void HeartbeatFailed(string peer, string reason)
+    {
+        Metrics.HeartbeatFailed(peer, reason);
+        if (_limiter.Passes($"failed {peer} {reason}", out var suppressed))
+        {
+            _log.HeartbeatFailed(peer, reason, suppressed);
+        }
+    }
+
+    private void Count(ElectionEvent e)
+    {
+        switch (e.Kind)
+        {
+            case ElectionEventKind.LeadershipWon: Metrics.LeadershipChanged("won"); break;
+            case ElectionEventKind.LeadershipLapsed: Metrics.LeadershipChanged("lapsed"); break;
+            case ElectionEventKind.LeadershipReleased: Metrics.LeadershipChanged("released"); break;
+            case ElectionEventKind.LeaderSeen: Metrics.LeadershipChanged("seen"); break;
+            case ElectionEventKind.LeaderLost: Metrics.LeadershipChanged("lost"); break;
+            case ElectionEventKind.ConflictSeen: Metrics.ConflictSeen("leaders"); break;
+            case ElectionEventKind.DuplicateId: Metrics.ConflictSeen("duplicate_id"); break;
+            case ElectionEventKind.ConfigMismatch: Metrics.ConflictSeen("config_mismatch"); break;
+        }
+    }
+
+    /// <summary>True for what a lasting cause reports again with every heartbeat or tick.</summary>
+    private static bool Repeats(ElectionEventKind kind) => kind is
+        ElectionEventKind.CampaignRefusedSlowNetwork or ElectionEventKind.PreemptionPending or
+        ElectionEventKind.ConflictSeen or ElectionEventKind.ClockJumped or
+        ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch;
+
+    /// <returns>Who led before this event.</returns>
+    private string Remember(ElectionEvent e)
+    {
+        lock (_lock)
+        {
+            var old = _leader;
+            _leader = e.Kind switch
+            {
+                ElectionEventKind.LeadershipWon => "this node",
+                ElectionEventKind.LeaderSeen => e.Node ?? Nobody,
+                ElectionEventKind.LeadershipLapsed or ElectionEventKind.LeadershipReleased or ElectionEventKind.LeaderLost => Nobody,
+                _ => old,
+            };
+            if (e.Kind is ElectionEventKind.CampaignStarted or ElectionEventKind.CampaignCancelled)
+            {
+                return old;
+            }
+
+            if (_recent.Count == MaxRecent)
+            {
+                _recent.Dequeue();
+            }
+
+            _recent.Enqueue(new RecentEvent(clock.GetUtcNow(), e.Kind, e.Node, e.Epoch, e.Why));
+            return old;
+        }
+    }
+
+    private void Log(ElectionEvent e, string oldLeader, int suppressed)
+    {
+        var node = e.Node ?? "this node";
+        switch (e.Kind)
+        {
+            case ElectionEventKind.QuarantineEnded: _log.QuarantineEnded(e.Why); break;
+            case ElectionEventKind.QuarantineExtended: _log.QuarantineExtended(e.Why); break;
+            case ElectionEventKind.CampaignStarted: _log.CampaignStarted(e.Epoch, e.Why); break;
+            case ElectionEventKind.CampaignCancelled: _log.CampaignCancelled(e.Epoch, e.Why); break;
+            case ElectionEventKind.CampaignRefusedSlowNetwork: _log.CampaignRefusedSlowNetwork(e.Why, suppressed); break;
+            case ElectionEventKind.LeadershipWon: _log.LeadershipWon(oldLeader, e.Epoch, e.Why); break;
+            case ElectionEventKind.EpochBumped: _log.EpochBumped(e.Epoch, e.Why); break;
+            case ElectionEventKind.LeadershipLapsed: _log.LeadershipLapsed(e.Epoch, e.Why); break;
+            case ElectionEventKind.LeadershipReleased: _log.LeadershipReleased(e.Epoch, e.Why); break;
+            case ElectionEventKind.LeaderSeen: _log.LeaderSeen(oldLeader, node, e.Epoch); break;
+            case ElectionEventKind.LeaderLost: _log.LeaderLost(e.Node ?? oldLeader, e.Epoch, e.Why); break;
+            case ElectionEventKind.HandoffStarted: _log.HandoffStarted(node, e.Epoch, e.Why); break;
+            case ElectionEventKind.HandoffAborted: _log.HandoffAborted(node, e.Epoch, e.Why); break;
+            case ElectionEventKind.DrainTimedOut: _log.DrainTimedOut(e.Epoch, e.Why); break;
+            case ElectionEventKind.PreemptionPending: _log.PreemptionPending(node, e.Why, suppressed); break;
+            case ElectionEventKind.ConflictSeen: _log.ConflictSeen(node, e.Epoch, e.Why, suppressed); break;
+            case ElectionEventKind.ClockJumped: _log.ClockJumped(e.Why, suppressed); break;
+            case ElectionEventKind.DuplicateId: _log.DuplicateId(node, e.Why, suppressed); break;
+            case ElectionEventKind.ConfigMismatch: _log.ConfigMismatch(node, e.Why, suppressed); break;
+            case ElectionEventKind.PeerUp: _log.PeerUp(node, e.Why); break;
+            case ElectionEventKind.PeerDown: _log.PeerDown(node, e.Why); break;
+            default: throw new ArgumentOutOfRangeException(nameof(e), e.Kind, message: null);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using Microsoft.Extensions.Logging;
+
+namespace Ha.Telemetry;
+
+/// <summary>
+/// What the election tells a log. Event ids are stable and listed in docs/operations.md: 1000-1099 election,
+/// 1100-1199 heartbeats, 1200-1299 writes, 1300-1399 endpoints, 1400-1499 hosting. A number is never used again.
+/// </summary>
+internal static partial class HaLog
+{
+    [LoggerMessage(1000, LogLevel.Information, "Start-up quarantine ended: {Why}.")]
+    public static partial void QuarantineEnded(this ILogger logger, string why);
+
+    [LoggerMessage(1001, LogLevel.Warning, "Start-up quarantine was extended: {Why}.")]
+    public static partial void QuarantineExtended(this ILogger logger, string why);
+
+    [LoggerMessage(1002, LogLevel.Debug, "Campaign for epoch {Epoch} started: {Why}.")]
+    public static partial void CampaignStarted(this ILogger logger, long epoch, string why);
+
+    [LoggerMessage(1003, LogLevel.Debug, "Campaign for epoch {Epoch} was cancelled: {Why}.")]
+    public static partial void CampaignCancelled(this ILogger logger, long epoch, string why);
+
+    [LoggerMessage(1004, LogLevel.Error, "No campaign was started, the network is too slow for the heartbeat interval: {Why}. {Suppressed} such reports were left out.")]
+    public static partial void CampaignRefusedSlowNetwork(this ILogger logger, string why, int suppressed);
+
+    [LoggerMessage(1005, LogLevel.Information, "Leadership moved from {OldLeader} to this node in epoch {Epoch}: {Why}.")]
+    public static partial void LeadershipWon(this ILogger logger, string oldLeader, long epoch, string why);
+
+    [LoggerMessage(1006, LogLevel.Information, "Epoch was raised to {Epoch}, the leader stays: {Why}.")]
+    public static partial void EpochBumped(this ILogger logger, long epoch, string why);
+
+    [LoggerMessage(1007, LogLevel.Warning, "Leadership of this node in epoch {Epoch} lapsed: {Why}.")]
+    public static partial void LeadershipLapsed(this ILogger logger, long epoch, string why);
+
+    [LoggerMessage(1008, LogLevel.Information, "Leadership of this node in epoch {Epoch} was released: {Why}.")]
+    public static partial void LeadershipReleased(this ILogger logger, long epoch, string why);
+
+    [LoggerMessage(1009, LogLevel.Information, "Leadership moved from {OldLeader} to {NewLeader} in epoch {Epoch}.")]
+    public static partial void LeaderSeen(this ILogger logger, string oldLeader, string newLeader, long epoch);
+
+    [LoggerMessage(1010, LogLevel.Warning, "Leader {OldLeader} of epoch {Epoch} was lost: {Why}.")]
+    public static partial void LeaderLost(this ILogger logger, string oldLeader, long epoch, string why);
+
+    [LoggerMessage(1011, LogLevel.Information, "Handoff to {Successor} started in epoch {Epoch}: {Why}.")]
+    public static partial void HandoffStarted(this ILogger logger, string successor, long epoch, string why);
+
+    [LoggerMessage(1012, LogLevel.Warning, "Handoff to {Successor} was aborted in epoch {Epoch}: {Why}.")]
+    public static partial void HandoffAborted(this ILogger logger, string successor, long epoch, string why);
+
+    [LoggerMessage(1013, LogLevel.Warning, "Running writes did not finish in time, so the lease of epoch {Epoch} lapses instead of being released: {Why}.")]
+    public static partial void DrainTimedOut(this ILogger logger, long epoch, string why);
+
+    [LoggerMessage(1014, LogLevel.Information, "Node {Node} is ready to take leadership back: {Why}. {Suppressed} such reports were left out.")]
+    public static partial void PreemptionPending(this ILogger logger, string node, string why, int suppressed);
+
+    [LoggerMessage(1015, LogLevel.Error, "Two leaders met, this node and {Node}, around epoch {Epoch}: {Why}. {Suppressed} such reports were left out.")]
+    public static partial void ConflictSeen(this ILogger logger, string node, long epoch, string why, int suppressed);
+
+    [LoggerMessage(1016, LogLevel.Warning, "Wall clock and lease clock drifted apart: {Why}. {Suppressed} such reports were left out.")]
+    public static partial void ClockJumped(this ILogger logger, string why, int suppressed);
+
+    [LoggerMessage(1017, LogLevel.Error, "NodeID {Node} is used more than once, so nobody gets a vote: {Why}. {Suppressed} such reports were left out.")]
+    public static partial void DuplicateId(this ILogger logger, string node, string why, int suppressed);
+
+    [LoggerMessage(1018, LogLevel.Error, "Settings of {Node} differ from this node's, so it gets no vote: {Why}. {Suppressed} such reports were left out.")]
+    public static partial void ConfigMismatch(this ILogger logger, string node, string why, int suppressed);
+
+    [LoggerMessage(1019, LogLevel.Information, "Peer {Node} is up: {Why}.")]
+    public static partial void PeerUp(this ILogger logger, string node, string why);
+
+    [LoggerMessage(1020, LogLevel.Warning, "Peer {Node} is down: {Why}.")]
+    public static partial void PeerDown(this ILogger logger, string node, string why);
+
+    [LoggerMessage(1100, LogLevel.Warning, "A heartbeat was rejected: {Reason}. {Suppressed} such reports were left out.")]
+    public static partial void HeartbeatRejected(this ILogger logger, string reason, int suppressed);
+
+    [LoggerMessage(1101, LogLevel.Warning, "A heartbeat to {Peer} failed: {Reason}. {Suppressed} such reports were left out.")]
+    public static partial void HeartbeatFailed(this ILogger logger, string peer, string reason, int suppressed);
+}
