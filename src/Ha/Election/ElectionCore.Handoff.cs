@@ -1,0 +1,220 @@
+namespace Ha.Election;
+
+internal enum HandoffReason
+{
+    StepDown,
+    Shutdown,
+    Preemption,
+}
+
+internal enum HandoffResult
+{
+    Accepted,
+    NotLeader,
+    NotEligible,
+    AlreadyRunning,
+}
+
+/// <param name="Result">Whether the handoff began.</param>
+/// <param name="Successor">The node asked to prepare; null when nobody can lead and the node shuts down.</param>
+internal readonly record struct HandoffStart(HandoffResult Result, string? Successor);
+
+internal enum HandoffPhase
+{
+    None,
+
+    /// <summary>The successor is asked whether it could lead; aborting is free.</summary>
+    Preparing,
+
+    /// <summary>The write gate is closed, the lease still renewed, running writes finish.</summary>
+    Draining,
+
+    /// <summary>A writer did not finish in time: no release, the lease runs out.</summary>
+    Lapsing,
+}
+
+internal readonly record struct Handoff(HandoffPhase Phase, HandoffReason Reason, Peer? Successor, bool Fixed, int Tried);
+
+/// <summary>Giving leadership away in milliseconds instead of a lease, and giving it back to a lower NodeID.</summary>
+internal sealed partial class ElectionCore
+{
+    private const long MinPreemptionDelayMicros = 5_000_000;
+    private const long MaxPreemptionDelayMicros = 300_000_000;
+
+    private Handoff _handoff;
+    private long _handoffDeadline = Peer.Never;
+    private string? _successor;
+    private bool _preemptionReported;
+
+    /// <summary>From here on the owner admits no new writer.</summary>
+    public bool GateClosed => _handoff.Phase is HandoffPhase.Draining or HandoffPhase.Lapsing;
+
+    public HandoffPhase HandoffPhase => _handoff.Phase;
+
+    public HandoffStart BeginHandoff(string? toNodeId, HandoffReason reason, long now)
+    {
+        Advance(now, WallAt(now));
+        if (Role != NodeRole.Leader)
+        {
+            return new HandoffStart(HandoffResult.NotLeader, null);
+        }
+
+        if (_handoff.Phase != HandoffPhase.None)
+        {
+            _handoff = reason == HandoffReason.Shutdown ? _handoff with { Reason = reason } : _handoff;
+            return new HandoffStart(HandoffResult.AlreadyRunning, _handoff.Successor?.Id);
+        }
+
+        var start = Begin(toNodeId, reason, now);
+        NextDeadline = ComputeDeadline(now);
+        return start;
+    }
+
+    /// <summary>No writer is inside any more and none can enter: the lease may go.</summary>
+    public void CompleteDrain(long now)
+    {
+        Advance(now, WallAt(now));
+        if (Role == NodeRole.Leader && GateClosed)
+        {
+            var successor = _handoff.Successor is { } chosen && chosen.IsAlive(now, _config.LeaseMicros)
+                ? chosen
+                : NextSuccessor(null, 0, now);
+            GiveUp(now, successor?.Id, ElectionEventKind.LeadershipReleased, $"handed over ({_handoff.Reason})");
+        }
+
+        NextDeadline = ComputeDeadline(now);
+    }
+
+    private HandoffStart Begin(string? toNodeId, HandoffReason reason, long now)
+    {
+        var successor = NextSuccessor(toNodeId, 0, now);
+        if (successor is null && reason != HandoffReason.Shutdown)
+        {
+            return new HandoffStart(HandoffResult.NotEligible, null);
+        }
+
+        _handoff = new Handoff(HandoffPhase.Preparing, reason, successor, toNodeId is not null, Tried: 1);
+        Report(ElectionEventKind.HandoffStarted, successor?.Id, Epoch, reason.ToString());
+        if (successor is null)
+        {
+            CloseGate(now);
+        }
+        else
+        {
+            _handoffDeadline = now + _config.IntervalMicros;
+            successor.Due = true;
+        }
+
+        return new HandoffStart(HandoffResult.Accepted, successor?.Id);
+    }
+
+    /// <summary>The lowest node that could lead, after skipping <paramref name="skip"/> that said no; or the named one.</summary>
+    private Peer? NextSuccessor(string? id, int skip, long now)
+    {
+        Peer? lowest = null;
+        string? above = null;
+        for (var round = 0; round <= skip; round++)
+        {
+            lowest = null;
+            foreach (var peer in _peers)
+            {
+                if (peer.Eligible && peer.IsAlive(now, _config.LeaseMicros) && !IsDuplicate(peer, now)
+                    && (id is null || peer.Id == id)
+                    && string.CompareOrdinal(peer.Id, above) > 0
+                    && (lowest is null || string.CompareOrdinal(peer.Id, lowest.Id) < 0))
+                {
+                    lowest = peer;
+                }
+            }
+
+            above = lowest?.Id ?? above;
+        }
+
+        return lowest;
+    }
+
+    private void AdvanceHandoff(long now)
+    {
+        if (Role != NodeRole.Leader)
+        {
+            return;
+        }
+
+        switch (_handoff.Phase)
+        {
+            case HandoffPhase.None:
+                ConsiderPreemption(now);
+                break;
+            case HandoffPhase.Preparing when now >= _handoffDeadline:
+                PrepareFailed(now, "no answer");
+                break;
+            case HandoffPhase.Draining when now >= _handoffDeadline:
+                _handoff = _handoff with { Phase = HandoffPhase.Lapsing };
+                _handoffDeadline = Peer.Never;
+                Report(ElectionEventKind.DrainTimedOut, null, Epoch, "a write is still running; the lease runs out instead of being released");
+                break;
+        }
+    }
+
+    private void CloseGate(long now)
+    {
+        _handoff = _handoff with { Phase = HandoffPhase.Draining };
+        _handoffDeadline = now + _config.DrainMicros;
+    }
+
+    private void PrepareFailed(long now, string why)
+    {
+        Report(ElectionEventKind.HandoffAborted, _handoff.Successor?.Id, Epoch, why);
+        var next = _handoff.Fixed && _handoff.Reason != HandoffReason.Shutdown ? null : NextSuccessor(null, _handoff.Tried, now);
+        if (next is not null)
+        {
+            _handoff = _handoff with { Successor = next, Tried = _handoff.Tried + 1, Fixed = false };
+            _handoffDeadline = now + _config.IntervalMicros;
+            next.Due = true;
+        }
+        else if (_handoff.Reason == HandoffReason.Shutdown)
+        {
+            _handoff = _handoff with { Successor = null };
+            CloseGate(now);
+        }
+        else
+        {
+            _handoff = default;
+            _handoffDeadline = Peer.Never;
+        }
+    }
+
+    /// <summary>
+    /// A lower node must have been healthy for a while, longer each time it was lost: a crash-looping lowest node
+    /// would otherwise take leadership with it every few seconds.
+    /// </summary>
+    private void ConsiderPreemption(long now)
+    {
+        if (_config.Preempt == PreemptMode.Never || now - _leadSince < MinPreemptionDelayMicros || !IsLeaderAt(now))
+        {
+            return;
+        }
+
+        var lower = NextSuccessor(null, 0, now);
+        if (lower is null || !IsLower(lower) || lower.Reach < Reach(now) || now - lower.HealthySince < PreemptionDelay(lower, now)
+            || lower.HealthySince == long.MaxValue)
+        {
+            _preemptionReported = false;
+        }
+        else if (_config.Preempt == PreemptMode.Auto)
+        {
+            Begin(lower.Id, HandoffReason.Preemption, now);
+        }
+        else if (!_preemptionReported)
+        {
+            _preemptionReported = true;
+            Report(ElectionEventKind.PreemptionPending, lower.Id, Epoch, "a lower NodeID is ready; POST /_ha/step-down moves leadership to it");
+        }
+    }
+
+    private long PreemptionDelay(Peer lower, long now)
+    {
+        var delay = Math.Max(10 * _config.IntervalMicros, MinPreemptionDelayMicros);
+        return Math.Min(delay << lower.RecentLosses(now), Math.Max(delay, MaxPreemptionDelayMicros));
+    }
+}

@@ -1,0 +1,176 @@
+namespace Ha.Election;
+
+/// <summary>Taking the answer to an own request: freshness, round trips, votes and renewals.</summary>
+internal sealed partial class ElectionCore
+{
+    private const int MaxVoteRetries = 3;
+
+    /// <summary>Processes the authenticated answer to a request of <see cref="CreateBeat"/>; a second one is ignored.</summary>
+    public void ReceiveReply(int peer, BeatReply reply, long now, long wall)
+    {
+        Advance(now, wall);
+        var from = _peers[peer];
+        if (reply.ToIncarnation == _config.Incarnation && from.TryTake(reply.Seq, out var request))
+        {
+            Take(from, reply, request, now);
+        }
+
+        Advance(now, wall);
+    }
+
+    /// <summary>A request failed or was not answered in time.</summary>
+    public void BeatFailed(int peer, long seq, long now)
+    {
+        Advance(now, WallAt(now));
+        if (_peers[peer].TryTake(seq, out var request) && request.Generation == Generation && Role == NodeRole.Candidate)
+        {
+            _peers[peer].Vote = VoteState.Refused;
+            Advance(now, WallAt(now));
+        }
+    }
+
+    private void Take(Peer peer, BeatReply reply, Outstanding request, long now)
+    {
+        var from = reply.From;
+        if (from.ClusterId != _config.ClusterId || from.Target != peer.Target)
+        {
+            ReportMismatch(peer, from, $"{peer.Target} is answered by {from.Target} of cluster {from.ClusterId}", now);
+            return;
+        }
+
+        if (from.Id == _config.NodeId || UsesIdOfAnother(peer, from.Id, now))
+        {
+            ReportDuplicate(peer, from.Id, now);
+            return;
+        }
+
+        if (!peer.Knows(from.Incarnation) || peer.Id != from.Id)
+        {
+            AdoptIncarnation(peer, from, now);
+        }
+
+        switch (reply.Status)
+        {
+            case BeatStatus.Conflict:
+                peer.NonceToEcho = reply.Nonce;
+                peer.Due |= !peer.Retried;
+                peer.Retried = true;
+                break;
+            case BeatStatus.ConfigMismatch:
+                LearnMismatch(peer, from, now);
+                break;
+            case BeatStatus.Ok:
+                peer.Mismatch = null;
+                peer.MeasureRoundTrip(now - request.SentAt);
+                peer.LastAckedSend = Math.Max(peer.LastAckedSend, request.SentAt);
+                Learn(peer, from, now);
+                LearnHint(from, now);
+                TakeAnswer(peer, reply, request, now);
+                break;
+            default:
+                ReportMismatch(peer, from, $"it answers {reply.Status}", now);
+                break;
+        }
+    }
+
+    /// <summary>An answer counts only in the generation that asked: a late one never revives what was given up.</summary>
+    private void TakeAnswer(Peer peer, BeatReply reply, Outstanding request, long now)
+    {
+        SeeEpoch(reply.EpochFloor);
+        if (request.Generation != Generation || reply.OpEpoch != request.Epoch)
+        {
+            return;
+        }
+
+        if (request.Op == BeatOp.HandoffPrepare)
+        {
+            TakePrepared(peer, reply, now);
+        }
+        else if (reply.Granted)
+        {
+            Credit(peer, request, now);
+        }
+        else
+        {
+            TakeRefusal(peer, reply, request, now);
+        }
+    }
+
+    private void Credit(Peer peer, Outstanding request, long now)
+    {
+        if (request.Op is not (BeatOp.Acquire or BeatOp.Renew))
+        {
+            return;
+        }
+
+        var until = request.SentAt + ElectionConfig.Credit(request.DurationMicros);
+        peer.AckUntil = Math.Max(peer.AckUntil, until);
+        peer.AckSentAt = Math.Max(peer.AckSentAt, request.SentAt);
+        if (request.Epoch == _bumpEpoch)
+        {
+            peer.BumpAckUntil = Math.Max(peer.BumpAckUntil, until);
+        }
+
+        if (Role == NodeRole.Candidate)
+        {
+            peer.Vote = VoteState.Granted;
+            ReviewCampaign(now);
+        }
+        else
+        {
+            CountPromises(now);
+        }
+    }
+
+    private void TakeRefusal(Peer peer, BeatReply reply, Outstanding request, long now)
+    {
+        switch (reply.Refusal)
+        {
+            case Refusal.Deferred:
+                peer.DefersUntil = now + reply.RefusalRemainingMicros;
+                break;
+            case Refusal.Held:
+                peer.VoteFreeAt = now + reply.RefusalRemainingMicros;
+                break;
+            case Refusal.EpochTooLow when Role == NodeRole.Leader && request.Epoch >= Math.Max(Epoch, _bumpEpoch):
+                StartBump(now);
+                return;
+        }
+
+        if (Role != NodeRole.Candidate)
+        {
+            return;
+        }
+
+        // A successor may be faster than the release it was named in: the voter is about to hear it.
+        if (reply.Refusal == Refusal.Held && HolderHasReleased(reply.From.Grant) && peer.VoteRetries++ < MaxVoteRetries)
+        {
+            peer.Due = true;
+            return;
+        }
+
+        peer.Vote = VoteState.Refused;
+        ReviewCampaign(now);
+    }
+
+    private bool HolderHasReleased(GrantFacts? grant) =>
+        grant is { } held && Array.Exists(_peers, p => p.Id == held.Holder && p.ReleasedSeen >= held.Epoch);
+
+    private void TakePrepared(Peer peer, BeatReply reply, long now)
+    {
+        if (_handoff.Phase != HandoffPhase.Preparing || _handoff.Successor != peer)
+        {
+            return;
+        }
+
+        if (reply.Granted)
+        {
+            CloseGate(now);
+            peer.Due = true;
+        }
+        else
+        {
+            PrepareFailed(now, $"it answers {reply.Refusal}");
+        }
+    }
+}
