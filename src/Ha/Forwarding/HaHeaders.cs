@@ -1,0 +1,32 @@
+namespace Ha.Forwarding;
+
+/// <summary>The header names of the contract, in one place.</summary>
+internal static class HaHeaders
+{
+    /// <summary>Response: the leader's public URL; absent when none is known.</summary>
+    public const string Leader = "X-Base-Leader";
+
+    /// <summary>Response: the epoch this node knows of.</summary>
+    public const string Epoch = "X-Base-Epoch";
+
+    /// <summary>Response: the id of the node that the client talked to.</summary>
+    public const string Node = "X-Base-Node";
+
+    /// <summary>Response, <c>1</c>: provably nothing was executed. Set through <see cref="NotExecutedMark"/> alone.</summary>
+    public const string NotExecuted = "X-Base-Not-Executed";
+
+    /// <summary>Request: the id of the node that forwarded it. A forwarded request is never forwarded again.</summary>
+    public const string ForwardedBy = "X-Base-Forwarded-By";
+
+    /// <summary>Request, <c>redirect</c> or <c>proxy</c>: what the client prefers, where the options let it choose.</summary>
+    public const string Forward = "X-Base-Forward";
+
+    /// <summary>Request: the client's name for this write (draft-ietf-httpapi-idempotency-key-header).</summary>
+    public const string IdempotencyKey = "Idempotency-Key";
+
+    /// <summary>
+    /// A node id as it may stand in a header: everything outside the unreserved set is percent-encoded, so an id
+    /// can neither break a list apart nor smuggle a control character.
+    /// </summary>
+    public static string EncodeId(string nodeId) => Uri.EscapeDataString(nodeId);
+}

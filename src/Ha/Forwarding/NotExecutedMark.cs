@@ -1,0 +1,33 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Ha.Forwarding;
+
+/// <summary>
+/// The right to say <c>X-Base-Not-Executed</c>. Another node sends a write again when it sees the header, so an
+/// application that sets it by accident would have its writes executed twice: the header goes out only together
+/// with this feature, which nothing outside the assembly can name.
+/// </summary>
+internal sealed class NotExecutedMark
+{
+    private static readonly NotExecutedMark Instance = new();
+
+    private NotExecutedMark()
+    {
+    }
+
+    /// <summary>Marks the response of this request, which must not have started.</summary>
+    public static void Set(HttpContext context)
+    {
+        context.Features.Set(Instance);
+        context.Response.Headers[HaHeaders.NotExecuted] = "1";
+    }
+
+    /// <summary>For <c>Response.OnStarting</c>: removes a header that the middleware did not set.</summary>
+    public static void StripForeign(HttpContext context)
+    {
+        if (context.Features.Get<NotExecutedMark>() is null)
+        {
+            context.Response.Headers.Remove(HaHeaders.NotExecuted);
+        }
+    }
+}
