@@ -60,6 +60,12 @@ public sealed class HaOptions
     /// <value>Shared secrets, at least 16 bytes each: the first signs, all verify. Key <c>BASE_CLUSTER_SECRET</c>, comma-separated.</value>
     public IList<string> ClusterSecrets { get; } = [];
 
+    /// <value>
+    /// A file of at most 64 KiB with the shared secrets, one per line or comma-separated, read at start instead of
+    /// <see cref="ClusterSecrets"/>. Default null. Key <c>BASE_CLUSTER_SECRET_FILE</c>.
+    /// </value>
+    public string? ClusterSecretFile { get; set; }
+
     /// <value>Allow unsigned heartbeats. Default false. Key <c>BASE_INSECURE</c>.</value>
     public bool Insecure { get; set; }
 
@@ -102,6 +108,9 @@ public sealed class HaOptions
     /// <value>Bearer token of <c>POST /_ha/step-down</c>; null: the route answers 404. Key <c>BASE_ADMIN_TOKEN</c>.</value>
     public string? AdminToken { get; set; }
 
+    /// <value>A file with <see cref="AdminToken"/>, read at start instead of it. Default null. Key <c>BASE_ADMIN_TOKEN_FILE</c>.</value>
+    public string? AdminTokenFile { get; set; }
+
     /// <value>Show members and leader to anyone. Default true. Key <c>BASE_PUBLIC_INFO</c>.</value>
     public bool PublicInfo { get; set; } = true;
 
@@ -114,9 +123,18 @@ public sealed class HaOptions
     /// </value>
     public Func<CancellationToken, ValueTask<long>>? EpochFloor { get; set; }
 
+    /// <summary>Values that could not even be read; the validator reports them with everything else.</summary>
+    internal List<string> Malformed { get; } = [];
+
+    /// <summary>True once the secret files were read into <see cref="ClusterSecrets"/> and <see cref="AdminToken"/>.</summary>
+    internal bool FilesRead { get; set; }
+
     internal TimeSpan EffectiveLeaseTimeout => LeaseTimeout ?? 3 * HeartbeatInterval;
 
     internal TimeSpan EffectiveWriteHold => WriteHold ?? DrainTimeout + EffectiveLeaseTimeout + TimeSpan.FromSeconds(1);
+
+    /// <summary>True when a leader needs the votes of most members. Meaningful once the peers are normalised.</summary>
+    internal bool UsesMajority => Quorum == QuorumMode.Majority || (Quorum == QuorumMode.Auto && Peers.Count != 1);
 
     /// <summary>True when any of the keys that switch the plugin on is set.</summary>
     internal bool IsActive => StaticLeader is not null || LocalTarget is not null || Peers.Count > 0;

@@ -1,0 +1,165 @@
+using Ha.Configuration;
+using Microsoft.Extensions.Options;
+
+namespace Ha.Tests.Configuration;
+
+public class HaOptionsValidatorTests
+{
+    private static readonly TimeSpan HalfMinute = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    public void A_sound_cluster_has_no_problem_and_normalised_urls()
+    {
+        var options = Settings.Read(Settings.Cluster(("BASE_LOCAL_TARGET", "HTTP://A:1/"), ("BASE_PUBLIC_TARGET", "https://A.example:443/")));
+        Assert.Empty(HaOptionsValidator.Check(options, HalfMinute));
+        Assert.Equal(("http://a:1", "https://a.example"), (options.LocalTarget, options.PublicTarget));
+        Assert.Equal(["http://b:1", "http://c:1"], options.Peers);
+        Assert.True(options.UsesMajority);
+    }
+
+    [Fact]
+    public void A_second_check_says_the_same()
+    {
+        var sound = Settings.Read(Settings.Cluster());
+        Assert.Empty(HaOptionsValidator.Check(sound));
+        Assert.Empty(HaOptionsValidator.Check(sound));
+        Assert.Equal(2, sound.Peers.Count);
+
+        var wrong = Settings.Read(Settings.Cluster(("BASE_PEERS", "http://b,HTTP://B:80/,c"), ("BASE_CLUSTER_SECRET_FILE", "/x")));
+        var problems = HaOptionsValidator.Check(wrong);
+        Assert.Equal(3, problems.Count);
+        Assert.Equal(problems.Order(StringComparer.Ordinal), HaOptionsValidator.Check(wrong).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("BASE_LOCAL_TARGET", "a:1", "BASE_LOCAL_TARGET (a:1) has no scheme; write http://a:1 or the https form.")]
+    [InlineData("BASE_PUBLIC_TARGET", "http://a/x", "BASE_PUBLIC_TARGET (http://a/x) has something after the host and port; nodes are addressed from the root, so write http://a.")]
+    [InlineData("BASE_STATIC_LEADER", "http://u:pw@a", "BASE_STATIC_LEADER (http://***@a) carries a user name or password; leave only scheme, host and port.")]
+    [InlineData("BASE_PEERS", "http://b:1,c", "BASE_PEERS (c) has no scheme; write http://c or the https form.")]
+    [InlineData("BASE_PEERS", "http://b:80/,HTTP://B", "BASE_PEERS (HTTP://B) names http://b a second time, after (http://b:80/); remove one of them.")]
+    [InlineData("BASE_LOCAL_TARGET", "", "BASE_PEERS (http://a:1,http://b:1,http://c:1) is set but BASE_LOCAL_TARGET is not; set BASE_LOCAL_TARGET to this node's own URL as its peers reach it, such as http://node-1:8080.")]
+    [InlineData("BASE_LEASE_TIMEOUT", "900ms", "BASE_LEASE_TIMEOUT (900ms) must be at least twice BASE_HEARTBEAT_INTERVAL (500ms); raise it to 1s or more, or leave it unset for three intervals.")]
+    [InlineData("BASE_LEASE_TIMEOUT", "0", "BASE_LEASE_TIMEOUT (0) must be at least twice BASE_HEARTBEAT_INTERVAL (500ms); raise it to 1s or more, or leave it unset for three intervals.")]
+    [InlineData("BASE_HEARTBEAT_INTERVAL", "9ms", "BASE_HEARTBEAT_INTERVAL (9ms) must be at least 10ms; leave it unset for 500ms.")]
+    [InlineData("BASE_HEARTBEAT_INTERVAL", "0", "BASE_HEARTBEAT_INTERVAL (0) must be at least 10ms; leave it unset for 500ms.")]
+    [InlineData("BASE_WRITE_HOLD", "2h", "BASE_WRITE_HOLD (2h) must be at most 1h.")]
+    [InlineData("BASE_LEASE_TIMEOUT", "90000h", "BASE_LEASE_TIMEOUT (90000h) must be at most 1h.")]
+    [InlineData("BASE_WRITE_HOLD_MAX", "-1", "BASE_WRITE_HOLD_MAX (-1) must be from 0 to 1000000; to hold nothing write BASE_WRITE_HOLD=0.")]
+    [InlineData("BASE_NODE_ID", "a b", "BASE_NODE_ID (a b) must be printable ASCII")]
+    [InlineData("BASE_NODE_ID", "a,b", "BASE_NODE_ID (a,b) must be printable ASCII")]
+    [InlineData("BASE_NODE_ID", "a\"b", "BASE_NODE_ID (a\"b) must be printable ASCII")]
+    [InlineData("BASE_NODE_ID", "a\u0001b", "BASE_NODE_ID (a?b) must be printable ASCII")]
+    [InlineData("BASE_CLUSTER_ID", "grün", "BASE_CLUSTER_ID (grün) must be printable ASCII")]
+    [InlineData("BASE_CLUSTER_SECRET", "hunter2", "BASE_CLUSTER_SECRET (7 bytes) is shorter than 16 bytes; make one with: openssl rand -base64 32.")]
+    [InlineData("BASE_CLUSTER_SECRET", "0123456789abcdef,hunter2", "BASE_CLUSTER_SECRET (secret 2, 7 bytes) is shorter than 16 bytes")]
+    [InlineData("BASE_CLUSTER_SECRET", "", "BASE_CLUSTER_SECRET is not set, so anyone who reaches this node could become its leader; set it to one value on every node, make one with: openssl rand -base64 32 (for a trial without signatures: BASE_INSECURE=true).")]
+    [InlineData("BASE_ADMIN_TOKEN", "hunter 2", "BASE_ADMIN_TOKEN (8 characters) must be printable ASCII without spaces")]
+    [InlineData("BASE_SHUTDOWN_DELAY", "25s", "BASE_SHUTDOWN_DELAY (25s) + BASE_DRAIN_TIMEOUT (5s) + BASE_LEASE_TIMEOUT (1.5s) must fit HostOptions.ShutdownTimeout (30s); lower them, or raise it: DOTNET_shutdownTimeoutSeconds=37")]
+    public void One_wrong_value_gives_one_message_with_key_value_and_remedy(string key, string value, string expected)
+    {
+        var problem = Settings.ProblemOfCluster((key, value));
+        Assert.StartsWith(expected, problem, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_message_of_the_lease_is_the_one_in_the_documents() => Assert.StartsWith(
+        "BASE_LEASE_TIMEOUT (400ms) must be at least twice BASE_HEARTBEAT_INTERVAL (500ms)",
+        Settings.ProblemOfCluster(("BASE_LEASE_TIMEOUT", "400ms")),
+        StringComparison.Ordinal);
+
+    [Fact]
+    public void A_lease_of_exactly_two_intervals_is_enough() =>
+        Assert.Empty(Settings.Problems(Settings.Cluster(("BASE_LEASE_TIMEOUT", "1s"))));
+
+    [Theory]
+    [InlineData("BASE_INSECURE", "true", "BASE_CLUSTER_SECRET", "")]
+    [InlineData("BASE_PEERS", "HTTP://A:1/", "BASE_CLUSTER_SECRET", "")]
+    [InlineData("BASE_STATIC_LEADER", "http://b:1", "BASE_CLUSTER_SECRET", "")]
+    [InlineData("BASE_SHUTDOWN_DELAY", "30s", "BASE_STATIC_LEADER", "http://b:1")]
+    public void Combinations_that_are_fine(string key1, string value1, string key2, string value2) =>
+        Assert.Empty(Settings.Problems(Settings.Cluster((key1, value1), (key2, value2))));
+
+    [Fact]
+    public void Static_leader_alone_is_enough() => Assert.Empty(Settings.Problems(("BASE_STATIC_LEADER", "http://b:1")));
+
+    [Fact]
+    public void One_node_alone_needs_no_secret() => Assert.Empty(Settings.Problems(("BASE_LOCAL_TARGET", "http://a:1")));
+
+    [Fact]
+    public void A_witness_needs_votes_to_cast()
+    {
+        Assert.Empty(Settings.Problems(Settings.Cluster(("BASE_WITNESS", "true"))));
+        Assert.StartsWith(
+            "BASE_WITNESS (true) votes in an election, but BASE_STATIC_LEADER (http://b:1) rules it out",
+            Settings.ProblemOfCluster(("BASE_WITNESS", "true"), ("BASE_STATIC_LEADER", "http://b:1")),
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "BASE_WITNESS (true) never leads, so it needs others",
+            Settings.ProblemOfCluster(("BASE_WITNESS", "true"), ("BASE_PEERS", "http://a:1")),
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "BASE_WITNESS (true) votes, but nobody votes with BASE_QUORUM (auto) and 2 members",
+            Settings.ProblemOfCluster(("BASE_WITNESS", "true"), ("BASE_PEERS", "http://b:1")),
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "BASE_WITNESS (true) votes, but nobody votes with BASE_QUORUM (off) and 3 members",
+            Settings.ProblemOfCluster(("BASE_WITNESS", "true"), ("BASE_QUORUM", "off")),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Limits_hold_and_are_reached()
+    {
+        var peers = Enumerable.Range(0, MemberRules.MaxPeers).Select(i => $"http://p{i}").ToArray();
+        Assert.Empty(Settings.Problems(Settings.Cluster(("BASE_PEERS", string.Join(',', peers)))));
+        Assert.Equal(
+            "BASE_PEERS names 101 other nodes; use at most 100.",
+            Settings.ProblemOfCluster(("BASE_PEERS", string.Join(',', peers.Append("http://one-more")))));
+        Assert.Empty(Settings.Problems(Settings.Cluster(("BASE_NODE_ID", new string('a', NameRules.MaxLength)))));
+        Assert.Contains("has 129 characters; use at most 128", Settings.ProblemOfCluster(("BASE_NODE_ID", new string('a', 129))), StringComparison.Ordinal);
+        Assert.Contains(
+            "holds 17 secrets; use at most 16",
+            Settings.ProblemOfCluster(("BASE_CLUSTER_SECRET", string.Join(',', Enumerable.Repeat(Settings.Secret, 17)))),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Options_set_in_code_are_checked_alike()
+    {
+        var options = new HaOptions
+        {
+            NodeId = "",
+            LocalTarget = "http://a",
+            HeartbeatInterval = TimeSpan.MaxValue,
+            LeaseTimeout = TimeSpan.FromSeconds(-1),
+            DrainTimeout = TimeSpan.FromSeconds(-2),
+            ShutdownDelay = TimeSpan.MaxValue,
+            Quorum = (QuorumMode)7,
+            Peers = { null!, "http://b" },
+            ClusterSecrets = { null! },
+        };
+        var problems = HaOptionsValidator.Check(options, HalfMinute);
+        Assert.All(
+            [
+                "BASE_NODE_ID is empty", "BASE_LEASE_TIMEOUT (-1s) is negative", "BASE_DRAIN_TIMEOUT (-2s) is negative",
+                "BASE_QUORUM (7) is not one of", "BASE_PEERS () is empty", "BASE_CLUSTER_SECRET (0 bytes)", "BASE_SHUTDOWN_DELAY (",
+                "BASE_HEARTBEAT_INTERVAL (",
+            ],
+            start => Assert.Contains(problems, p => p.StartsWith(start, StringComparison.Ordinal)));
+        Assert.Throws<InvalidHaOptionsException>(() => HaOptionsValidator.ThrowIfInvalid(options));
+    }
+
+    [Fact]
+    public void An_infinite_shutdown_timeout_fits_everything()
+    {
+        var options = Settings.Read(Settings.Cluster(("BASE_SHUTDOWN_DELAY", "1h")));
+        Assert.Empty(HaOptionsValidator.Check(options, Timeout.InfiniteTimeSpan));
+        Assert.Empty(HaOptionsValidator.Check(options));
+        Assert.Single(HaOptionsValidator.Check(options, HalfMinute));
+    }
+
+    [Fact]
+    public void The_exception_is_the_one_that_options_validation_throws() =>
+        Assert.IsType<OptionsValidationException>(new InvalidHaOptionsException(["x"]), exactMatch: false);
+}

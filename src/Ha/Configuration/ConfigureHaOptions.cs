@@ -1,0 +1,87 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+
+namespace Ha.Configuration;
+
+/// <summary>
+/// Fills the options from the <c>BASE_*</c> keys of <see cref="IConfiguration"/>: environment, files, user secrets
+/// and command line alike. An application without configuration has only its delegate.
+/// </summary>
+internal sealed class ConfigureHaOptions(IConfiguration? configuration = null) : IConfigureOptions<HaOptions>
+{
+    public void Configure(HaOptions options)
+    {
+        if (configuration is null)
+        {
+            return;
+        }
+
+        RefuseStrangers(configuration, options.Malformed);
+        var read = new SettingReader(configuration, options.Malformed);
+
+        options.NodeId = read.Text(HaKeys.NodeId) ?? options.NodeId;
+        options.LocalTarget = read.Text(HaKeys.LocalTarget) ?? options.LocalTarget;
+        options.PublicTarget = read.Text(HaKeys.PublicTarget) ?? options.PublicTarget;
+        Replace(options.Peers, read.List(HaKeys.Peers));
+        options.StaticLeader = read.Text(HaKeys.StaticLeader) ?? options.StaticLeader;
+        Replace(options.ClusterSecrets, read.List(HaKeys.ClusterSecret));
+        options.ClusterSecretFile = read.Text(HaKeys.ClusterSecretFile) ?? options.ClusterSecretFile;
+        options.Insecure = read.Flag(HaKeys.Insecure) ?? options.Insecure;
+        options.HeartbeatInterval = read.Duration(HaKeys.HeartbeatInterval) ?? options.HeartbeatInterval;
+        options.LeaseTimeout = read.Duration(HaKeys.LeaseTimeout) ?? options.LeaseTimeout;
+        options.Quorum = read.OneOf<QuorumMode>(HaKeys.Quorum) ?? options.Quorum;
+        options.Preempt = read.OneOf<Preemption>(HaKeys.Preempt) ?? options.Preempt;
+        options.Witness = read.Flag(HaKeys.Witness) ?? options.Witness;
+        options.ClusterId = read.Text(HaKeys.ClusterId) ?? options.ClusterId;
+        options.ForwardMode = read.OneOf<ForwardMode>(HaKeys.ForwardMode) ?? options.ForwardMode;
+        options.ForwardOverride = read.Flag(HaKeys.ForwardOverride) ?? options.ForwardOverride;
+        options.WriteHold = read.Duration(HaKeys.WriteHold) ?? options.WriteHold;
+        options.WriteHoldMax = read.Number(HaKeys.WriteHoldMax) ?? options.WriteHoldMax;
+        options.DrainTimeout = read.Duration(HaKeys.DrainTimeout) ?? options.DrainTimeout;
+        options.ShutdownDelay = read.Duration(HaKeys.ShutdownDelay) ?? options.ShutdownDelay;
+        options.AdminToken = read.Text(HaKeys.AdminToken) ?? options.AdminToken;
+        options.AdminTokenFile = read.Text(HaKeys.AdminTokenFile) ?? options.AdminTokenFile;
+        options.PublicInfo = read.Flag(HaKeys.PublicInfo) ?? options.PublicInfo;
+        options.StatusPage = read.Flag(HaKeys.StatusPage) ?? options.StatusPage;
+    }
+
+    private static void Replace(IList<string> list, string[] values)
+    {
+        if (values.Length == 0)
+        {
+            return;
+        }
+
+        list.Clear();
+        foreach (var value in values)
+        {
+            list.Add(value);
+        }
+    }
+
+    private static void RefuseStrangers(IConfiguration configuration, List<string> problems)
+    {
+        foreach (var section in configuration.GetChildren())
+        {
+            var key = section.Key;
+            if (!key.StartsWith(HaKeys.Prefix, StringComparison.OrdinalIgnoreCase) ||
+                HaKeys.Known.Contains(key, StringComparer.OrdinalIgnoreCase))
+            {
+                continue;
+            }
+
+            if (HaKeys.Unsupported.Contains(key, StringComparer.OrdinalIgnoreCase))
+            {
+                // Empty or "false" asks for nothing.
+                if (!string.IsNullOrWhiteSpace(section.Value) && !bool.FalseString.Equals(section.Value.Trim(), StringComparison.OrdinalIgnoreCase))
+                {
+                    problems.Add($"{key} is not supported by this version; remove it.");
+                }
+            }
+            else if (NearMiss.Find(key, HaKeys.Known) is { } meant)
+            {
+                problems.Add($"{key} is not a setting; did you mean {meant}? Rename or remove it.");
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+namespace Ha.Configuration;
+
+/// <summary>Names travel in headers, in signatures and in lists, so they are plain ASCII without separators.</summary>
+internal static class NameRules
+{
+    public const int MaxLength = 128;
+
+    public static void Check(HaOptions options, List<string> problems)
+    {
+        Check(HaKeys.NodeId, options.NodeId, problems);
+        Check(HaKeys.ClusterId, options.ClusterId, problems);
+    }
+
+    private static void Check(string key, string? name, List<string> problems)
+    {
+        if (string.IsNullOrEmpty(name))
+        {
+            problems.Add($"{key} is empty; give it a name such as node-1.");
+        }
+        else if (name.Length > MaxLength)
+        {
+            problems.Add($"{key} ({name[..32]}…) has {name.Length} characters; use at most {MaxLength}.");
+        }
+        else if (name.Any(c => c is <= ' ' or > '~' or ',' or '"' or '\'' or '\\'))
+        {
+            problems.Add($"{key} ({Printable(name)}) must be printable ASCII without spaces, commas, quotes and backslashes; use letters, digits, '-', '.' and '_'.");
+        }
+    }
+
+    private static string Printable(string name) => string.Concat(name.Select(c => char.IsControl(c) ? '?' : c));
+}
