@@ -1,0 +1,165 @@
+using System.Globalization;
+
+namespace Ha.Signing;
+
+/// <summary>
+/// Signs and verifies the two messages of a heartbeat by RFC 9421, with exactly the components of the contract. Never
+/// throws on what came from the network. Verifying allocates nothing; signing allocates the header values.
+/// </summary>
+internal static class HeartbeatSignature
+{
+    public const string Path = "/_ha/heartbeat";
+    private const string RequestComponents = "(\"@method\" \"@path\" \"content-digest\")";
+    private const string ReplyComponents = "(\"@status\" \"content-digest\" \"signature\";req;key=\"ha\")";
+
+    /// <param name="key">The key that signs.</param>
+    /// <param name="body">The request's content.</param>
+    /// <param name="created">Unix seconds.</param>
+    public static SignatureHeaders SignRequest(HaKey key, ReadOnlySpan<byte> body, long created)
+    {
+        Span<char> digest = stackalloc char[ContentDigest.Length];
+        ContentDigest.Write(body, digest);
+        var lines = new SignatureBase(stackalloc byte[SignatureBase.MaxBytes]);
+        RequestLines(ref lines, digest);
+        return Sign(key, ref lines, digest, RequestComponents, created);
+    }
+
+    /// <param name="key">The key that signs.</param>
+    /// <param name="status">The reply's HTTP status.</param>
+    /// <param name="body">The reply's content.</param>
+    /// <param name="request">The request's headers, verified; the reply is good for this request only.</param>
+    /// <param name="created">Unix seconds.</param>
+    public static SignatureHeaders SignReply(HaKey key, int status, ReadOnlySpan<byte> body, SignatureHeaders request, long created)
+    {
+        Span<char> digest = stackalloc char[ContentDigest.Length];
+        ContentDigest.Write(body, digest);
+        var lines = new SignatureBase(stackalloc byte[SignatureBase.MaxBytes]);
+        ReplyLines(ref lines, status, digest, request);
+        return Sign(key, ref lines, digest, ReplyComponents, created);
+    }
+
+    /// <summary>
+    /// Judges a request by its headers alone, so that nobody without a key makes this node read a body. When it is
+    /// valid, the body must still match by <see cref="ContentDigest.Matches"/>.
+    /// </summary>
+    public static SignatureVerdict VerifyRequestHeaders(KeyRing keys, SignatureHeaders headers)
+    {
+        var verdict = Open(keys, headers, RequestComponents, out var key, out var input);
+        if (verdict != SignatureVerdict.Valid)
+        {
+            return verdict;
+        }
+
+        var lines = new SignatureBase(stackalloc byte[SignatureBase.MaxBytes]);
+        RequestLines(ref lines, headers.ContentDigest);
+        return Verify(key!, ref lines, input, headers);
+    }
+
+    /// <summary>Judges a whole request.</summary>
+    public static SignatureVerdict VerifyRequest(KeyRing keys, SignatureHeaders headers, ReadOnlySpan<byte> body)
+    {
+        var verdict = VerifyRequestHeaders(keys, headers);
+        return verdict == SignatureVerdict.Valid && !ContentDigest.Matches(headers.ContentDigest, body)
+            ? SignatureVerdict.WrongDigest
+            : verdict;
+    }
+
+    /// <summary>Judges a whole reply to the request that was sent with <paramref name="request"/>.</summary>
+    public static SignatureVerdict VerifyReply(
+        KeyRing keys, SignatureHeaders headers, int status, ReadOnlySpan<byte> body, SignatureHeaders request)
+    {
+        var verdict = Open(keys, headers, ReplyComponents, out var key, out var input);
+        if (verdict != SignatureVerdict.Valid)
+        {
+            return verdict;
+        }
+
+        if (!ContentDigest.Matches(headers.ContentDigest, body))
+        {
+            return SignatureVerdict.WrongDigest;
+        }
+
+        var lines = new SignatureBase(stackalloc byte[SignatureBase.MaxBytes]);
+        ReplyLines(ref lines, status, headers.ContentDigest, request);
+        return Verify(key!, ref lines, input, headers);
+    }
+
+    private static void RequestLines(ref SignatureBase lines, ReadOnlySpan<char> digest)
+    {
+        lines.Component("\"@method\"", "POST");
+        lines.Component("\"@path\"", Path);
+        lines.Component("\"content-digest\"", digest);
+    }
+
+    private static void ReplyLines(ref SignatureBase lines, int status, ReadOnlySpan<char> digest, SignatureHeaders request)
+    {
+        Span<char> code = stackalloc char[11];
+        status.TryFormat(code, out var length, provider: CultureInfo.InvariantCulture);
+        lines.Component("\"@status\"", code[..length]);
+        lines.Component("\"content-digest\"", digest);
+        lines.Component("\"signature\";req;key=\"ha\"", request.SignatureItem);
+    }
+
+    private static SignatureHeaders Sign(
+        HaKey key, ref SignatureBase lines, ReadOnlySpan<char> digest, string components, long created)
+    {
+        var parameters = SignatureInput.Format(components, created, key);
+        lines.SignatureParams(parameters);
+        if (!lines.Valid)
+        {
+            throw new InvalidOperationException("The signature base is too long or not ASCII.");
+        }
+
+        Span<byte> signature = stackalloc byte[key.SignatureBytes];
+        key.Sign(lines.Written, signature);
+        Span<char> item = stackalloc char[ByteItem.Length(signature.Length)];
+        ByteItem.Write(signature, item);
+        return new SignatureHeaders(
+            digest.ToString(),
+            string.Concat(SignatureHeaders.LabelPrefix, parameters),
+            string.Concat(SignatureHeaders.LabelPrefix, item));
+    }
+
+    /// <summary>Everything that can be refused without cryptography.</summary>
+    private static SignatureVerdict Open(
+        KeyRing keys, SignatureHeaders headers, string components, out HaKey? key, out SignatureInput input)
+    {
+        key = null;
+        input = default;
+        if (!headers.Complete)
+        {
+            return SignatureVerdict.Missing;
+        }
+
+        if (!ContentDigest.IsWellFormed(headers.ContentDigest))
+        {
+            return SignatureVerdict.Malformed;
+        }
+
+        var verdict = SignatureInput.Parse(headers.SignatureInput, components, out input);
+        if (verdict != SignatureVerdict.Valid)
+        {
+            return verdict;
+        }
+
+        key = keys.Find(input.KeyId);
+        return key is null ? SignatureVerdict.UnknownKey
+            : input.Algorithm.SequenceEqual(key.Algorithm) ? SignatureVerdict.Valid
+            : SignatureVerdict.WrongAlgorithm;
+    }
+
+    private static SignatureVerdict Verify(HaKey key, ref SignatureBase lines, SignatureInput input, SignatureHeaders headers)
+    {
+        Span<byte> signature = stackalloc byte[HaKey.MaxSignatureBytes];
+        if (!headers.Signature!.StartsWith(SignatureHeaders.LabelPrefix, StringComparison.Ordinal) ||
+            !ByteItem.TryRead(headers.SignatureItem, signature, out var length))
+        {
+            return SignatureVerdict.Malformed;
+        }
+
+        lines.SignatureParams(input.Parameters);
+        return lines.Valid && key.Verify(lines.Written, signature[..length])
+            ? SignatureVerdict.Valid
+            : SignatureVerdict.BadSignature;
+    }
+}
