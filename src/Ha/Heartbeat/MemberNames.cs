@@ -1,0 +1,45 @@
+using System.Text;
+using System.Text.Json;
+
+namespace Ha.Heartbeat;
+
+/// <summary>The member names of one JSON object; a member is known by its place in the list.</summary>
+internal sealed class MemberNames
+{
+    private readonly byte[][] _utf8;
+
+    /// <param name="optional">How many at the end of <paramref name="names"/> may be absent.</param>
+    /// <param name="names">In the order in which they are written.</param>
+    public MemberNames(int optional, params string[] names)
+    {
+        Names = names;
+        Encoded = [.. names.Select(name => JsonEncodedText.Encode(name))];
+        _utf8 = [.. names.Select(Encoding.ASCII.GetBytes)];
+        Required = (1u << (names.Length - optional)) - 1;
+    }
+
+    public IReadOnlyList<string> Names { get; }
+
+    /// <summary>For the writer.</summary>
+    public JsonEncodedText[] Encoded { get; }
+
+    /// <summary>One bit per member that must be there.</summary>
+    public uint Required { get; }
+
+    /// <param name="json">Stands on a property name.</param>
+    /// <param name="expected">Tried first: our own messages come in order.</param>
+    /// <returns>The member's place, or -1 when it is unknown.</returns>
+    public int Find(ref Utf8JsonReader json, int expected)
+    {
+        for (var i = 0; i < _utf8.Length; i++)
+        {
+            var member = (expected + i) % _utf8.Length;
+            if (json.ValueTextEquals(_utf8[member]))
+            {
+                return member;
+            }
+        }
+
+        return -1;
+    }
+}
