@@ -76,7 +76,7 @@ internal sealed partial class ElectionCore
     /// </summary>
     private bool IsFresh(Peer peer, Beat beat)
     {
-        if (beat.ToIncarnation != _config.Incarnation)
+        if (beat.ToIncarnation != _config.Incarnation || peer.IsRetired(beat.From.Incarnation))
         {
             return false;
         }

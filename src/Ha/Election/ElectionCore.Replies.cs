@@ -32,6 +32,11 @@ internal sealed partial class ElectionCore
     private void Take(Peer peer, BeatReply reply, Outstanding request, long now)
     {
         var from = reply.From;
+        if (peer.IsRetired(from.Incarnation))
+        {
+            return;
+        }
+
         if (from.ClusterId != _config.ClusterId || from.Target != peer.Target)
         {
             ReportMismatch(peer, from, $"{peer.Target} is answered by {from.Target} of cluster {from.ClusterId}", now);

@@ -16,9 +16,11 @@ internal sealed class Peer(string target)
 {
     public const long Never = long.MinValue / 4;
     private const int MaxOutstanding = 4;
+    private const int MaxRetired = 16;
     private static readonly long LossMemoryMicros = 600_000_000;
     private readonly Outstanding[] _outstanding = new Outstanding[MaxOutstanding];
     private readonly Queue<long> _losses = new();
+    private readonly Queue<Guid> _retired = new();
 
     public string Target { get; } = target;
 
@@ -103,9 +105,21 @@ internal sealed class Peer(string target)
     public bool IsReached(long now, long leaseMicros) =>
         now - LastHeard < leaseMicros && now - LastAckedSend < leaseMicros;
 
+    /// <summary>True for an incarnation that another one replaced: incarnations have no order, but none comes back.</summary>
+    public bool IsRetired(Guid incarnation) => _retired.Contains(incarnation);
+
     /// <summary>Adopts a fresh incarnation: what was remembered of the old process is void.</summary>
     public void Adopt(string id, Guid incarnation)
     {
+        if (Incarnation != incarnation && Id is not null)
+        {
+            _retired.Enqueue(Incarnation);
+            if (_retired.Count > MaxRetired)
+            {
+                _retired.Dequeue();
+            }
+        }
+
         Id = id;
         Incarnation = incarnation;
         LastSeq = 0;
