@@ -6,9 +6,9 @@ namespace Ha.Telemetry;
 /// </summary>
 internal sealed class HaCounters
 {
-    private static readonly int Outcomes = Enum.GetValues<WriteOutcome>().Length;
+    private static readonly int _outcomes = Enum.GetValues<WriteOutcome>().Length;
 
-    private readonly long[] _writes = new long[Outcomes];
+    private readonly long[] _writes = new long[_outcomes];
     private long _sent;
     private long _failed;
     private long _received;

@@ -1,3 +1,5 @@
+using System.Net;
+using Ha.Leadership;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Telemetry;
@@ -76,4 +78,7 @@ internal static partial class HaLog
 
     [LoggerMessage(1101, LogLevel.Warning, "A heartbeat to {Peer} failed: {Reason}. {Suppressed} such reports were left out.")]
     public static partial void HeartbeatFailed(this ILogger logger, string peer, string reason, int suppressed);
+
+    [LoggerMessage(1300, LogLevel.Information, "Step-down towards {Successor} was requested by {Remote}: {Outcome}.")]
+    public static partial void StepDownRequested(this ILogger logger, string successor, IPAddress? remote, StepDownOutcome outcome);
 }

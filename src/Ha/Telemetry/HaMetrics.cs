@@ -12,7 +12,7 @@ internal sealed class HaMetrics : IDisposable
     public const string MeterName = "Ha";
 
     // A heartbeat takes a fraction of a millisecond on a good network, a held write as long as a failover.
-    private static readonly InstrumentAdvice<double> Seconds = new()
+    private static readonly InstrumentAdvice<double> _seconds = new()
     {
         HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     };
@@ -44,9 +44,9 @@ internal sealed class HaMetrics : IDisposable
         _rejected = _meter.CreateCounter<long>(
             "ha.heartbeats.rejected", "{heartbeat}", "Heartbeats that were refused before they could change anything.");
         _roundTrip = _meter.CreateHistogram(
-            "ha.heartbeat.duration", "s", "Time from sending a heartbeat to its verified answer.", tags: null, Seconds);
+            "ha.heartbeat.duration", "s", "Time from sending a heartbeat to its verified answer.", tags: null, _seconds);
         _writes = _meter.CreateHistogram(
-            "ha.write.duration", "s", "Time that writes spent on this node while it was not the leader.", tags: null, Seconds);
+            "ha.write.duration", "s", "Time that writes spent on this node while it was not the leader.", tags: null, _seconds);
     }
 
     /// <summary>This node's totals since start.</summary>

@@ -1,0 +1,56 @@
+using System.Text.Json.Serialization;
+
+namespace Ha.Endpoints;
+
+/// <param name="LeaderUrl">As clients reach it; empty: no leader.</param>
+/// <param name="NodeId">The leader's id; empty: no leader.</param>
+/// <param name="Epoch">The leader's epoch; 0: no leader.</param>
+/// <param name="Term">The same number under the name that other tools read.</param>
+/// <param name="LeaseExpires">Wall time by this node's clock; null: no leader, or one without an end.</param>
+/// <param name="LeaseRemainingMs">Milliseconds; 0: no leader, null: a static leader, whose lease has no end.</param>
+/// <param name="IsSelf">The leader is the node that was asked.</param>
+/// <param name="Quorum"><c>majority</c>, <c>off</c> or <c>static</c>.</param>
+internal sealed record LeaderAnswer(
+    string LeaderUrl,
+    string NodeId,
+    long Epoch,
+    long Term,
+    string? LeaseExpires,
+    long? LeaseRemainingMs,
+    bool IsSelf,
+    string Quorum);
+
+internal sealed record PeerAnswer(
+    string NodeId,
+    string Target,
+    bool Up,
+    int Ordinal,
+    string? LastSeen,
+    bool IsLeader,
+    bool IsSelf,
+    string Role,
+    string? ConfigMismatch);
+
+/// <param name="Title">The status in words.</param>
+/// <param name="Status">The status code.</param>
+/// <param name="Error">What went wrong, one of a few fixed texts.</param>
+/// <param name="Leader">Who to ask instead.</param>
+internal sealed record Problem(
+    string Title,
+    int Status,
+    string Error,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Leader = null);
+
+/// <summary>A misspelt member is an error: leadership must not go to just anybody instead.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
+internal sealed record StepDownRequest(string? To = null);
+
+internal sealed record StepDownAnswer(string Successor);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(LeaderAnswer))]
+[JsonSerializable(typeof(PeerAnswer[]))]
+[JsonSerializable(typeof(Problem))]
+[JsonSerializable(typeof(StepDownRequest))]
+[JsonSerializable(typeof(StepDownAnswer))]
+internal sealed partial class EndpointJson : JsonSerializerContext;

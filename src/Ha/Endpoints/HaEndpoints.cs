@@ -1,0 +1,80 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Ha.Endpoints;
+
+/// <summary>Everything below <c>/_ha</c>. Unknown routes end here with 404 and never reach the app.</summary>
+internal sealed class HaEndpoints(EndpointSources sources)
+{
+    private readonly AdminToken _admin = new(sources.Options.AdminToken);
+    private readonly InfoEndpoints _info = new(sources);
+    private readonly HealthEndpoints _health = new(sources);
+    private readonly StepDownEndpoint _stepDown = new(sources);
+    private readonly StatusPage.StatusPageEndpoint _page = new(sources);
+
+    /// <param name="context">The request.</param>
+    /// <param name="route">What follows <c>/_ha</c>.</param>
+    public Task HandleAsync(HttpContext context, PathString route)
+    {
+        var headers = context.Response.Headers;
+        headers.CacheControl = "no-store";
+        headers.XContentTypeOptions = "nosniff";
+
+        // As in ASP.NET Core's routing, case and a trailing slash make no difference.
+        return (route.Value ?? "").TrimEnd('/').ToLowerInvariant() switch
+        {
+            "" => sources.Options.StatusPage ? ShowAsync(context, _page.HandleAsync) : NotFoundAsync(context),
+            "/leader" => ShowAsync(context, _info.LeaderAsync),
+            "/peers" => ShowAsync(context, _info.PeersAsync),
+            "/healthz" => ReadAsync(context, HealthEndpoints.AliveAsync),
+            "/healthz/leader" => ReadAsync(context, _health.LeaderAsync),
+            "/healthz/ready" => ReadAsync(context, _health.ReadyAsync),
+            "/step-down" => StepDownAsync(context),
+            "/heartbeat" when sources.Heartbeat is { } heartbeat => heartbeat(context),
+            _ => NotFoundAsync(context),
+        };
+    }
+
+    private static Task ReadAsync(HttpContext context, RequestDelegate handler) =>
+        HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method)
+            ? handler(context)
+            : Answer.MethodNotAllowedAsync(context, "GET, HEAD");
+
+    private static Task NotFoundAsync(HttpContext context) =>
+        Answer.ProblemAsync(context, StatusCodes.Status404NotFound, "no such route");
+
+    /// <summary>Routes that name members: for everyone, or with the admin token only.</summary>
+    private Task ShowAsync(HttpContext context, RequestDelegate handler)
+    {
+        if (sources.Options.PublicInfo)
+        {
+            return ReadAsync(context, handler);
+        }
+
+        if (!_admin.IsConfigured)
+        {
+            return NotFoundAsync(context);
+        }
+
+        // A browser's address bar has no bearer token; reading by password is safe from forged cross-site requests.
+        return _admin.AllowsReading(context.Request)
+            ? ReadAsync(context, handler)
+            : Answer.UnauthorizedAsync(context, "Bearer realm=\"ha\"", "Basic realm=\"ha\", charset=\"UTF-8\"");
+    }
+
+    private Task StepDownAsync(HttpContext context)
+    {
+        if (!_admin.IsConfigured)
+        {
+            return NotFoundAsync(context);
+        }
+
+        if (!HttpMethods.IsPost(context.Request.Method))
+        {
+            return Answer.MethodNotAllowedAsync(context, "POST");
+        }
+
+        return _admin.AllowsAction(context.Request)
+            ? _stepDown.HandleAsync(context)
+            : Answer.UnauthorizedAsync(context, "Bearer realm=\"ha\"");
+    }
+}

@@ -1,0 +1,26 @@
+using Ha.Forwarding;
+using Microsoft.AspNetCore.Http;
+
+namespace Ha.Endpoints;
+
+/// <summary>
+/// First in the pipeline of an active node: answers <c>/_ha/*</c> itself, whatever the app does with routing,
+/// authentication or fallbacks, and puts the leader into the headers of every response.
+/// </summary>
+internal sealed class HaEntryMiddleware(RequestDelegate next, HaEndpoints endpoints, LeaderHeaders headers)
+{
+    private static readonly PathString _prefix = new("/_ha");
+
+    public Task InvokeAsync(HttpContext context)
+    {
+        headers.Register(context);
+        if (context.Request.Path.StartsWithSegments(_prefix, StringComparison.OrdinalIgnoreCase, out var route))
+        {
+            return endpoints.HandleAsync(context, route);
+        }
+
+        // Nobody outside may speak for a node that refused a write.
+        context.Request.Headers.Remove(HaHeaders.NotExecuted);
+        return next(context);
+    }
+}

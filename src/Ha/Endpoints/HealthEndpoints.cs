@@ -1,0 +1,45 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Ha.Endpoints;
+
+/// <summary><c>/_ha/healthz</c> and below, for load balancers and orchestrators.</summary>
+internal sealed class HealthEndpoints(EndpointSources sources)
+{
+    private static readonly byte[] _ok = "ok\n"u8.ToArray();
+    private static readonly byte[] _notLeader = "not leader\n"u8.ToArray();
+    private static readonly byte[] _noLeader = "no leader\n"u8.ToArray();
+    private static readonly byte[] _draining = "draining\n"u8.ToArray();
+    private static readonly byte[] _quarantined = "quarantined\n"u8.ToArray();
+
+    public static Task AliveAsync(HttpContext context) => TextAsync(context, StatusCodes.Status200OK, _ok);
+
+    public Task LeaderAsync(HttpContext context) =>
+        sources.Provider.IsLeader ? AliveAsync(context) : UnavailableAsync(context, _notLeader);
+
+    /// <summary>
+    /// Never tied to being leader: followers serve. Without a leader it is ready too, or a first pod that waits for
+    /// its peers would block the rollout that starts them.
+    /// </summary>
+    public Task ReadyAsync(HttpContext context)
+    {
+        var snapshot = sources.Provider.Current;
+        if (snapshot.Draining || sources.Stopping.IsCancellationRequested)
+        {
+            return UnavailableAsync(context, _draining);
+        }
+
+        if (snapshot.Quarantined)
+        {
+            return UnavailableAsync(context, _quarantined);
+        }
+
+        var needsLeader = string.Equals(context.Request.Query["leader"], "known", StringComparison.OrdinalIgnoreCase);
+        return needsLeader && !snapshot.KnowsLeader() ? UnavailableAsync(context, _noLeader) : AliveAsync(context);
+    }
+
+    private static Task UnavailableAsync(HttpContext context, byte[] word) =>
+        TextAsync(context, StatusCodes.Status503ServiceUnavailable, word);
+
+    private static Task TextAsync(HttpContext context, int status, byte[] word) =>
+        Answer.BytesAsync(context, status, "text/plain; charset=utf-8", word);
+}

@@ -1,0 +1,58 @@
+using System.Globalization;
+using Ha.Leadership;
+using Microsoft.AspNetCore.Http;
+
+namespace Ha.Endpoints;
+
+/// <summary><c>GET /_ha/leader</c> and <c>GET /_ha/peers</c>.</summary>
+internal sealed class InfoEndpoints(EndpointSources sources)
+{
+    public Task LeaderAsync(HttpContext context)
+    {
+        var view = sources.View();
+        return Answer.JsonAsync(context, StatusCodes.Status200OK, Leader(view), EndpointJson.Default.LeaderAnswer);
+    }
+
+    public Task PeersAsync(HttpContext context)
+    {
+        var peers = sources.View().Members.Select(Peer).ToArray();
+        return Answer.JsonAsync(context, StatusCodes.Status200OK, peers, EndpointJson.Default.PeerAnswerArray);
+    }
+
+    private static PeerAnswer Peer(MemberView member) => new(
+        member.NodeId,
+        member.Target,
+        member.Up,
+        member.Ordinal,
+        member.LastSeen is { } seen ? Iso(seen) : null,
+        member.IsLeader,
+        member.IsSelf,
+        member.Role,
+        member.ConfigMismatch);
+
+    private static string Iso(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    private LeaderAnswer Leader(ClusterView view)
+    {
+        var leader = view.Leader;
+
+        // The lease is read once: what is known and for how long must not come from two moments.
+        var left = leader.LeaseRemaining;
+        if (leader.LeaderUrl is null || left == TimeSpan.Zero)
+        {
+            return new LeaderAnswer("", "", 0, 0, LeaseExpires: null, LeaseRemainingMs: 0, IsSelf: false, view.Quorum);
+        }
+
+        var endless = left == Timeout.InfiniteTimeSpan;
+        return new LeaderAnswer(
+            leader.LeaderUrl,
+            leader.LeaderId ?? "",
+            leader.Epoch,
+            leader.Epoch,
+            endless ? null : Iso(sources.Clock.GetUtcNow() + left),
+            endless ? null : (long)left.TotalMilliseconds,
+            leader.LeadsSelf,
+            view.Quorum);
+    }
+}

@@ -1,0 +1,51 @@
+using System.Globalization;
+using Ha.Election;
+using Ha.Telemetry;
+
+namespace Ha.Endpoints.StatusPage;
+
+/// <summary>Words and colour for one event on the page.</summary>
+internal static class EventText
+{
+    public static string Sentence(RecentEvent e)
+    {
+        var node = e.Node ?? "this node";
+        var epoch = e.Epoch.ToString(CultureInfo.InvariantCulture);
+        return e.Kind switch
+        {
+            ElectionEventKind.QuarantineEnded => "Start-up quarantine ended",
+            ElectionEventKind.QuarantineExtended => "Start-up quarantine extended",
+            ElectionEventKind.CampaignStarted => $"Campaign for epoch {epoch} started",
+            ElectionEventKind.CampaignCancelled => $"Campaign for epoch {epoch} cancelled",
+            ElectionEventKind.CampaignRefusedSlowNetwork => "Network too slow to campaign",
+            ElectionEventKind.LeadershipWon => $"This node leads, epoch {epoch}",
+            ElectionEventKind.EpochBumped => $"Epoch raised to {epoch}, same leader",
+            ElectionEventKind.LeadershipLapsed => $"Leadership of epoch {epoch} lapsed",
+            ElectionEventKind.LeadershipReleased => $"Leadership of epoch {epoch} released",
+            ElectionEventKind.LeaderSeen => $"{node} leads, epoch {epoch}",
+            ElectionEventKind.LeaderLost => $"Leader {node} lost",
+            ElectionEventKind.HandoffStarted => $"Handoff to {node} started",
+            ElectionEventKind.HandoffAborted => $"Handoff to {node} aborted",
+            ElectionEventKind.DrainTimedOut => "Writes did not finish in time; the lease lapses",
+            ElectionEventKind.PreemptionPending => $"{node} is ready to lead again",
+            ElectionEventKind.ConflictSeen => $"Two leaders met: {node} and this node",
+            ElectionEventKind.ClockJumped => "Clock jumped",
+            ElectionEventKind.DuplicateId => $"NodeID {node} is used twice",
+            ElectionEventKind.ConfigMismatch => $"Settings of {node} differ",
+            ElectionEventKind.PeerUp => $"{node} is up",
+            ElectionEventKind.PeerDown => $"{node} is down",
+            _ => throw new ArgumentOutOfRangeException(nameof(e), e.Kind, message: null),
+        };
+    }
+
+    /// <returns>A class name of the style sheet.</returns>
+    public static string Tone(ElectionEventKind kind) => kind switch
+    {
+        ElectionEventKind.LeadershipWon or ElectionEventKind.LeaderSeen or ElectionEventKind.PeerUp => "good",
+        ElectionEventKind.LeadershipLapsed or ElectionEventKind.LeaderLost or ElectionEventKind.PeerDown or
+            ElectionEventKind.HandoffAborted or ElectionEventKind.DrainTimedOut or ElectionEventKind.ClockJumped => "warn",
+        ElectionEventKind.ConflictSeen or ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch or
+            ElectionEventKind.CampaignRefusedSlowNetwork => "bad",
+        _ => "calm",
+    };
+}

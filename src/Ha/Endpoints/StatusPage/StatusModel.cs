@@ -1,0 +1,29 @@
+using Ha.Leadership;
+using Ha.Telemetry;
+
+namespace Ha.Endpoints.StatusPage;
+
+/// <summary>All that one rendering of the page shows, taken at one moment.</summary>
+internal sealed record StatusModel(
+    HaOptions Options,
+    ClusterView View,
+    IReadOnlyList<RecentEvent> Events,
+    HaCounters Totals,
+    DateTimeOffset Now,
+    DateTimeOffset StartedAt,
+    bool Stopping)
+{
+    /// <summary>Read once, so that the page does not contradict itself.</summary>
+    public TimeSpan LeaseLeft { get; } = View.Leader.LeaseRemaining;
+
+    public bool LeaderKnown => View.Leader.LeaderUrl is not null && LeaseLeft != TimeSpan.Zero;
+
+    public bool LeaseIsEndless => LeaseLeft == Timeout.InfiniteTimeSpan;
+
+    public bool Draining => Stopping || View.Leader.Draining;
+
+    public int Up => View.Members.Count(member => member.Up);
+
+    /// <summary>How many members a leader needs.</summary>
+    public int Needed => View.Members.Count / 2 + 1;
+}
