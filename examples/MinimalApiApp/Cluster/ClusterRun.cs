@@ -1,0 +1,149 @@
+using Spectre.Console;
+
+namespace MinimalApiApp.Cluster;
+
+/// <summary>One run of <c>-- cluster</c>, from the first process to the last.</summary>
+internal sealed class ClusterRun : IAsyncDisposable
+{
+    private static readonly TimeProvider _clock = TimeProvider.System;
+
+    private readonly EventLog _events = new(_clock);
+    private readonly TaskCompletionSource<NodeProcess> _noneCameUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly LocalCluster _cluster;
+    private readonly NodeWatcher _watcher;
+    private readonly WriteLoad _load;
+    private readonly ClusterOperator _operator;
+    private bool _ending;
+
+    private ClusterRun(ClusterSettings settings)
+    {
+        _cluster = new LocalCluster(settings);
+        _watcher = new NodeWatcher(_cluster, _events, _clock);
+        _load = new WriteLoad(_cluster, _watcher, _clock);
+        _operator = new ClusterOperator(_cluster, _watcher, _events, _clock);
+        foreach (var node in _cluster.Nodes)
+        {
+            node.OnExited = OnExited;
+        }
+    }
+
+    public static async Task<int> RunAsync(ClusterSettings settings)
+    {
+        using var signals = new StopSignals(_clock);
+        await using var run = new ClusterRun(settings);
+        return await run.UntilStoppedAsync(signals.Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _ending = true;
+        await _cluster.DisposeAsync();
+        _watcher.Dispose();
+        _load.Dispose();
+    }
+
+    private async Task<int> UntilStoppedAsync(CancellationToken stop)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var view = ViewAsync(ending.Token, out var keys);
+        await _cluster.StartAsync();
+        foreach (var node in _cluster.Nodes)
+        {
+            _events.Add($"{node.Id} started (pid {node.Pid}) at {node.Url}");
+        }
+
+        // Whatever ends first ends the run: a person, a script, the time, a failure.
+        var commands = Console.IsInputRedirected ? ScriptAsync(ending.Token) : keys;
+        var time = Task.Delay(_cluster.Settings.For ?? Timeout.InfiniteTimeSpan, _clock, ending.Token);
+        var watching = _watcher.RunAsync(ending.Token);
+        var writing = _load.RunAsync(ending.Token);
+        var first = await Task.WhenAny([commands, time, watching, view, _noneCameUp.Task, .. _cluster.Settings.Load > 0 ? new[] { writing } : []]);
+
+        _ending = true;
+        await ending.CancelAsync();
+        // The view puts the terminal back before anything else is written to it.
+        await Task.WhenAny(Task.WhenAll(view, watching, writing));
+        if (first == _noneCameUp.Task)
+        {
+            var node = await _noneCameUp.Task;
+            await Console.Error.WriteLineAsync($"No node came up. Node {node.Id} said:\n  {string.Join("\n  ", node.Output.TakeLast(20))}");
+            return 1;
+        }
+
+        if (!stop.IsCancellationRequested)
+        {
+            await first;
+        }
+
+        Console.WriteLine($"{(_cluster.Settings.Load > 0 ? $"Writes: {StatusWords.Writes(_load)}. " : "")}Stopping all nodes.");
+        return 0;
+    }
+
+    private Task ViewAsync(CancellationToken ending, out Task keys)
+    {
+        keys = Task.Delay(Timeout.Infinite, ending);
+        if (!AnsiConsole.Profile.Out.IsTerminal)
+        {
+            var plain = new PlainView(_cluster, _load, _events, _clock);
+            plain.Start();
+            return plain.RunAsync(ending);
+        }
+
+        var live = new LiveView(_cluster, _watcher, _load, _events, _clock);
+        if (!Console.IsInputRedirected)
+        {
+            keys = new Keyboard(_cluster, live, _operator, _clock).RunAsync(ending);
+        }
+
+        return OnOtherScreenAsync(() => live.RunAsync(ending));
+    }
+
+    /// <summary>The shell's own screen comes back as it was.</summary>
+    private static async Task OnOtherScreenAsync(Func<Task> show)
+    {
+        AnsiConsole.Console.Write(new ControlCode("\u001b[?1049h\u001b[H"));
+        try
+        {
+            await show();
+        }
+        finally
+        {
+            AnsiConsole.Console.Write(new ControlCode("\u001b[?1049l"));
+        }
+    }
+
+    private async Task ScriptAsync(CancellationToken ending)
+    {
+        using var input = new StreamReader(Console.OpenStandardInput());
+        // Task.Run: reading a pipe blocks its thread.
+        while (await Task.Run(() => input.ReadLine(), ending) is { } line)
+        {
+            if (!await _operator.DoLineAsync(line, ending))
+            {
+                return;
+            }
+        }
+
+        // The script's end is not the run's: it goes on until --for is over or a signal comes.
+        await Task.Delay(Timeout.Infinite, ending);
+    }
+
+    private void OnExited(NodeProcess node, int code)
+    {
+        if (_ending)
+        {
+            return;
+        }
+
+        _events.Add($"{node.Id} ended ({(code > 128 ? $"signal {code - 128}" : $"exit code {code}")})", important: true);
+        if (code is > 0 and < 128 && node.Output.Count > 0)
+        {
+            _events.Add($"{node.Id} said: {node.Output[^1].Trim()}");
+        }
+
+        if (_cluster.Nodes.All(n => n is { State: ProcessState.Dead, Starts: 1, ExitCode: > 0 and < 128 }))
+        {
+            _noneCameUp.TrySetResult(node);
+        }
+    }
+}

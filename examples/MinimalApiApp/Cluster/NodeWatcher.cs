@@ -1,0 +1,97 @@
+using System.Text.Json;
+
+namespace MinimalApiApp.Cluster;
+
+/// <param name="Node">The process this is about.</param>
+/// <param name="Answers">It answered the last poll.</param>
+/// <param name="Leads">It says that it leads.</param>
+/// <param name="Role">Its own word for what it does.</param>
+/// <param name="Epoch">The epoch it knows.</param>
+/// <param name="LeaseUntil">Clock timestamp at which the lease it knows runs out unless renewed.</param>
+internal sealed record NodeStatus(NodeProcess Node, bool Answers, bool Leads, string Role, long Epoch, long LeaseUntil);
+
+/// <summary>Polls the nodes and says who leads. Its view lags by a poll: good to look at, not to decide by.</summary>
+internal sealed class NodeWatcher(LocalCluster cluster, EventLog events, TimeProvider clock) : IDisposable
+{
+    private static readonly TimeSpan _every = TimeSpan.FromMilliseconds(100);
+
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
+    {
+        Timeout = TimeSpan.FromMilliseconds(500),
+    };
+
+    private readonly NodeStatus[] _status = [.. cluster.Nodes.Select(n => Silent(n))];
+    private (string Id, long Epoch)? _leader;
+    private long _leaderless;
+
+    /// <summary>The latest status of every node, in order.</summary>
+    public IReadOnlyList<NodeStatus> Status => _status;
+
+    /// <summary>The node that leads in the highest epoch, or null.</summary>
+    public NodeStatus? Leader => _status.Where(s => s.Leads).MaxBy(s => s.Epoch);
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        _leaderless = clock.GetTimestamp();
+        await Task.WhenAll(Enumerable.Range(0, _status.Length).Select(i => WatchAsync(i, cancellationToken)));
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task WatchAsync(int index, CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(_every, clock);
+        while (await timer.WaitForNextTickAsync(cancellationToken))
+        {
+            var node = cluster.Nodes[index];
+            _status[index] = node.State == ProcessState.Running ? await PollAsync(node, cancellationToken) : Silent(node);
+            lock (events)
+            {
+                NoteLeaderNeedsLock();
+            }
+        }
+    }
+
+    private void NoteLeaderNeedsLock()
+    {
+        var leader = Leader;
+        if (leader is not null && _leader != (leader.Node.Id, leader.Epoch))
+        {
+            var after = clock.GetElapsedTime(_leaderless);
+            var gap = _leader is null ? $" after {after.TotalSeconds:0.00} s" : "";
+            events.Add($"{leader.Node.Id} leads in epoch {leader.Epoch}{gap}", important: true);
+            _leader = (leader.Node.Id, leader.Epoch);
+        }
+        else if (leader is null && _leader is { } old)
+        {
+            _leaderless = clock.GetTimestamp();
+            events.Add($"{old.Id} leads no more, no leader known", important: true);
+            _leader = null;
+        }
+    }
+
+    private async Task<NodeStatus> PollAsync(NodeProcess node, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var leader = await GetAsync($"{node.Url}/_ha/leader", cancellationToken);
+            using var peers = await GetAsync($"{node.Url}/_ha/peers", cancellationToken);
+            var known = leader.RootElement;
+            var self = peers.RootElement.EnumerateArray().First(p => p.GetProperty("is_self").GetBoolean());
+            var left = known.GetProperty("lease_remaining_ms");
+            return new NodeStatus(node, true, known.GetProperty("is_self").GetBoolean(), self.GetProperty("role").GetString() ?? "",
+                known.GetProperty("epoch").GetInt64(),
+                clock.GetTimestamp() + (long)((left.ValueKind == JsonValueKind.Number ? left.GetDouble() : 0) / 1000 * clock.TimestampFrequency));
+        }
+        catch (Exception e) when (e is HttpRequestException or JsonException or KeyNotFoundException or InvalidOperationException
+            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return Silent(node);
+        }
+    }
+
+    private async Task<JsonDocument> GetAsync(string url, CancellationToken cancellationToken) =>
+        JsonDocument.Parse(await _http.GetByteArrayAsync(url, cancellationToken));
+
+    private static NodeStatus Silent(NodeProcess node) => new(node, false, false, "", 0, 0);
+}

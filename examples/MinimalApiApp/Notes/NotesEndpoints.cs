@@ -1,0 +1,85 @@
+using Dapper;
+
+namespace MinimalApiApp.Notes;
+
+internal static class NotesEndpoints
+{
+    private const int PageSize = 1000;
+
+    public static void MapNotes(this WebApplication app)
+    {
+        var notes = app.MapGroup("/notes");
+        notes.MapGet("/", ListAsync);
+        notes.MapGet("/{id:long}", GetAsync).WithName("note");
+        notes.MapPost("/", AddAsync);
+        notes.MapPut("/{id:long}", ReplaceAsync);
+        notes.MapDelete("/{id:long}", DeleteAsync);
+        // A POST that only reads: any node answers it.
+        notes.MapPost("/search", SearchAsync);
+    }
+
+    private static async Task<IResult> ListAsync(
+        NotesDatabase database, HttpResponse response, CancellationToken cancellationToken, long after = 0, int limit = PageSize)
+    {
+        if (limit is < 1 or > PageSize)
+        {
+            return Answer.Problem(StatusCodes.Status400BadRequest, "Bad limit", $"The limit is 1 to {PageSize}.");
+        }
+
+        var page = await QueryAsync(database, "WHERE id > @after ORDER BY id LIMIT @limit", new { after, limit }, cancellationToken);
+        if (page.Count == limit)
+        {
+            response.Headers.Link = $"</notes?after={page[^1].Id}&limit={limit}>; rel=\"next\"";
+        }
+
+        return Results.Ok(page);
+    }
+
+    private static async Task<IResult> GetAsync(long id, NotesDatabase database, CancellationToken cancellationToken) =>
+        await QueryAsync(database, "WHERE id = @id", new { id }, cancellationToken) is [var note] ? Results.Ok(note) : Answer.NotFound(id);
+
+    private static async Task<IResult> SearchAsync(NoteSearch search, NotesDatabase database, CancellationToken cancellationToken)
+    {
+        if (string.IsNullOrEmpty(search.Text) || search.Limit is < 1 or > PageSize)
+        {
+            return Answer.Problem(StatusCodes.Status400BadRequest, "Bad search",
+                $"Send a JSON object with the \"text\" to look for, and a \"limit\" of 1 to {PageSize} if you like.");
+        }
+
+        var escaped = search.Text.Replace("\\", "\\\\").Replace("%", "\\%").Replace("_", "\\_");
+        return Results.Ok(await QueryAsync(database, $"WHERE text {database.Sql.Like} @pattern ESCAPE '\\' ORDER BY id LIMIT @limit",
+            new { pattern = $"%{escaped}%", limit = search.Limit ?? PageSize }, cancellationToken));
+    }
+
+    private static Task<IResult> AddAsync(NoteText body, HttpContext http, IdempotentWrites writes) =>
+        body.Problem is { } problem ? BadText(problem) : writes.RunAsync(http, WriteTicket.For(http), body.Text!, async t =>
+        {
+            var id = await t.FirstOrDefaultAsync<long>(
+                "INSERT INTO notes (text, node, epoch) VALUES (@Text, @Node, @Epoch) RETURNING id", new { body.Text });
+            return Answer.Created($"/notes/{id}", new Note(id, body.Text!, t.Node, t.Epoch));
+        });
+
+    private static Task<IResult> ReplaceAsync(long id, NoteText body, HttpContext http, IdempotentWrites writes) =>
+        body.Problem is { } problem ? BadText(problem) : writes.RunAsync(http, WriteTicket.For(http), body.Text!, async t =>
+        {
+            var found = await t.ExecuteAsync(
+                "UPDATE notes SET text = @Text, node = @Node, epoch = @Epoch WHERE id = @id", new { id, body.Text });
+            return found == 0 ? Answer.NotFound(id) : Answer.Ok(new Note(id, body.Text!, t.Node, t.Epoch));
+        });
+
+    private static Task<IResult> DeleteAsync(long id, HttpContext http, IdempotentWrites writes) =>
+        writes.RunAsync(http, WriteTicket.For(http), "", async t =>
+            await t.ExecuteAsync("DELETE FROM notes WHERE id = @id", new { id }) == 0 ? Answer.NotFound(id) : Answer.NoContent);
+
+    private static Task<IResult> BadText(string problem) =>
+        Task.FromResult<IResult>(Answer.Problem(StatusCodes.Status400BadRequest, "Bad note", problem));
+
+    private static async Task<IReadOnlyList<Note>> QueryAsync(
+        NotesDatabase database, string where, object parameters, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        var rows = await connection.QueryAsync<Note>(
+            new CommandDefinition($"SELECT id, text, node, epoch FROM notes {where}", parameters, cancellationToken: cancellationToken));
+        return rows.AsList();
+    }
+}

@@ -1,0 +1,54 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace MinimalApiApp.Notes;
+
+/// <summary>
+/// <c>POST /uploads</c> reads a body of any size as a stream, keeps its length and SHA-256 and says so:
+/// something to see a large write pass through a follower with.
+/// </summary>
+internal static class UploadEndpoint
+{
+    private const long MaxBytes = 4L << 30;
+
+    public static void MapUploads(this WebApplication app) => app.MapPost("/uploads", ReceiveAsync);
+
+    private static async Task<IResult> ReceiveAsync(HttpContext http, IdempotentWrites writes)
+    {
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = MaxBytes;
+        }
+
+        var ticket = WriteTicket.For(http);
+        var (bytes, sha256) = await DigestAsync(http.Request.Body, http.RequestAborted);
+        return await writes.RunAsync(http, ticket, sha256, async t =>
+        {
+            var id = await t.FirstOrDefaultAsync<long>(
+                "INSERT INTO uploads (bytes, sha256, node, epoch) VALUES (@bytes, @sha256, @Node, @Epoch) RETURNING id", new { bytes, sha256 });
+            return Answer.Created(null, new { id, bytes, sha256, node = t.Node, epoch = t.Epoch });
+        });
+    }
+
+    private static async Task<(long Bytes, string Sha256)> DigestAsync(Stream body, CancellationToken cancellationToken)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
+        try
+        {
+            var total = 0L;
+            while (await body.ReadAsync(buffer, cancellationToken) is > 0 and var read)
+            {
+                hash.AppendData(buffer.AsSpan(0, read));
+                total += read;
+            }
+
+            return (total, Convert.ToHexStringLower(hash.GetHashAndReset()));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}
