@@ -6,7 +6,7 @@ namespace Ha.Tests.Heartbeat;
 
 public class BeatJsonTests
 {
-    private static readonly string Text = Encoding.UTF8.GetString(BeatJson.Serialize(Beats.Request()));
+    private static readonly string _text = Encoding.UTF8.GetString(BeatJson.Serialize(Beats.Request()));
 
     [Fact]
     public void A_request_survives_the_round_trip()
@@ -74,7 +74,7 @@ public class BeatJsonTests
     [Fact]
     public void Unknown_members_of_any_shape_are_ignored()
     {
-        var text = Text
+        var text = _text
             .Replace("{\"from\":{", "{\"new\":[1,{\"a\":[true,null,1e300]}],\"from\":{\"newer\":{\"seq\":1},", StringComparison.Ordinal)
             .Replace("\"holder\"", "\"more\":\"x\",\"holder\"", StringComparison.Ordinal);
 
@@ -84,7 +84,7 @@ public class BeatJsonTests
     [Fact]
     public void Members_may_come_in_any_order_and_with_white_space_and_escapes()
     {
-        var text = Text
+        var text = _text
             .Replace("\"seq\":7,", "", StringComparison.Ordinal)
             .Replace("{\"from\":{", "\n { \"s\\u0065q\" : 7 ,\t\"from\":{", StringComparison.Ordinal)
             .Replace("http://node-1:8080", "http:\\/\\/node-\\u0031:8080", StringComparison.Ordinal);
@@ -181,9 +181,9 @@ public class BeatJsonTests
 
     private static string Refused(string old, string replacement)
     {
-        Assert.Contains(old, Text, StringComparison.Ordinal);
-        var at = Text.IndexOf(old, StringComparison.Ordinal);
-        var changed = string.Concat(Text.AsSpan(0, at), replacement, Text.AsSpan(at + old.Length));
+        Assert.Contains(old, _text, StringComparison.Ordinal);
+        var at = _text.IndexOf(old, StringComparison.Ordinal);
+        var changed = string.Concat(_text.AsSpan(0, at), replacement, _text.AsSpan(at + old.Length));
 
         Assert.False(BeatJson.TryParse(Encoding.UTF8.GetBytes(changed), out Beat? beat, out var reason));
         Assert.Null(beat);

@@ -36,9 +36,10 @@ internal static class Wire
     public static readonly TextCache Ids = new(IsId);
     public static readonly TextCache Targets = new(IsTarget);
 
-    /// <summary>True for 1 to 128 printable ASCII characters.</summary>
-    public static bool IsId(string text) =>
-        text.Length is > 0 and <= BeatLimits.MaxIdLength && !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
+    // The same characters as the configuration allows: what travels here ends up in headers, lists and pages.
+    private static bool IsId(string text) =>
+        text.Length is > 0 and <= BeatLimits.MaxIdLength && !text.AsSpan().ContainsAnyExceptInRange('!', '~') &&
+        !text.AsSpan().ContainsAny("\"',\\");
 
     private static bool IsTarget(string text) =>
         text.Length <= TargetUrl.MaxLength && TargetUrl.TryNormalise(text, out var normalised, out _) &&

@@ -1,0 +1,26 @@
+using Ha.Signing;
+
+namespace Ha.Tests.Signing;
+
+internal static class Rings
+{
+    public const string OldSecret = "an old secret of the cluster";
+    public const string NewSecret = "the new secret of the cluster";
+
+    public static readonly KeyRing Old = Of(OldSecret);
+
+    public static readonly KeyRing New = Of(NewSecret);
+
+    public static readonly KeyRing Unsigned = new([], unsigned: true);
+
+    public static KeyRing Of(params string[] secrets)
+    {
+        var options = new HaOptions();
+        foreach (var secret in secrets)
+        {
+            options.ClusterSecrets.Add(secret);
+        }
+
+        return KeyRing.FromOptions(options);
+    }
+}

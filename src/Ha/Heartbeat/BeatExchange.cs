@@ -1,0 +1,62 @@
+using Ha.Election;
+
+namespace Ha.Heartbeat;
+
+/// <summary>Why a heartbeat got no usable answer.</summary>
+internal enum ExchangeFailure
+{
+    None,
+
+    /// <summary>No key to sign with.</summary>
+    NoKey,
+
+    /// <summary>Name resolution, connecting or the TLS handshake failed: nothing was sent.</summary>
+    Unreachable,
+
+    /// <summary>The caller's token fired first.</summary>
+    TimedOut,
+
+    /// <summary>The connection broke, or what came is not HTTP.</summary>
+    Broken,
+
+    /// <summary>401: the peer does not take our signature.</summary>
+    Unauthorized,
+
+    /// <summary>Another status that carries no message.</summary>
+    UnexpectedStatus,
+
+    /// <summary>The answer is larger than 16 KiB.</summary>
+    TooLarge,
+
+    /// <summary>The answer is not signed by a key of ours, or not for this request.</summary>
+    Unverified,
+
+    /// <summary>The answer is signed, but not a valid message.</summary>
+    Malformed,
+}
+
+/// <summary>What came of one heartbeat: a verified reply, or why there is none.</summary>
+/// <param name="Reply">Not null exactly when <paramref name="Failure"/> is <see cref="ExchangeFailure.None"/>.</param>
+/// <param name="Failure">The kind of failure.</param>
+/// <param name="Detail">A few words for people; nothing the peer sent.</param>
+internal readonly record struct BeatExchange(BeatReply? Reply, ExchangeFailure Failure, string Detail)
+{
+    public static BeatExchange Answered(BeatReply reply) => new(reply, ExchangeFailure.None, "");
+
+    public static BeatExchange Failed(ExchangeFailure failure, string detail) => new(null, failure, detail);
+
+    /// <summary>A fixed word for logs and counters.</summary>
+    public string Reason => Failure switch
+    {
+        ExchangeFailure.None => "none",
+        ExchangeFailure.NoKey => "no_key",
+        ExchangeFailure.Unreachable => "unreachable",
+        ExchangeFailure.TimedOut => "timed_out",
+        ExchangeFailure.Broken => "broken",
+        ExchangeFailure.Unauthorized => "unauthorized",
+        ExchangeFailure.UnexpectedStatus => "unexpected_status",
+        ExchangeFailure.TooLarge => "too_large",
+        ExchangeFailure.Unverified => "unverified",
+        _ => "malformed",
+    };
+}

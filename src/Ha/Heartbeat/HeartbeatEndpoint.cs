@@ -1,0 +1,177 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using Ha.Election;
+using Ha.Signing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
+
+namespace Ha.Heartbeat;
+
+/// <summary>
+/// <c>POST /_ha/heartbeat</c>. Checks go from cheap to dear, and no byte of a body is read for a caller without a key.
+/// Every reply that carries a message is signed and good for its request only. Thread-safe.
+/// </summary>
+/// <param name="keys">Keys to verify requests with and to sign replies with.</param>
+/// <param name="receive">Takes a verified message; synchronous, thread-safe, does not throw.</param>
+/// <param name="wallClock">Time for <c>created</c> and for the limit on slow bodies.</param>
+/// <param name="rejected">Told one of a few fixed words for each request that never became a message.</param>
+internal sealed class HeartbeatEndpoint(
+    KeyRing keys, Func<Beat, BeatReply> receive, TimeProvider wallClock, Action<string>? rejected = null)
+{
+    private const string JsonType = "application/json";
+
+    /// <summary>How long a body may take to arrive. Default 2 s; a heartbeat fits one packet or two.</summary>
+    public TimeSpan BodyTimeLimit { get; init; } = TimeSpan.FromSeconds(2);
+
+    public async Task HandleAsync(HttpContext context)
+    {
+        context.Response.Headers.CacheControl = "no-store";
+
+        // Step 1: what the header alone shows, its signature included.
+        var refusal = CheckHeader(context.Request, out var signature);
+        if (refusal is not null)
+        {
+            await RefuseAsync(context, refusal);
+            return;
+        }
+
+        // Step 2: the body, bounded in size and time.
+        var reader = context.Request.BodyReader;
+        var (outcome, body) = await BoundedBody.ReadAsync(reader, BeatLimits.MaxBodyBytes, BodyTimeLimit, wallClock);
+        if (outcome == BodyOutcome.Aborted)
+        {
+            return;
+        }
+
+        // Step 3: digest and JSON.
+        Beat? beat = null;
+        refusal = outcome == BodyOutcome.Complete ? CheckBody(body, signature, out beat) : Refusal(outcome);
+        if (outcome == BodyOutcome.Complete)
+        {
+            reader.AdvanceTo(body.End);
+        }
+
+        if (refusal is not null)
+        {
+            await RefuseAsync(context, refusal);
+            return;
+        }
+
+        // Step 4: the election's answer, signed.
+        PrepareReply(context.Response, receive(beat!), signature);
+        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+    }
+
+    private HeartbeatRefusal? CheckHeader(HttpRequest request, out SignatureHeaders signature)
+    {
+        signature = default;
+        if (!HttpMethods.IsPost(request.Method))
+        {
+            return HeartbeatRefusal.Method;
+        }
+
+        if (!IsJson(request))
+        {
+            return HeartbeatRefusal.NotJson;
+        }
+
+        if (request.ContentLength > BeatLimits.MaxBodyBytes)
+        {
+            return HeartbeatRefusal.TooLarge;
+        }
+
+        if (keys.Unsigned)
+        {
+            return null;
+        }
+
+        var headers = request.Headers;
+        var verdict = SignatureHeaders.TryRead(
+            headers[SignatureHeaders.ContentDigestName],
+            headers[SignatureHeaders.SignatureInputName],
+            headers[SignatureHeaders.SignatureName],
+            out signature)
+            ? HeartbeatSignature.VerifyRequestHeaders(keys, signature)
+            : SignatureVerdict.Malformed;
+        return verdict == SignatureVerdict.Valid ? null : HeartbeatRefusal.Unsigned(verdict);
+    }
+
+    private static bool IsJson(HttpRequest request)
+    {
+        if (request.Headers.ContentEncoding.Count > 0 || request.ContentType is not { } type)
+        {
+            return false;
+        }
+
+        if (string.Equals(type, JsonType, StringComparison.OrdinalIgnoreCase))
+        {
+            return true;
+        }
+
+        return MediaTypeHeaderValue.TryParse(type, out var parsed) &&
+            parsed.MediaType.Equals(JsonType, StringComparison.OrdinalIgnoreCase) &&
+            (parsed.Charset.Length == 0 || parsed.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+    }
+
+    private HeartbeatRefusal? CheckBody(ReadOnlySequence<byte> body, SignatureHeaders signature, out Beat? beat)
+    {
+        if (body.IsSingleSegment)
+        {
+            return CheckBody(body.FirstSpan, signature, out beat);
+        }
+
+        var rented = ArrayPool<byte>.Shared.Rent(BeatLimits.MaxBodyBytes);
+        try
+        {
+            body.CopyTo(rented);
+            return CheckBody(rented.AsSpan(0, (int)body.Length), signature, out beat);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    private HeartbeatRefusal? CheckBody(ReadOnlySpan<byte> body, SignatureHeaders signature, out Beat? beat)
+    {
+        beat = null;
+        if (!keys.Unsigned && !ContentDigest.Matches(signature.ContentDigest, body))
+        {
+            return HeartbeatRefusal.Unsigned(SignatureVerdict.WrongDigest);
+        }
+
+        return BeatJson.TryParse(body, out beat, out string reason) ? null : HeartbeatRefusal.Malformed(reason);
+    }
+
+    private static HeartbeatRefusal Refusal(BodyOutcome outcome) => outcome switch
+    {
+        BodyOutcome.TooLarge => HeartbeatRefusal.TooLarge,
+        BodyOutcome.TooSlow => HeartbeatRefusal.TooSlow,
+        _ => HeartbeatRefusal.BadFraming,
+    };
+
+    [SuppressMessage("Usage", "ASP0019", Justification = "Each is set once on a fresh response.")]
+    private void PrepareReply(HttpResponse response, BeatReply reply, SignatureHeaders request)
+    {
+        var body = BeatWriter.OfThread.Write(reply);
+        response.StatusCode = BeatStatusCodes.ToHttp(reply.Status);
+        response.ContentType = JsonType;
+        response.ContentLength = body.Length;
+        if (keys.Signer is { } key)
+        {
+            var created = wallClock.GetUtcNow().ToUnixTimeSeconds();
+            var signed = HeartbeatSignature.SignReply(key, response.StatusCode, body, request, created);
+            response.Headers[SignatureHeaders.ContentDigestName] = signed.ContentDigest;
+            response.Headers[SignatureHeaders.SignatureInputName] = signed.SignatureInput;
+            response.Headers[SignatureHeaders.SignatureName] = signed.Signature;
+        }
+
+        response.BodyWriter.Write(body);
+    }
+
+    private Task RefuseAsync(HttpContext context, HeartbeatRefusal refusal)
+    {
+        rejected?.Invoke(refusal.Reason);
+        return refusal.WriteAsync(context);
+    }
+}

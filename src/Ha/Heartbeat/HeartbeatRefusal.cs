@@ -1,0 +1,70 @@
+using System.Text;
+using Ha.Signing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
+
+namespace Ha.Heartbeat;
+
+/// <summary>
+/// An answer that no key signs, because nothing of the request could be trusted. The common ones are made once:
+/// refusing garbage must be cheap. No text repeats anything of the request.
+/// </summary>
+internal sealed class HeartbeatRefusal
+{
+    public static readonly HeartbeatRefusal Method = new(405, "method_not_allowed", "Heartbeats are sent by POST.");
+    public static readonly HeartbeatRefusal NotJson = new(415, "not_json", "Send application/json in UTF-8 without a content coding.");
+    public static readonly HeartbeatRefusal TooLarge = new(413, "too_large", "A heartbeat has at most 16 KiB.");
+    public static readonly HeartbeatRefusal TooSlow = new(408, "too_slow", "The body did not arrive in time.");
+    public static readonly HeartbeatRefusal BadFraming = new(400, "malformed", "The body's framing is broken.");
+
+    private static readonly HeartbeatRefusal[] Unauthorized =
+        [.. Enum.GetValues<SignatureVerdict>().Select(verdict => new HeartbeatRefusal(
+            401, verdict.Word(), "The heartbeat is not signed by a key of this cluster; BASE_CLUSTER_SECRET must be the same on every node."))];
+
+    private readonly int _status;
+    private readonly byte[] _body;
+
+    private HeartbeatRefusal(int status, string reason, string detail)
+    {
+        _status = status;
+        Reason = reason;
+
+        // Every text is a constant of this assembly without quotes, so nothing needs escaping.
+        _body = Encoding.ASCII.GetBytes(
+            $$"""{"title":"{{ReasonPhrases.GetReasonPhrase(status)}}","status":{{status}},"detail":"{{detail}}","error":"{{reason}}"}""");
+    }
+
+    /// <summary>One of a few fixed words, for logs and counters.</summary>
+    public string Reason { get; }
+
+    public static HeartbeatRefusal Unsigned(SignatureVerdict verdict) => Unauthorized[(int)verdict];
+
+    /// <param name="reason">From <see cref="BeatJson"/>.</param>
+    public static HeartbeatRefusal Malformed(string reason) => new(400, "malformed", $"The heartbeat is {reason}.");
+
+    public Task WriteAsync(HttpContext context)
+    {
+        var response = context.Response;
+        response.StatusCode = _status;
+        response.ContentType = "application/problem+json";
+        response.ContentLength = _body.Length;
+        switch (_status)
+        {
+            case StatusCodes.Status405MethodNotAllowed:
+                response.Headers.Allow = HttpMethods.Post;
+                break;
+            case StatusCodes.Status401Unauthorized:
+                response.Headers.WWWAuthenticate = "Signature realm=\"ha\"";
+                break;
+            case StatusCodes.Status408RequestTimeout or StatusCodes.Status413PayloadTooLarge
+                when !HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol):
+                // The rest of the body is not worth reading.
+                response.Headers.Connection = "close";
+                break;
+        }
+
+        return HttpMethods.IsHead(context.Request.Method)
+            ? Task.CompletedTask
+            : response.Body.WriteAsync(_body, context.RequestAborted).AsTask();
+    }
+}

@@ -1,0 +1,153 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Http.Headers;
+using Ha.Election;
+using Ha.Signing;
+using Microsoft.Extensions.Primitives;
+
+namespace Ha.Heartbeat;
+
+/// <summary>Sends heartbeats and trusts nothing in an answer that is not signed for exactly that request. Thread-safe.</summary>
+/// <param name="handler">Must not follow redirects or use cookies or a proxy, see <see cref="PeerHandler"/>; stays the caller's.</param>
+/// <param name="keys">The first signs requests, all verify replies.</param>
+internal sealed class PeerClient(HttpMessageHandler handler, KeyRing keys) : IDisposable
+{
+    private static readonly MediaTypeHeaderValue Json = new("application/json");
+
+    private readonly HttpMessageInvoker _http = new(handler, disposeHandler: false);
+
+    // Peers are members of the configuration: a handful.
+    private readonly ConcurrentDictionary<string, Uri> _urls = new(StringComparer.Ordinal);
+
+    public void Dispose() => _http.Dispose();
+
+    /// <param name="peerUrl">The peer's normalised base URL.</param>
+    /// <param name="beat">The message; its wall time also becomes <c>created</c>.</param>
+    /// <param name="cancellationToken">The time limit of this exchange.</param>
+    /// <returns>Every failure as a value. Does not throw for anything a peer or the network does.</returns>
+    public async Task<BeatExchange> SendAsync(string peerUrl, Beat beat, CancellationToken cancellationToken)
+    {
+        if (keys.Signer is null && !keys.Unsigned)
+        {
+            return BeatExchange.Failed(ExchangeFailure.NoKey, "there is no key to sign with");
+        }
+
+        var url = _urls.GetOrAdd(peerUrl, static text => new Uri(text + HeartbeatSignature.Path));
+        var body = BeatJson.Serialize(beat);
+        using var request = new HttpRequestMessage(HttpMethod.Post, url)
+        {
+            // HTTP/1.1, because a timed-out exchange then takes its connection along. One HTTP/2 connection to a host
+            // that vanished would be reused until TCP gives up, minutes after the network has healed.
+            Version = HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+            Content = new ByteArrayContent(body) { Headers = { ContentType = Json } },
+        };
+        var signature = Sign(request, beat, body);
+        try
+        {
+            using var response = await _http.SendAsync(request, cancellationToken);
+            return await ReadAsync(response, signature, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return BeatExchange.Failed(ExchangeFailure.TimedOut, "no answer in time");
+        }
+        catch (OperationCanceledException)
+        {
+            return BeatExchange.Failed(ExchangeFailure.Unreachable, "connecting took too long");
+        }
+        catch (HttpRequestException e)
+        {
+            return Failed(e);
+        }
+        catch (IOException)
+        {
+            return BeatExchange.Failed(ExchangeFailure.Broken, "the connection broke within the answer");
+        }
+    }
+
+    private SignatureHeaders Sign(HttpRequestMessage request, Beat beat, byte[] body)
+    {
+        if (keys.Signer is not { } key)
+        {
+            return default;
+        }
+
+        var signed = HeartbeatSignature.SignRequest(key, body, beat.From.WallMicros / 1_000_000);
+        request.Headers.TryAddWithoutValidation(SignatureHeaders.ContentDigestName, signed.ContentDigest);
+        request.Headers.TryAddWithoutValidation(SignatureHeaders.SignatureInputName, signed.SignatureInput);
+        request.Headers.TryAddWithoutValidation(SignatureHeaders.SignatureName, signed.Signature);
+        return signed;
+    }
+
+    private async Task<BeatExchange> ReadAsync(HttpResponseMessage response, SignatureHeaders request, CancellationToken cancellationToken)
+    {
+        var status = (int)response.StatusCode;
+        if (!BeatStatusCodes.CarriesReply(status))
+        {
+            return status == (int)HttpStatusCode.Unauthorized
+                ? BeatExchange.Failed(ExchangeFailure.Unauthorized, "the peer does not take our signature; BASE_CLUSTER_SECRET must be the same on every node")
+                : BeatExchange.Failed(ExchangeFailure.UnexpectedStatus, $"the peer answered {status}");
+        }
+
+        if (response.Content.Headers.ContentLength > BeatLimits.MaxBodyBytes)
+        {
+            return TooLarge();
+        }
+
+        var buffer = ArrayPool<byte>.Shared.Rent(BeatLimits.MaxBodyBytes + 1);
+        try
+        {
+            var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+            var length = await stream.ReadAtLeastAsync(
+                buffer.AsMemory(0, BeatLimits.MaxBodyBytes + 1), BeatLimits.MaxBodyBytes + 1, throwOnEndOfStream: false, cancellationToken);
+            return length > BeatLimits.MaxBodyBytes ? TooLarge() : Judge(response, buffer.AsSpan(0, length), request);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private BeatExchange Judge(HttpResponseMessage response, ReadOnlySpan<byte> body, SignatureHeaders request)
+    {
+        var status = (int)response.StatusCode;
+        if (!keys.Unsigned)
+        {
+            var verdict = SignatureHeaders.TryRead(
+                Values(response, SignatureHeaders.ContentDigestName),
+                Values(response, SignatureHeaders.SignatureInputName),
+                Values(response, SignatureHeaders.SignatureName),
+                out var headers)
+                ? HeartbeatSignature.VerifyReply(keys, headers, status, body, request)
+                : SignatureVerdict.Malformed;
+            if (verdict != SignatureVerdict.Valid)
+            {
+                return BeatExchange.Failed(ExchangeFailure.Unverified, $"the answer {status} is not signed for this request: {verdict.Word()}");
+            }
+        }
+
+        if (!BeatJson.TryParse(body, out BeatReply? reply, out var reason))
+        {
+            return BeatExchange.Failed(ExchangeFailure.Malformed, $"the answer {status} is {reason}");
+        }
+
+        return BeatStatusCodes.ToHttp(reply.Status) == status
+            ? BeatExchange.Answered(reply)
+            : BeatExchange.Failed(ExchangeFailure.Malformed, $"the answer {status} carries another status");
+    }
+
+    private static StringValues Values(HttpResponseMessage response, string name) =>
+        response.Headers.NonValidated.TryGetValues(name, out var values) ? new StringValues([.. values]) : default;
+
+    private static BeatExchange TooLarge() => BeatExchange.Failed(ExchangeFailure.TooLarge, "the answer has more than 16 KiB");
+
+    private static BeatExchange Failed(HttpRequestException e) => e.HttpRequestError switch
+    {
+        HttpRequestError.NameResolutionError => BeatExchange.Failed(ExchangeFailure.Unreachable, "the peer's name does not resolve"),
+        HttpRequestError.ConnectionError => BeatExchange.Failed(ExchangeFailure.Unreachable, "the peer takes no connection"),
+        HttpRequestError.SecureConnectionError => BeatExchange.Failed(ExchangeFailure.Unreachable, "the TLS handshake failed"),
+        _ => BeatExchange.Failed(ExchangeFailure.Broken, $"the connection broke ({e.HttpRequestError})"),
+    };
+}

@@ -1,0 +1,33 @@
+using System.Net;
+
+namespace Ha.Heartbeat;
+
+/// <summary>The connections that heartbeats travel on.</summary>
+internal static class PeerHandler
+{
+    // Events may add a few exchanges to the one per interval; more than this is a fault.
+    private const int MaxConnectionsPerPeer = 8;
+    private const int MaxReplyHeaderKilobytes = 16;
+
+    /// <param name="connectTimeout">
+    /// For name resolution, TCP and TLS together. At most the lease timeout, or a vanished host holds connections back
+    /// that could reach its successor.
+    /// </param>
+    public static SocketsHttpHandler Create(TimeSpan connectTimeout) => new()
+    {
+        ConnectTimeout = connectTimeout,
+        AllowAutoRedirect = false,
+        UseProxy = false,
+        UseCookies = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        MaxConnectionsPerServer = MaxConnectionsPerPeer,
+        MaxResponseHeadersLength = MaxReplyHeaderKilobytes,
+
+        // Idle ones outlive any interval; all are renewed now and then, so that a changed address is noticed.
+        PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
+        PooledConnectionLifetime = TimeSpan.FromMinutes(15),
+
+        // A heartbeat is no part of any request's trace.
+        ActivityHeadersPropagator = null,
+    };
+}
