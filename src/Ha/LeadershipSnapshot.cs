@@ -1,9 +1,11 @@
+using Ha.Leadership;
+
 namespace Ha;
 
 /// <summary>
 /// One coherent, immutable view of leadership. Only two members move, and only one way: <see cref="IsLeader"/>
-/// falls to false and <see cref="LeaseRemaining"/> shrinks as the lease known to this snapshot runs out, so a
-/// snapshot kept too long errs on the safe side.
+/// falls to false when the lease known to this snapshot runs out or is given up, and <see cref="LeaseRemaining"/>
+/// shrinks, so a snapshot kept too long errs on the safe side. Thread-safe.
 /// </summary>
 public sealed class LeadershipSnapshot
 {
@@ -20,7 +22,7 @@ public sealed class LeadershipSnapshot
     public required string NodeId { get; init; }
 
     /// <summary>True while this node holds a valid lease, evaluated at each call.</summary>
-    public bool IsLeader => LeadsSelf && _clock.GetTimestamp() < _leaseUntil;
+    public bool IsLeader => IsLeaderFor(TimeSpan.Zero);
 
     /// <summary>The leader's id, or null when no leader is known.</summary>
     public string? LeaderId { get; init; }
@@ -50,7 +52,10 @@ public sealed class LeadershipSnapshot
     }
 
     /// <summary>Fires when the leadership this snapshot shows ends; already fired when this node does not lead.</summary>
-    public CancellationToken LeaseLost { get; init; } = new(canceled: true);
+    public CancellationToken LeaseLost => LeadsSelf ? Term.LeaseLost : new CancellationToken(canceled: true);
+
+    /// <summary>The leadership this snapshot is of; ended before anybody else is told.</summary>
+    internal LeadershipTerm Term { get; init; } = LeadershipTerm.Endless;
 
     /// <summary>True when the role, without the lease, is leader.</summary>
     internal bool LeadsSelf { get; init; }
@@ -72,5 +77,6 @@ public sealed class LeadershipSnapshot
 
     /// <summary>True when the lease is good for at least <paramref name="guard"/> more.</summary>
     internal bool IsLeaderFor(TimeSpan guard) =>
-        LeadsSelf && (_leaseUntil == long.MaxValue || _clock.GetElapsedTime(_clock.GetTimestamp(), _leaseUntil) > guard);
+        LeadsSelf && !Term.Ended
+        && (_leaseUntil == long.MaxValue || _clock.GetElapsedTime(_clock.GetTimestamp(), _leaseUntil) > guard);
 }

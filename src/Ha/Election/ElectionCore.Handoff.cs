@@ -101,7 +101,7 @@ internal sealed partial class ElectionCore
         }
         else
         {
-            _handoffDeadline = now + _config.IntervalMicros;
+            _handoffDeadline = now + 2 * _config.IntervalMicros;
             successor.Due = true;
         }
 
@@ -169,7 +169,7 @@ internal sealed partial class ElectionCore
         if (next is not null)
         {
             _handoff = _handoff with { Successor = next, Tried = _handoff.Tried + 1, Fixed = false };
-            _handoffDeadline = now + _config.IntervalMicros;
+            _handoffDeadline = now + 2 * _config.IntervalMicros;
             next.Due = true;
         }
         else if (_handoff.Reason == HandoffReason.Shutdown)

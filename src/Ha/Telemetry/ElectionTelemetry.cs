@@ -75,6 +75,9 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         }
     }
 
+    /// <summary>Says that the application's stored epoch could not be read.</summary>
+    public void EpochFloorFailed(Exception exception) => _log.EpochFloorFailed(exception);
+
     private void Count(ElectionEvent e)
     {
         switch (e.Kind)

@@ -1,0 +1,30 @@
+using System.Runtime.CompilerServices;
+
+namespace Ha.Tests.Support;
+
+/// <summary>Waits for a condition by asking again and again, up to a deadline that only a broken build reaches.</summary>
+internal static class Eventually
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
+
+    public static Task True(Func<bool> condition, TimeSpan? within = null, [CallerArgumentExpression(nameof(condition))] string what = "") =>
+        True(() => Task.FromResult(condition()), within, what);
+
+    public static async Task True(Func<Task<bool>> condition, TimeSpan? within = null, [CallerArgumentExpression(nameof(condition))] string what = "")
+    {
+        using var deadline = new CancellationTokenSource(within ?? Patience);
+        using var timer = new PeriodicTimer(Pause);
+        while (!await condition())
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(deadline.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.Fail($"Not within {within ?? Patience}: {what}");
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using Ha.Election;
+
+namespace Ha.Leadership;
+
+/// <summary>What the core knows of its members, for people.</summary>
+internal static class ClusterViews
+{
+    public static ClusterView Create(ElectionConfig config, ElectionCore core, LeadershipSnapshot leader, long now, DateTimeOffset wall)
+    {
+        var members = new List<MemberView>(config.Voters)
+        {
+            new(config.NodeId, config.Target, config.PublicTarget, Up: true, 0, wall, leader.LeadsSelf, IsSelf: true,
+                config.Witness ? "witness" : Word(core.Role), null, null),
+        };
+        for (var i = 0; i < core.PeerCount; i++)
+        {
+            members.Add(Of(core.PeerAt(i), core.IsAlive(i, now), leader, now, wall));
+        }
+
+        members.Sort(static (a, b) => string.CompareOrdinal(a.NodeId, b.NodeId));
+        return new ClusterView([.. members.Select((member, at) => member with { Ordinal = at })], config.Majority ? "majority" : "off", leader);
+    }
+
+    private static MemberView Of(Peer peer, bool up, LeadershipSnapshot leader, long now, DateTimeOffset wall) => new(
+        peer.Id ?? "",
+        peer.Target,
+        peer.PublicTarget,
+        up,
+        0,
+        peer.LastHeard == Peer.Never ? null : wall - LeaseTime.FromMicros(now - peer.LastHeard),
+        peer.Id is not null && peer.Id == leader.LeaderId,
+        IsSelf: false,
+        peer.Id is null ? "unknown" : peer.Witness ? "witness" : Word(peer.Role),
+        peer.Mismatch,
+        peer.RoundTripMicros == 0 ? null : LeaseTime.FromMicros(peer.RoundTripMicros));
+
+    private static string Word(NodeRole role) => role switch
+    {
+        NodeRole.Leader => "leader",
+        NodeRole.Candidate => "candidate",
+        _ => "follower",
+    };
+}

@@ -1,0 +1,16 @@
+namespace Ha.Leadership;
+
+/// <summary>This process as a member of its cluster: the one object that the hosting, the middleware and the endpoints share.</summary>
+internal sealed class HaNode(HaOptions options, ILeaderProvider provider, LuxLeader? lux, TimeProvider clock)
+{
+    public HaOptions Options { get; } = options;
+
+    public ILeaderProvider Provider { get; } = provider;
+
+    /// <summary>Null without an election: inactive, or a static leader.</summary>
+    public LuxLeader? Lux { get; } = lux;
+
+    public TimeProvider Clock { get; } = clock;
+
+    public WriteGate Gate { get; } = lux?.Gate ?? new WriteGate();
+}

@@ -1,0 +1,91 @@
+using Ha.Election;
+using Microsoft.Extensions.Primitives;
+
+namespace Ha.Leadership;
+
+/// <summary>Sources to cancel once the lock is released, the lease's before the change's.</summary>
+internal readonly record struct Published(LeadershipTerm? Ended, CancellationTokenSource? Changed)
+{
+    public void Fire()
+    {
+        Ended?.Notify();
+        Changed?.Cancel();
+    }
+}
+
+/// <summary>
+/// Turns the core's state into the immutable snapshot that requests read. Methods suffixed NeedsLock belong to the
+/// core's owner; the rest is thread-safe.
+/// </summary>
+internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider clock, string publicTarget)
+{
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private LeadershipSnapshot _current = null!;
+    private CancellationTokenSource _changed = new();
+    private LeadershipTerm? _lease;
+    private (NodeRole Role, long Epoch, long Generation) _term;
+
+    public LeadershipSnapshot Current => Volatile.Read(ref _current);
+
+    public Task Ready => _ready.Task;
+
+    public IChangeToken ChangeToken => new CancellationChangeToken(Volatile.Read(ref _changed).Token);
+
+    public Published PublishNeedsLock(ElectionCore core, long now, bool draining)
+    {
+        var ended = EndTermNeedsLock(core);
+        var next = Build(core, now, draining);
+        var previous = _current;
+        Volatile.Write(ref _current, next);
+        if (next.LeaderId is not null || !next.Quarantined)
+        {
+            _ready.TrySetResult();
+        }
+
+        var changed = previous is null || Differs(previous, next)
+            ? Interlocked.Exchange(ref _changed, new CancellationTokenSource())
+            : null;
+        return new Published(ended, changed);
+    }
+
+    private LeadershipTerm? EndTermNeedsLock(ElectionCore core)
+    {
+        var term = (core.Role, core.Epoch, core.Generation);
+        if (term == _term)
+        {
+            return null;
+        }
+
+        var ended = _lease;
+        _term = term;
+        _lease = core.Role == NodeRole.Leader ? new LeadershipTerm() : null;
+        ended?.End();
+        return ended;
+    }
+
+    private LeadershipSnapshot Build(ElectionCore core, long now, bool draining)
+    {
+        var leads = core.IsLeaderAt(now);
+        var seen = leads ? null : core.LeaderSeenAt(now);
+        var until = leads ? core.ValidUntil : seen?.Until ?? 0;
+        return new LeadershipSnapshot(clock, clock.TimestampAt(until))
+        {
+            NodeId = config.NodeId,
+            LeadsSelf = leads,
+            AdmitsWrites = leads && !core.GateClosed,
+            LeaderId = leads ? config.NodeId : seen?.Id,
+            LeaderUrl = leads ? publicTarget : seen?.PublicTarget,
+            LeaderTarget = leads ? config.Target : seen?.Target,
+            Epoch = leads ? core.Epoch : seen?.Epoch ?? 0,
+            Generation = core.Generation,
+            Term = leads ? _lease! : LeadershipTerm.Endless,
+            Quarantined = core.IsQuarantined(now),
+            Draining = draining || core.GateClosed,
+        };
+    }
+
+    private static bool Differs(LeadershipSnapshot a, LeadershipSnapshot b) =>
+        a.LeadsSelf != b.LeadsSelf || a.AdmitsWrites != b.AdmitsWrites || a.LeaderId != b.LeaderId
+        || a.LeaderUrl != b.LeaderUrl || a.Epoch != b.Epoch || a.Generation != b.Generation
+        || a.Quarantined != b.Quarantined || a.Draining != b.Draining;
+}

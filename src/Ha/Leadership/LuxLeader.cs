@@ -1,0 +1,383 @@
+using System.Diagnostics.Metrics;
+using Ha.Configuration;
+using Ha.Election;
+using Ha.Heartbeat;
+using Ha.Leadership;
+using Ha.Signing;
+using Ha.Telemetry;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Primitives;
+
+namespace Ha;
+
+/// <summary>
+/// An elected leader: signed heartbeats, a lease, the lowest alive NodeID wins. With a quorum at most one node holds a
+/// valid lease at any real instant. Starts at construction, stops when disposed. Thread-safe.
+/// </summary>
+/// <remarks>
+/// With <c>AddHa()</c> there is no need to touch this type. Without dependency injection: construct it, let the web
+/// server answer <c>POST /_ha/heartbeat</c> with <see cref="HandleHeartbeatAsync"/>, call <see cref="SetReady"/> once
+/// it listens, and read <see cref="Current"/>.
+/// </remarks>
+public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly HaOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ElectionConfig _config;
+    private readonly ElectionCore _core;
+    private readonly LeadershipPublisher _publisher;
+    private readonly ElectionTelemetry _telemetry;
+    private readonly HeartbeatEndpoint _endpoint;
+    private readonly HttpMessageHandler _handler;
+    private readonly PeerClient _client;
+    private readonly ITimer _timer;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly bool[] _sending;
+    private readonly Task[] _sends;
+    private bool _shuttingDown;
+    private bool _drainRuns;
+    private bool _floorRuns;
+
+    /// <param name="options">Read once; <see cref="HaOptions.LocalTarget"/> is required.</param>
+    /// <param name="handler">Sends the heartbeats; disposed with this object. Default: a <c>SocketsHttpHandler</c>.</param>
+    /// <param name="clock">The lease clock. Default: one that counts suspended time where the system has it.</param>
+    /// <param name="loggers">Default: none.</param>
+    /// <param name="meters">Default: a meter of its own.</param>
+    /// <exception cref="ArgumentException">The options are not valid; the message names every problem.</exception>
+    public LuxLeader(
+        HaOptions options,
+        HttpMessageHandler? handler = null,
+        TimeProvider? clock = null,
+        ILoggerFactory? loggers = null,
+        IMeterFactory? meters = null)
+        : this(options, handler, clock ?? BootClock.Instance,
+            new ElectionTelemetry(loggers ?? NullLoggerFactory.Instance, new HaMetrics(meters), clock ?? TimeProvider.System))
+    {
+    }
+
+    internal LuxLeader(HaOptions options, HttpMessageHandler? handler, TimeProvider clock, ElectionTelemetry telemetry)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        HaOptionsValidator.ThrowIfInvalid(options);
+        ArgumentException.ThrowIfNullOrEmpty(options.LocalTarget, nameof(options));
+        _options = options;
+        _clock = clock;
+        _telemetry = telemetry;
+        _config = ElectionSetup.Create(options);
+        var keys = KeyRing.FromOptions(options);
+        _endpoint = new HeartbeatEndpoint(keys, Receive, clock, telemetry.HeartbeatRejected);
+        _handler = handler ?? PeerHandler.Create(BeatTimeout);
+        _client = new PeerClient(_handler, keys);
+        _publisher = new LeadershipPublisher(_config, clock, _config.PublicTarget);
+        _sending = new bool[_config.Peers.Count];
+        _sends = new Task[_config.Peers.Count];
+        Array.Fill(_sends, Task.CompletedTask);
+        _core = new ElectionCore(_config, clock.NowMicros(), clock.WallMicros());
+        _timer = clock.CreateTimer(static self => ((LuxLeader)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        OnTimer();
+    }
+
+    /// <inheritdoc />
+    public bool IsLeader => Current.IsLeader;
+
+    /// <inheritdoc />
+    public string? RedirectTarget => Current is { LeadsSelf: false } current ? current.LeaderUrl : null;
+
+    /// <inheritdoc />
+    public LeadershipSnapshot Current => _publisher.Current;
+
+    /// <inheritdoc />
+    public Task Ready => _publisher.Ready;
+
+    internal WriteGate Gate { get; } = new();
+
+    internal ElectionTelemetry Telemetry => _telemetry;
+
+    /// <summary>Two tries fit in the shortest lease allowed, and an answer that is merely slow still counts.</summary>
+    private TimeSpan BeatTimeout => LeaseTime.FromMicros(Math.Min(2 * _config.IntervalMicros, _config.LeaseMicros));
+
+    /// <inheritdoc />
+    public IChangeToken GetChangeToken() => _publisher.ChangeToken;
+
+    /// <inheritdoc />
+    public async Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var change = GetChangeToken();
+            if (Current is { LeaderId: not null } current)
+            {
+                return current;
+            }
+
+            await change.FiredAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Answers one <c>POST /_ha/heartbeat</c>.</summary>
+    public Task HandleHeartbeatAsync(HttpContext context) => _endpoint.HandleAsync(context);
+
+    /// <summary>Says that this node serves requests; before, it votes but does not lead.</summary>
+    public void SetReady() => Step(static (core, now) => core.SetReady(now));
+
+    /// <summary>Stops electing at once, without a handoff; a lease this node holds runs out by itself.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _timer.DisposeAsync();
+        await Task.WhenAll(_sends);
+        _client.Dispose();
+        _handler.Dispose();
+        _telemetry.Metrics.Dispose();
+        _stopping.Dispose();
+    }
+
+    internal BeatReply Receive(Beat beat)
+    {
+        BeatReply reply;
+        Effects effects;
+        lock (_lock)
+        {
+            reply = _core.Receive(beat, _clock.NowMicros(), _clock.WallMicros());
+            effects = SettleNeedsLock();
+        }
+
+        Act(effects);
+        _telemetry.Metrics.HeartbeatReceived();
+        return reply;
+    }
+
+    internal StepDownResult StepDown(string? toNodeId)
+    {
+        HandoffStart start = default;
+        Step((core, now) => start = core.BeginHandoff(toNodeId, HandoffReason.StepDown, now));
+        return new StepDownResult(
+            start.Result switch
+            {
+                HandoffResult.Accepted => StepDownOutcome.Accepted,
+                HandoffResult.NotLeader => StepDownOutcome.NotLeader,
+                HandoffResult.NotEligible => StepDownOutcome.NotEligible,
+                _ => StepDownOutcome.AlreadyRunning,
+            },
+            start.Successor);
+    }
+
+    /// <summary>
+    /// Gives leadership away for good because this process is going. Returns when it is gone, released or lapsed, and
+    /// the others were told; bounded by drain and lease.
+    /// </summary>
+    internal async Task HandOffForShutdownAsync(CancellationToken cancellationToken)
+    {
+        Step((core, now) =>
+        {
+            _shuttingDown = true;
+            core.SetDraining(now);
+            core.BeginHandoff(null, HandoffReason.Shutdown, now);
+        });
+        while (true)
+        {
+            var change = GetChangeToken();
+            lock (_lock)
+            {
+                if (_core.Role != NodeRole.Leader)
+                {
+                    break;
+                }
+            }
+
+            await change.FiredAsync(cancellationToken);
+        }
+
+        await Task.WhenAll(_sends).WaitAsync(BeatTimeout, TimeProvider.System, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    internal ClusterView View()
+    {
+        lock (_lock)
+        {
+            return ClusterViews.Create(_config, _core, _publisher.Current, _clock.NowMicros(), _clock.GetUtcNow());
+        }
+    }
+
+    private void OnTimer()
+    {
+        Effects effects;
+        lock (_lock)
+        {
+            _core.Tick(_clock.NowMicros(), _clock.WallMicros());
+            effects = SettleNeedsLock();
+        }
+
+        Act(effects);
+    }
+
+    private void Step(Action<ElectionCore, long> step)
+    {
+        Effects effects;
+        lock (_lock)
+        {
+            step(_core, _clock.NowMicros());
+            effects = SettleNeedsLock();
+        }
+
+        Act(effects);
+    }
+
+    /// <summary>Publishes what the step changed and collects what is to be done outside the lock.</summary>
+    private Effects SettleNeedsLock()
+    {
+        var published = _publisher.PublishNeedsLock(_core, _clock.NowMicros(), _shuttingDown);
+        if (_stopping.IsCancellationRequested)
+        {
+            return new Effects(_core.TakeEvents(), published, null, Drain: false, AskFloor: false);
+        }
+
+        List<(int, Beat)>? beats = null;
+        for (var peer = 0; peer < _core.PeerCount; peer++)
+        {
+            if (_core.WantsBeat(peer) && !_sending[peer])
+            {
+                _sending[peer] = true;
+                (beats ??= []).Add((peer, _core.CreateBeat(peer, _clock.NowMicros(), _clock.WallMicros())));
+            }
+        }
+
+        var drain = _core.GateClosed && !_drainRuns;
+        _drainRuns |= drain;
+        var askFloor = _core.NeedsEpochFloor && !_floorRuns;
+        _floorRuns |= askFloor;
+        var wait = Math.Max(1, (_core.NextDeadline - _clock.NowMicros() + 999) / 1000);
+        _timer.Change(TimeSpan.FromMilliseconds(wait), Timeout.InfiniteTimeSpan);
+        return new Effects(_core.TakeEvents(), published, beats, drain, askFloor);
+    }
+
+    private void Act(Effects effects)
+    {
+        effects.Published.Fire();
+        if (effects.Beats is { } beats)
+        {
+            foreach (var (peer, beat) in beats)
+            {
+                _sends[peer] = SendAsync(peer, beat);
+            }
+        }
+
+        foreach (var e in effects.Events)
+        {
+            _telemetry.Publish(e);
+        }
+
+        if (effects.Drain)
+        {
+            _ = DrainAsync();
+        }
+
+        if (effects.AskFloor)
+        {
+            _ = AskFloorAsync();
+        }
+    }
+
+    private async Task SendAsync(int peer, Beat beat)
+    {
+        var target = _config.Peers[peer];
+        var started = _clock.GetTimestamp();
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        timeout.CancelAfter(BeatTimeout);
+        var exchange = await _client.SendAsync(target, beat, timeout.Token);
+        Effects effects;
+        lock (_lock)
+        {
+            _sending[peer] = false;
+            if (exchange.Reply is { } reply)
+            {
+                _core.ReceiveReply(peer, reply, _clock.NowMicros(), _clock.WallMicros());
+            }
+            else
+            {
+                _core.BeatFailed(peer, beat.Seq, _clock.NowMicros());
+            }
+
+            effects = SettleNeedsLock();
+        }
+
+        Act(effects);
+        if (exchange.Reply is not null)
+        {
+            _telemetry.Metrics.HeartbeatSent(target, _clock.GetElapsedTime(started));
+        }
+        else if (!_stopping.IsCancellationRequested)
+        {
+            _telemetry.HeartbeatFailed(target, exchange.Reason);
+        }
+    }
+
+    /// <summary>The gate is closed and published, so an empty count under the lock stays empty.</summary>
+    private async Task DrainAsync()
+    {
+        while (true)
+        {
+            await Gate.WhenEmptyAsync();
+            Effects effects;
+            lock (_lock)
+            {
+                if (_core.GateClosed && Gate.Inside > 0)
+                {
+                    continue;
+                }
+
+                _core.CompleteDrain(_clock.NowMicros());
+                _drainRuns = false;
+                effects = SettleNeedsLock();
+            }
+
+            Act(effects);
+            return;
+        }
+    }
+
+    private async Task AskFloorAsync()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            long? floor = null;
+            try
+            {
+                floor = await _options.EpochFloor!(_stopping.Token);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                _telemetry.EpochFloorFailed(e);
+            }
+
+            Effects effects;
+            var again = false;
+            lock (_lock)
+            {
+                if (floor is { } known)
+                {
+                    _core.ConfirmEpochFloor(known, _clock.NowMicros());
+                }
+
+                again = floor is null && _core.NeedsEpochFloor;
+                _floorRuns = again;
+                effects = SettleNeedsLock();
+            }
+
+            Act(effects);
+            if (!again)
+            {
+                return;
+            }
+
+            await Task.Delay(_options.HeartbeatInterval, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private readonly record struct Effects(
+        IReadOnlyList<ElectionEvent> Events, Published Published, List<(int Peer, Beat Beat)>? Beats, bool Drain, bool AskFloor);
+}
