@@ -57,6 +57,7 @@ internal sealed partial class ElectionCore
         if (!peer.Knows(from.Incarnation))
         {
             AdoptIncarnation(peer, from, now);
+            peer.ConfirmedSeq = _seq;
         }
 
         peer.LastSeq = beat.Seq;
@@ -76,7 +77,7 @@ internal sealed partial class ElectionCore
     /// </summary>
     private bool IsFresh(Peer peer, Beat beat)
     {
-        if (beat.ToIncarnation != _config.Incarnation || peer.IsRetired(beat.From.Incarnation))
+        if (beat.ToIncarnation != _config.Incarnation || peer.IsFormer(beat.From.Incarnation))
         {
             return false;
         }

@@ -32,7 +32,7 @@ internal sealed partial class ElectionCore
     private void Take(Peer peer, BeatReply reply, Outstanding request, long now)
     {
         var from = reply.From;
-        if (peer.IsRetired(from.Incarnation))
+        if (!peer.Knows(from.Incarnation) && request.Seq < peer.ConfirmedSeq)
         {
             return;
         }
@@ -54,6 +54,7 @@ internal sealed partial class ElectionCore
             AdoptIncarnation(peer, from, now);
         }
 
+        peer.ConfirmedSeq = Math.Max(peer.ConfirmedSeq, request.Seq);
         switch (reply.Status)
         {
             case BeatStatus.Conflict:

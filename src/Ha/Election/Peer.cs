@@ -16,11 +16,11 @@ internal sealed class Peer(string target)
 {
     public const long Never = long.MinValue / 4;
     private const int MaxOutstanding = 4;
-    private const int MaxRetired = 16;
+    private const int MaxFormer = 16;
     private static readonly long LossMemoryMicros = 600_000_000;
     private readonly Outstanding[] _outstanding = new Outstanding[MaxOutstanding];
     private readonly Queue<long> _losses = new();
-    private readonly Queue<Guid> _retired = new();
+    private readonly Queue<(Guid Incarnation, long LastSeq)> _former = new();
 
     public string Target { get; } = target;
 
@@ -105,24 +105,30 @@ internal sealed class Peer(string target)
     public bool IsReached(long now, long leaseMicros) =>
         now - LastHeard < leaseMicros && now - LastAckedSend < leaseMicros;
 
-    /// <summary>True for an incarnation that another one replaced: incarnations have no order, but none comes back.</summary>
-    public bool IsRetired(Guid incarnation) => _retired.Contains(incarnation);
+    /// <summary>The newest own request that the present incarnation answered: an answer to an older one says nothing new.</summary>
+    public long ConfirmedSeq { get; set; }
+
+    /// <summary>
+    /// True for an incarnation that another one replaced. Only the answer to a newer request brings it back: replies
+    /// of two processes may arrive in the wrong order, so the one taken for dead may be the one that lives.
+    /// </summary>
+    public bool IsFormer(Guid incarnation) => SeqOfFormer(incarnation) is not null;
 
     /// <summary>Adopts a fresh incarnation: what was remembered of the old process is void.</summary>
     public void Adopt(string id, Guid incarnation)
     {
         if (Incarnation != incarnation && Id is not null)
         {
-            _retired.Enqueue(Incarnation);
-            if (_retired.Count > MaxRetired)
+            _former.Enqueue((Incarnation, LastSeq));
+            if (_former.Count > MaxFormer)
             {
-                _retired.Dequeue();
+                _former.Dequeue();
             }
         }
 
         Id = id;
         Incarnation = incarnation;
-        LastSeq = 0;
+        LastSeq = SeqOfFormer(incarnation) ?? 0;
         ReleasedSeen = 0;
         NonceIssued = default;
         Eligible = false;
@@ -131,6 +137,17 @@ internal sealed class Peer(string target)
         DefersUntil = Never;
         LastHeard = Never;
         LastAckedSend = Never;
+    }
+
+    private long? SeqOfFormer(Guid incarnation)
+    {
+        long? seq = null;
+        foreach (var former in _former)
+        {
+            seq = former.Incarnation == incarnation ? Math.Max(seq ?? 0, former.LastSeq) : seq;
+        }
+
+        return seq;
     }
 
     public void ClearPromises()
