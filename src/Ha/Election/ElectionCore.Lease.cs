@@ -239,7 +239,7 @@ internal sealed partial class ElectionCore
     {
         Epoch = _bumpEpoch;
         _bumpEpoch = 0;
-        _floorConfirmed = true;
+        _floorConfirmed = !_config.AwaitEpochFloor;
         Report(ElectionEventKind.EpochBumped, null, Epoch, "a member had seen a higher epoch");
     }
 }
