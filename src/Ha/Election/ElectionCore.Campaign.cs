@@ -61,8 +61,8 @@ internal sealed partial class ElectionCore
     }
 
     /// <summary>
-    /// Majority mode counts all members, heard or not. Off mode asks every member it hears, so that two nodes that
-    /// hear each other cannot both lead; a quarantined one is left out, it will hear the leader before it may ask.
+    /// Majority mode counts all members, heard or not. Off mode asks every member it hears, quarantined ones included,
+    /// so that two nodes that hear each other cannot both lead, not even when they leave quarantine together.
     /// </summary>
     private int VotesNeeded(long now)
     {
@@ -84,7 +84,7 @@ internal sealed partial class ElectionCore
     }
 
     private bool CountsAsVoter(Peer peer, long now) =>
-        peer.IsAlive(now, _config.LeaseMicros) && !IsDuplicate(peer, now) && !peer.Quarantined;
+        peer.IsAlive(now, _config.LeaseMicros) && !IsDuplicate(peer, now) && (!_config.Majority || !peer.Quarantined);
 
     private int Rank(long now)
     {

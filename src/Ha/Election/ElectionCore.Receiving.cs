@@ -114,7 +114,7 @@ internal sealed partial class ElectionCore
         peer.Reach = from.Reach;
         peer.WallOffset = from.WallMicros - now;
         peer.VoteHolder = from.Grant?.Holder;
-        peer.VoteFreeAt = from.Grant is { } grant ? now + grant.RemainingMicros : from.Quarantined ? long.MaxValue : now;
+        peer.VoteFreeAt = from.Grant is { } grant ? now + grant.RemainingMicros : from.Quarantined && _config.Majority ? long.MaxValue : now;
         var holder = new Holder(from.Id, from.Incarnation);
         if (from.CancelledEpoch > 0 && _voter.Cancel(holder, from.CancelledEpoch))
         {

@@ -34,7 +34,7 @@ internal sealed partial class ElectionCore
         _config = config;
         _self = new Holder(config.NodeId, config.Incarnation);
         var quarantine = config.Voters == 1 ? 0 : config.QuarantineMicros;
-        _voter = new Voter(now + quarantine, 2 * config.IntervalMicros, config.LeaseMicros);
+        _voter = new Voter(now + quarantine, 2 * config.IntervalMicros, config.LeaseMicros, votesInQuarantine: !config.Majority);
         _peers = [.. config.Peers.Select(target => new Peer(target))];
         _ranking = new long[config.Voters];
         _wasQuarantined = quarantine > 0;

@@ -13,9 +13,10 @@ internal readonly record struct VoteAnswer(bool Granted, Refusal Refusal, long R
 
 /// <summary>
 /// The one vote of this node: at most one holder at a time, promised for a duration, forgotten by a crash, which is
-/// why a new instance starts in quarantine.
+/// why a new instance starts in quarantine. In off mode, where no lease rests on a majority's memory, quarantine only
+/// means that this node does not ask for itself: it may vote for others at once.
 /// </summary>
-internal sealed class Voter(long quarantineUntil, long deferMicros, long maxDurationMicros)
+internal sealed class Voter(long quarantineUntil, long deferMicros, long maxDurationMicros, bool votesInQuarantine)
 {
     private long _freeSince = quarantineUntil;
     private long _floorBeforeGrant;
@@ -65,7 +66,7 @@ internal sealed class Voter(long quarantineUntil, long deferMicros, long maxDura
     /// <summary>Rules 2 to 6. Deferring (rule 6) is the caller's judgement, its time limit is kept here.</summary>
     public VoteAnswer Ask(BeatOp op, Holder asker, long epoch, long durationMicros, long now, bool deferToLower)
     {
-        if (IsQuarantined(now))
+        if (IsQuarantined(now) && !votesInQuarantine)
         {
             return VoteAnswer.No(Refusal.Quarantined, QuarantineUntil - now);
         }
