@@ -57,6 +57,13 @@ internal sealed partial class ElectionCore
 
     internal Voter Voter => _voter;
 
+    /// <summary>Until when this node counts its own vote.</summary>
+    internal long SelfAckUntil => _selfAckUntil;
+
+    internal long ReleasedUpTo => _releasedUpTo;
+
+    internal long CancelledEpoch => _cancelledEpoch;
+
     public Peer PeerAt(int peer) => _peers[peer];
 
     /// <summary>The application listens and could lead.</summary>
@@ -131,12 +138,12 @@ internal sealed partial class ElectionCore
     private void Advance(long now, long wall)
     {
         now = Math.Max(now, _lastNow);
-        CheckClocks(now, wall);
         ExpireGrant(now);
         EndQuarantine(now);
         ExpireKnownLeader(now);
         WatchPeers(now);
         AdvanceLease(now);
+        CheckClocks(now, wall); // after the lapse: a stop longer than the lease must not renew what has run out
         AdvanceCampaign(now, wall);
         AdvanceHandoff(now);
         if (now >= _nextRound)
