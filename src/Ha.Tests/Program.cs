@@ -1,0 +1,17 @@
+namespace Ha.Tests;
+
+/// <summary>`dotnet run --project src/Ha.Tests -- simulate …`; under `dotnet test` this entry point is not used.</summary>
+internal static class Program
+{
+    public static int Main(string[] args) => args switch
+    {
+        ["simulate", .. var rest] => Simulation.SimulateCommand.Run(rest, Console.Out),
+        _ => Usage(),
+    };
+
+    private static int Usage()
+    {
+        Console.Error.WriteLine(Simulation.SimulateCommand.Usage);
+        return 2;
+    }
+}
