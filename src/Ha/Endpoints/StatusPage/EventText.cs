@@ -41,7 +41,7 @@ internal static class EventText
     /// <returns>A class name of the style sheet.</returns>
     public static string Tone(ElectionEventKind kind) => kind switch
     {
-        ElectionEventKind.LeadershipWon or ElectionEventKind.LeaderSeen or ElectionEventKind.PeerUp => "good",
+        ElectionEventKind.LeadershipWon or ElectionEventKind.LeaderSeen => "good",
         ElectionEventKind.LeadershipLapsed or ElectionEventKind.LeaderLost or ElectionEventKind.PeerDown or
             ElectionEventKind.HandoffAborted or ElectionEventKind.DrainTimedOut or ElectionEventKind.ClockJumped => "warn",
         ElectionEventKind.ConflictSeen or ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch or

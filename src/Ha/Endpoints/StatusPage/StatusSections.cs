@@ -36,7 +36,9 @@ internal static class StatusSections
         if (!model.LeaderKnown)
         {
             html.Add($"<section class=\"hero warn\" aria-label=\"Leader\">\n<p class=\"label\">Leader</p>\n<h1>None</h1>\n");
-            html.Add($"<p class=\"sub\">Writes wait up to {Span(model.Options.EffectiveWriteHold)} for one. Reads are served.</p>\n");
+            var hold = model.Options.EffectiveWriteHold;
+            var writes = hold > TimeSpan.Zero ? $"Writes wait up to {Span(hold)} for one." : "Writes are refused until there is one.";
+            html.Add($"<p class=\"sub\">{writes} Reads are served.</p>\n");
             html.Add($"<dl class=\"facts\">\n<div><dt>Quorum</dt><dd>{Quorum(model)}</dd></div>\n</dl>\n</section>\n");
             return;
         }
@@ -99,8 +101,13 @@ internal static class StatusSections
 
         html.Add($"</p>\n<p class=\"sub\">");
         AddLink(html, member.PublicTarget.Length > 0 ? member.PublicTarget : member.Target, "/_ha");
-        html.Add($"</p>\n<dl>\n<div><dt>Seen</dt><dd>{Seen(member, now)}</dd></div>\n");
-        html.Add($"<div><dt>Round trip</dt><dd>{(member.RoundTrip is { } trip ? Span(trip) : "–")}</dd></div>\n</dl>\n");
+        html.Add($"</p>\n");
+        if (!member.IsSelf)
+        {
+            html.Add($"<dl>\n<div><dt>Seen</dt><dd>{Seen(member, now)}</dd></div>\n");
+            html.Add($"<div><dt>Round trip</dt><dd>{(member.RoundTrip is { } trip ? Span(trip) : "–")}</dd></div>\n</dl>\n");
+        }
+
         if (member.ConfigMismatch is not null)
         {
             html.Add($"<p class=\"mismatch\">Settings differ: {member.ConfigMismatch}</p>\n");
@@ -154,11 +161,6 @@ internal static class StatusSections
 
     private static string Seen(MemberView member, DateTimeOffset now)
     {
-        if (member.IsSelf)
-        {
-            return "–";
-        }
-
         if (member.LastSeen is not { } seen)
         {
             return "never";
@@ -173,7 +175,8 @@ internal static class StatusSections
     {
         { TotalMilliseconds: < 10 } => string.Create(CultureInfo.InvariantCulture, $"{span.TotalMilliseconds:0.0} ms"),
         { TotalMilliseconds: < 100 } => string.Create(CultureInfo.InvariantCulture, $"{span.TotalMilliseconds:0} ms"),
-        { TotalSeconds: < 120 } => string.Create(CultureInfo.InvariantCulture, $"{span.TotalSeconds:0.0} s"),
+        { TotalSeconds: < 10 } => string.Create(CultureInfo.InvariantCulture, $"{span.TotalSeconds:0.0} s"),
+        { TotalSeconds: < 120 } => string.Create(CultureInfo.InvariantCulture, $"{span.TotalSeconds:0} s"),
         { TotalMinutes: < 120 } => string.Create(CultureInfo.InvariantCulture, $"{span.TotalMinutes:0} min"),
         { TotalHours: < 48 } => string.Create(CultureInfo.InvariantCulture, $"{span.TotalHours:0} h"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{span.TotalDays:0} d"),
