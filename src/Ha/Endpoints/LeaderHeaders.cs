@@ -25,7 +25,9 @@ internal sealed class LeaderHeaders
     {
         _provider = provider;
         _show = options.PublicInfo;
-        _nodeId = HaHeaders.EncodeId(options.NodeId);
+
+        // Ids are checked at start; one that no header can carry must still not break every response.
+        _nodeId = options.NodeId.All(c => c is > ' ' and < '\x7f') ? options.NodeId : HaHeaders.EncodeId(options.NodeId);
         _onStarting = OnStarting;
     }
 

@@ -143,8 +143,8 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
             case ElectionEventKind.LeadershipReleased: _log.LeadershipReleased(e.Epoch, e.Why); break;
             case ElectionEventKind.LeaderSeen: _log.LeaderSeen(oldLeader, node, e.Epoch); break;
             case ElectionEventKind.LeaderLost: _log.LeaderLost(e.Node ?? oldLeader, e.Epoch, e.Why); break;
-            case ElectionEventKind.HandoffStarted: _log.HandoffStarted(node, e.Epoch, e.Why); break;
-            case ElectionEventKind.HandoffAborted: _log.HandoffAborted(node, e.Epoch, e.Why); break;
+            case ElectionEventKind.HandoffStarted: _log.HandoffStarted(e.Node ?? "whoever wins", e.Epoch, e.Why); break;
+            case ElectionEventKind.HandoffAborted: _log.HandoffAborted(e.Node ?? "whoever wins", e.Epoch, e.Why); break;
             case ElectionEventKind.DrainTimedOut: _log.DrainTimedOut(e.Epoch, e.Why); break;
             case ElectionEventKind.PreemptionPending: _log.PreemptionPending(node, e.Why, suppressed); break;
             case ElectionEventKind.ConflictSeen: _log.ConflictSeen(node, e.Epoch, e.Why, suppressed); break;

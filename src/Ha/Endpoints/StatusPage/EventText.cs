@@ -21,11 +21,11 @@ internal static class EventText
             ElectionEventKind.LeadershipWon => $"This node leads, epoch {epoch}",
             ElectionEventKind.EpochBumped => $"Epoch raised to {epoch}, same leader",
             ElectionEventKind.LeadershipLapsed => $"Leadership of epoch {epoch} lapsed",
-            ElectionEventKind.LeadershipReleased => $"Leadership of epoch {epoch} released",
+            ElectionEventKind.LeadershipReleased => $"Leadership of epoch {epoch} released{To(e)}",
             ElectionEventKind.LeaderSeen => $"{node} leads, epoch {epoch}",
             ElectionEventKind.LeaderLost => $"Leader {node} lost",
-            ElectionEventKind.HandoffStarted => $"Handoff to {node} started",
-            ElectionEventKind.HandoffAborted => $"Handoff to {node} aborted",
+            ElectionEventKind.HandoffStarted => $"Handoff{To(e)} started",
+            ElectionEventKind.HandoffAborted => $"Handoff{To(e)} aborted",
             ElectionEventKind.DrainTimedOut => "Writes did not finish in time; the lease lapses",
             ElectionEventKind.PreemptionPending => $"{node} is ready to lead again",
             ElectionEventKind.ConflictSeen => $"Two leaders met: {node} and this node",
@@ -37,6 +37,9 @@ internal static class EventText
             _ => throw new ArgumentOutOfRangeException(nameof(e), e.Kind, message: null),
         };
     }
+
+    /// <summary>A leader that stops alone hands over to nobody in particular.</summary>
+    private static string To(RecentEvent e) => e.Node is null ? "" : $" to {e.Node}";
 
     /// <returns>A class name of the style sheet.</returns>
     public static string Tone(ElectionEventKind kind) => kind switch
