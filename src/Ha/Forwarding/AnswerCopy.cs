@@ -1,0 +1,105 @@
+using System.IO.Pipelines;
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Ha.Forwarding;
+
+/// <summary>Brings the leader's answer to the client. From its first byte on there is no other answer any more.</summary>
+internal static class AnswerCopy
+{
+    private const int SmallRead = 4 * 1024;
+    private const int LargeRead = 64 * 1024;
+
+    public static async Task<ForwardResult> ToClientAsync(HttpResponseMessage answer, HttpContext context, string via)
+    {
+        // Step 7: status and headers.
+        context.Response.StatusCode = (int)answer.StatusCode;
+        ForwardHeaders.ToClient(answer, context, via);
+        try
+        {
+            // Step 8: upgrade or body.
+            if (answer.StatusCode == HttpStatusCode.SwitchingProtocols)
+            {
+                await DuplexCopy.RunAsync(answer, context);
+                return ForwardResult.Answered;
+            }
+
+            await CopyBodyAsync(answer, context);
+
+            // Step 9: trailers.
+            CopyTrailers(answer, context.Response);
+            return ForwardResult.Answered;
+        }
+        catch (Exception failure) when (failure is IOException or HttpRequestException or OperationCanceledException)
+        {
+            if (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+            {
+                context.Response.Clear();
+                return ForwardResult.OutcomeUnknown;
+            }
+
+            // The client must not take half an answer for a whole one.
+            context.Abort();
+            return ForwardResult.Answered;
+        }
+    }
+
+    private static async Task CopyBodyAsync(HttpResponseMessage answer, HttpContext context)
+    {
+        var cancellation = context.RequestAborted;
+        var leader = await answer.Content.ReadAsStreamAsync(cancellation);
+        var size = SmallRead;
+        var unflushed = 0;
+        PipeWriter? client = null;
+        while (true)
+        {
+            // Reading nothing waits for something: no buffer is held meanwhile, and a pause is the time to flush.
+            var ready = leader.ReadAsync(Memory<byte>.Empty, cancellation);
+            if (!ready.IsCompletedSuccessfully && (client is null || unflushed > 0))
+            {
+                client ??= await StartAsync(context, cancellation);
+                await client.FlushAsync(cancellation);
+                unflushed = 0;
+            }
+
+            await ready;
+            client ??= await StartAsync(context, cancellation);
+            var read = await leader.ReadAsync(client.GetMemory(size), cancellation);
+            if (read == 0)
+            {
+                return;
+            }
+
+            client.Advance(read);
+            unflushed += read;
+            size = read >= size ? LargeRead : size;
+            if (unflushed >= LargeRead)
+            {
+                await client.FlushAsync(cancellation);
+                unflushed = 0;
+            }
+        }
+    }
+
+    // Once started, what is read lands in the server's own buffers.
+    private static async ValueTask<PipeWriter> StartAsync(HttpContext context, CancellationToken cancellation)
+    {
+        await context.Response.StartAsync(cancellation);
+        return context.Response.BodyWriter;
+    }
+
+    private static void CopyTrailers(HttpResponseMessage answer, HttpResponse response)
+    {
+        if (response.HttpContext.Features.Get<IHttpResponseTrailersFeature>()?.Trailers is not { IsReadOnly: false } trailers)
+        {
+            // A client on HTTP/1.1: Kestrel has no trailers there.
+            return;
+        }
+
+        foreach (var (name, values) in answer.TrailingHeaders.NonValidated)
+        {
+            trailers[name] = ForwardHeaders.ToValues(values);
+        }
+    }
+}

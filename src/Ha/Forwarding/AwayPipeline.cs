@@ -1,0 +1,199 @@
+using System.Diagnostics;
+using Ha.Configuration;
+using Ha.Telemetry;
+using Microsoft.AspNetCore.Http;
+
+namespace Ha.Forwarding;
+
+/// <summary>
+/// What a request that needs the leader meets on a node that is not: redirected, forwarded, held, tried again where
+/// nothing was executed, or refused. Every way through ends with exactly one answer.
+/// </summary>
+internal sealed class AwayPipeline(
+    HaOptions options,
+    ILeaderProvider provider,
+    ForwardPolicy policy,
+    TimeProvider clock,
+    LeaderForwarder forwarder,
+    LeaderTerms terms,
+    WriteHold hold,
+    HaMetrics metrics,
+    WriteForwardingMiddleware here)
+{
+    // A static leader that is down comes back, if at all, after a restart: holding for the time of a failover would
+    // only make every client wait for the same answer.
+    private static readonly TimeSpan StaticLeaderPatience = TimeSpan.FromMilliseconds(500);
+
+    private readonly TimeSpan _patience = options.StaticLeader is null || options.EffectiveWriteHold < StaticLeaderPatience
+        ? options.EffectiveWriteHold
+        : StaticLeaderPatience;
+
+    /// <param name="context">The request.</param>
+    /// <param name="facts">What was gathered from it.</param>
+    /// <param name="refusal">What a handler on this node refused with, when it ran here before; else null.</param>
+    public async Task RunAsync(HttpContext context, RequestFacts facts, Exception? refusal)
+    {
+        var started = clock.GetTimestamp();
+        if (refusal is OutcomeUnknownException)
+        {
+            await Refusals.OutcomeUnknown.WriteAsync(context);
+            return;
+        }
+
+        using var body = new KeptBody(context.Request);
+        var journey = new AwayJourney(context, facts, body, refusal as NotLeaderException, BodyLimits.MaxLength(context));
+        var until = started + (long)(_patience.TotalSeconds * clock.TimestampFrequency);
+        while (true)
+        {
+            // One look per step; where it leads away from is what the wait waits to see change.
+            var leadership = provider.Current;
+            if (await StepAsync(journey, leadership) || await WaitAsync(journey, leadership, until))
+            {
+                break;
+            }
+        }
+
+        if (journey.Outcome is { } outcome)
+        {
+            metrics.Write(outcome, clock.GetElapsedTime(started));
+        }
+    }
+
+    /// <returns>True: it is over. False: wait for somebody to take it.</returns>
+    private async Task<bool> StepAsync(AwayJourney journey, LeadershipSnapshot leadership)
+    {
+        var outcome = ForwardDecision.Decide(journey.Facts, leadership, policy);
+        switch (outcome)
+        {
+            case ForwardOutcome.RunHere when journey.Refusal is null:
+                return await RunHereAsync(journey);
+            case ForwardOutcome.RunHere or ForwardOutcome.Hold when RedirectOf(journey) is { } url:
+                return await RedirectAsync(journey, url, leadership.Epoch);
+            case ForwardOutcome.Redirect:
+                return await RedirectAsync(journey, leadership.LeaderUrl!, leadership.Epoch);
+            case ForwardOutcome.Proxy when journey.Refusal is null || !journey.Body.CanHaveBody:
+                return await ForwardAsync(journey, leadership);
+            case ForwardOutcome.Hold:
+                return false;
+            default:
+                return await RefuseAsync(journey, RefusalFor(outcome, journey, leadership));
+        }
+    }
+
+    // This node became the leader while the request waited.
+    private async Task<bool> RunHereAsync(AwayJourney journey)
+    {
+        journey.Body.ReturnToRequest(journey.MaxLength);
+        BodyLimits.SetMaxLength(journey.Context, journey.MaxLength);
+        if (!here.TryRunHere(journey.Context, journey.Facts, out var running, out _))
+        {
+            return false;
+        }
+
+        await running;
+        return true;
+    }
+
+    private static async Task<bool> RedirectAsync(AwayJourney journey, string url, long epoch)
+    {
+        await RedirectAnswer.WriteAsync(journey.Context, url, epoch);
+        journey.Outcome = WriteOutcome.Redirected;
+        return true;
+    }
+
+    private async Task<bool> ForwardAsync(AwayJourney journey, LeadershipSnapshot leadership)
+    {
+        var result = await forwarder.ForwardAsync(journey.Context, leadership.LeaderTarget!, journey.Body, terms.GivenUp(leadership));
+        journey.LastResult = result;
+        journey.RefusedBy = leadership;
+        switch (result)
+        {
+            case ForwardResult.Answered:
+                journey.Outcome = WriteOutcome.Forwarded;
+                return true;
+            case ForwardResult.ClientGone:
+                return true;
+            case ForwardResult.ClientFault:
+                // The server knows the right answer to each way of sending a bad body.
+                journey.Body.ClientFault!.Throw();
+                return true;
+            case ForwardResult.OutcomeUnknown:
+                journey.MayHaveBeenExecuted = true;
+                return !journey.MayRepeat && await RefuseAsync(journey, Refusals.OutcomeUnknown);
+            case ForwardResult.Unreachable or ForwardResult.NotExecuted:
+                return !journey.Body.CanReplay && await RefuseAsync(journey, Refusals.BodyConsumed);
+            default:
+                throw new UnreachableException($"{result}");
+        }
+    }
+
+    /// <returns>True: it is over. False: look again.</returns>
+    private async Task<bool> WaitAsync(AwayJourney journey, LeadershipSnapshot leadership, long until)
+    {
+        var from = clock.GetTimestamp();
+        var retryAt = journey.NextRetry(leadership, from, clock.TimestampFrequency);
+        var outcome = await hold.WaitAsync(journey.RefusedBy, until, retryAt, journey.Context.RequestAborted);
+        if (outcome != HoldOutcome.Full && _patience > TimeSpan.Zero)
+        {
+            metrics.Write(WriteOutcome.Held, clock.GetElapsedTime(from));
+        }
+
+        switch (outcome)
+        {
+            case HoldOutcome.MoveOn:
+                journey.RefusedBy = null;
+                return false;
+            case HoldOutcome.ClientGone:
+                return true;
+            case HoldOutcome.TimedOut:
+                return await RefuseAsync(journey, LastWord(journey));
+            case HoldOutcome.Full:
+                return await RefuseAsync(journey, Refusals.HoldFull);
+            case HoldOutcome.Stopping:
+                return await RefuseAsync(journey, Refusals.Stopping);
+            default:
+                throw new UnreachableException($"{outcome}");
+        }
+    }
+
+    private async Task<bool> RefuseAsync(AwayJourney journey, HaProblem problem)
+    {
+        // One attempt that may have been executed outweighs any number that were not.
+        problem = journey.MayHaveBeenExecuted ? Refusals.OutcomeUnknown : problem;
+
+        // Between nodes the mark is part of the protocol; to clients it is information.
+        await problem.WriteAsync(journey.Context, mark: options.PublicInfo || journey.Facts.ForwardedBy is not null);
+        journey.Outcome = problem.Status == StatusCodes.Status502BadGateway ? WriteOutcome.Unknown : WriteOutcome.Refused;
+        return true;
+    }
+
+    // The handler knew better than the election, and redirecting needs nothing of the request that it has used up.
+    private string? RedirectOf(AwayJourney journey) =>
+        journey is { Refusal.LeaderUrl: { } url, Facts.ForwardedBy: null }
+        && !ForwardDecision.ProxyWanted(journey.Facts, policy)
+        && TargetUrl.TryNormalise(url, out var normalised, out _)
+            ? normalised
+            : null;
+
+    private HaProblem LastWord(AwayJourney journey) =>
+        journey.LastResult == ForwardResult.Unreachable && ForwardDecision.LeadsElsewhere(provider.Current)
+            ? Refusals.Unreachable
+            : Refusals.NoLeaderInTime;
+
+    private HaProblem RefusalFor(ForwardOutcome outcome, AwayJourney journey, LeadershipSnapshot leadership)
+    {
+        switch (outcome)
+        {
+            case ForwardOutcome.RefuseLoop:
+                return Refusals.Loop;
+            case ForwardOutcome.RefuseExtendedConnect:
+                return Refusals.StreamNotForwarded;
+            case ForwardOutcome.Proxy:
+                return Refusals.BodyConsumed;
+            default:
+                var known = ForwardDecision.LeadsElsewhere(leadership) ? leadership.LeaderUrl : journey.Refusal?.LeaderUrl;
+                var shown = options.PublicInfo || policy.Mode == ForwardMode.Redirect ? known : null;
+                return Refusals.NotLeader(shown, leadership.Epoch) with { LeaderKnown = known is not null };
+        }
+    }
+}

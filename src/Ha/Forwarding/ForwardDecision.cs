@@ -1,0 +1,169 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Ha.Forwarding;
+
+/// <summary>What becomes of a request on this node, at this moment.</summary>
+internal enum ForwardOutcome
+{
+    /// <summary>No business of ours: a read, an exempt path, an endpoint that runs anywhere.</summary>
+    Pass,
+
+    /// <summary>This node leads and admits it.</summary>
+    RunHere,
+
+    /// <summary>The leader is elsewhere: 307.</summary>
+    Redirect,
+
+    /// <summary>The leader is elsewhere: stream it there.</summary>
+    Proxy,
+
+    /// <summary>Nobody can take it now; somebody may soon.</summary>
+    Hold,
+
+    /// <summary>Another node sent it here and this one does not lead: 503, never a second hop.</summary>
+    RefuseSecondHop,
+
+    /// <summary>This node itself sent it: 508.</summary>
+    RefuseLoop,
+
+    /// <summary>A WebSocket over HTTP/2 or HTTP/3 for the leader: 503, there is no way to pass it on.</summary>
+    RefuseExtendedConnect,
+}
+
+/// <summary>What the decision looks at; nothing of it changes while a request is held.</summary>
+internal readonly record struct RequestFacts
+{
+    public required string Method { get; init; }
+    public required PathString Path { get; init; }
+    public NodeChoice Choice { get; init; }
+
+    /// <summary>The value of <see cref="HaHeaders.ForwardedBy"/>; null: came from a client.</summary>
+    public string? ForwardedBy { get; init; }
+
+    /// <summary>The value of <see cref="HaHeaders.Forward"/>.</summary>
+    public string? Override { get; init; }
+
+    public bool Grpc { get; init; }
+    public bool Upgrade { get; init; }
+    public bool ExtendedConnect { get; init; }
+}
+
+/// <summary>The fixed part of the decision.</summary>
+/// <param name="OwnMark">This node's id as it stands in <see cref="HaHeaders.ForwardedBy"/>.</param>
+/// <param name="Mode">What the options say.</param>
+/// <param name="AllowOverride">Whether a request may choose otherwise.</param>
+internal sealed record ForwardPolicy(string OwnMark, ForwardMode Mode, bool AllowOverride);
+
+/// <summary>Decides and touches nothing.</summary>
+internal static class ForwardDecision
+{
+    private const string Query = "QUERY";
+    private const string OwnRoutes = "/_ha/";
+    private const string OwnPage = "/_ha";
+    private const string GrpcHealth = "/grpc.health.v1.Health/";
+
+    public static ForwardOutcome Decide(in RequestFacts facts, LeadershipSnapshot leadership, ForwardPolicy policy)
+    {
+        if (!NeedsLeader(facts.Method, facts.Choice) || IsExempt(facts.Path))
+        {
+            return ForwardOutcome.Pass;
+        }
+
+        if (facts.ForwardedBy is { } mark && Names(mark, policy.OwnMark))
+        {
+            return ForwardOutcome.RefuseLoop;
+        }
+
+        if (leadership.AdmitsWrites && leadership.IsLeader)
+        {
+            return ForwardOutcome.RunHere;
+        }
+
+        if (facts.ForwardedBy is not null)
+        {
+            return ForwardOutcome.RefuseSecondHop;
+        }
+
+        if (facts.ExtendedConnect)
+        {
+            return ForwardOutcome.RefuseExtendedConnect;
+        }
+
+        if (!LeadsElsewhere(leadership))
+        {
+            return ForwardOutcome.Hold;
+        }
+
+        return ProxyWanted(facts, policy) ? ForwardOutcome.Proxy : ForwardOutcome.Redirect;
+    }
+
+    /// <summary>True for a request that runs on the leader only.</summary>
+    public static bool NeedsLeader(string method, NodeChoice choice) => choice switch
+    {
+        NodeChoice.LeaderOnly => true,
+        NodeChoice.AnyNode => false,
+        _ => IsWrite(method),
+    };
+
+    /// <summary>
+    /// Writes are all methods but the listed ones, so an unknown method is a write. Case is ignored because
+    /// ASP.NET Core's routing ignores it too.
+    /// </summary>
+    public static bool IsWrite(string method) =>
+        !(HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method)
+            || HttpMethods.IsTrace(method) || HttpMethods.IsConnect(method)
+            || string.Equals(method, Query, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>True when another node that can be named leads.</summary>
+    public static bool LeadsElsewhere(LeadershipSnapshot leadership) =>
+        !leadership.LeadsSelf && leadership is { LeaderTarget: not null, LeaderUrl: not null }
+        && !string.Equals(leadership.LeaderId, leadership.NodeId, StringComparison.Ordinal);
+
+    /// <summary>True when a held request could move on: this node admits it, or another leads.</summary>
+    public static bool CanMoveOn(LeadershipSnapshot leadership) =>
+        (leadership.AdmitsWrites && leadership.IsLeader) || LeadsElsewhere(leadership);
+
+    // Ordinal on purpose: what merely resembles our routes is the application's, and a write.
+    private static bool IsExempt(PathString path) =>
+        path.Value is { } value
+        && (value.StartsWith(OwnRoutes, StringComparison.Ordinal)
+            || value.StartsWith(GrpcHealth, StringComparison.Ordinal)
+            || string.Equals(value, OwnPage, StringComparison.Ordinal));
+
+    /// <summary>True when a leader elsewhere is reached through this node. gRPC and WebSocket clients follow no redirects.</summary>
+    public static bool ProxyWanted(in RequestFacts facts, ForwardPolicy policy)
+    {
+        if (facts.Grpc || facts.Upgrade)
+        {
+            return true;
+        }
+
+        if (policy.AllowOverride && facts.Override is { } wish)
+        {
+            if (string.Equals(wish, "proxy", StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+
+            if (string.Equals(wish, "redirect", StringComparison.OrdinalIgnoreCase))
+            {
+                return false;
+            }
+        }
+
+        return policy.Mode == ForwardMode.Proxy;
+    }
+
+    private static bool Names(string marks, string ownMark)
+    {
+        foreach (var part in marks.AsSpan().Split(','))
+        {
+            if (marks.AsSpan(part).Trim().SequenceEqual(ownMark))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

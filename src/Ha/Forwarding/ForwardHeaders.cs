@@ -1,0 +1,163 @@
+using System.Collections.Frozen;
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+
+namespace Ha.Forwarding;
+
+/// <summary>Copies headers both ways; holds no policy beyond what a gateway must do (RFC 9110 section 7.6).</summary>
+internal static class ForwardHeaders
+{
+    private const string ForwardedFor = "X-Forwarded-For";
+    private const string ForwardedProto = "X-Forwarded-Proto";
+    private const string ForwardedHost = "X-Forwarded-Host";
+
+    // Meant for one connection, whatever Connection says.
+    private static readonly string[] HopByHop =
+    [
+        HeaderNames.Connection, HeaderNames.KeepAlive, HeaderNames.TransferEncoding, HeaderNames.TE, HeaderNames.Upgrade,
+        HeaderNames.ProxyConnection, HeaderNames.ProxyAuthorization, HeaderNames.ProxyAuthenticate,
+        "Proxy-Authentication-Info", "HTTP2-Settings", HeaderNames.AltSvc,
+    ];
+
+    private static readonly FrozenSet<string> NotToLeader = Set(
+        [.. HopByHop, HeaderNames.Host, HeaderNames.Expect, ForwardedFor, ForwardedProto, ForwardedHost, HeaderNames.Via,
+            HaHeaders.ForwardedBy, HaHeaders.Forward, HaHeaders.NotExecuted]);
+
+    private static readonly FrozenSet<string> NotToClient = Set(
+        [.. HopByHop, HaHeaders.NotExecuted, HaHeaders.Leader, HaHeaders.Epoch, HaHeaders.Node]);
+
+    private static readonly FrozenSet<string> TraceFields = Set([.. DistributedContextPropagator.Current.Fields]);
+
+    /// <summary>Client's request to the leader's.</summary>
+    /// <param name="context">The client's request.</param>
+    /// <param name="message">The leader's; its content is attached already.</param>
+    /// <param name="ownMark">This node's id, for the hop mark and <c>Via</c>.</param>
+    public static void ToLeader(HttpContext context, ForwardMessage message, string ownMark)
+    {
+        var request = context.Request;
+        var named = NamedByConnection(request.Headers.Connection);
+
+        // With an activity of our own the handler writes the trace headers of that; without, the client's pass.
+        var traced = Activity.Current is not null;
+        foreach (var (name, values) in request.Headers)
+        {
+            if (NotToLeader.Contains(name) || named?.Contains(name) == true || (traced && TraceFields.Contains(name)) || name[0] == ':')
+            {
+                continue;
+            }
+
+            Add(message, name, values);
+        }
+
+        Append(message, request.Headers, ForwardedFor, RemoteAddress(context));
+        Append(message, request.Headers, ForwardedProto, request.Scheme);
+        Append(message, request.Headers, ForwardedHost, request.Host.Value ?? "");
+        Append(message, request.Headers, HeaderNames.Via, $"{ProtocolVersion(request.Protocol)} {ownMark}");
+        message.Headers.TryAddWithoutValidation(HaHeaders.ForwardedBy, ownMark);
+    }
+
+    /// <summary>Leader's answer to the client's.</summary>
+    public static void ToClient(HttpResponseMessage answer, HttpContext context, string via)
+    {
+        var headers = context.Response.Headers;
+        HashSet<string>? named = answer.Headers.NonValidated.TryGetValues(HeaderNames.Connection, out var connection)
+            ? NamedByConnection(ToValues(connection))
+            : null;
+        Copy(answer.Headers.NonValidated, headers, named);
+        Copy(answer.Content.Headers.NonValidated, headers, named);
+        headers.Append(HeaderNames.Via, $"{answer.Version.ToString(answer.Version.Major >= 2 ? 1 : 2)} {via}");
+    }
+
+    public static StringValues ToValues(HeaderStringValues values)
+    {
+        if (values.Count == 1)
+        {
+            return values.ToString();
+        }
+
+        var all = new string[values.Count];
+        var i = 0;
+        foreach (var value in values)
+        {
+            all[i++] = value;
+        }
+
+        return all;
+    }
+
+    private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to, HashSet<string>? named)
+    {
+        foreach (var (name, values) in from)
+        {
+            if (!NotToClient.Contains(name) && named?.Contains(name) != true)
+            {
+                to[name] = ToValues(values);
+            }
+        }
+    }
+
+    private static void Add(HttpRequestMessage message, string name, StringValues values)
+    {
+        if (values.Count == 1)
+        {
+            var value = values.ToString();
+            if (!message.Headers.TryAddWithoutValidation(name, value))
+            {
+                message.Content?.Headers.TryAddWithoutValidation(name, value);
+            }
+
+            return;
+        }
+
+        // Cookie is the one header whose lines are not joined with a comma (RFC 6265 section 5.4).
+        var all = string.Equals(name, HeaderNames.Cookie, StringComparison.OrdinalIgnoreCase)
+            ? [string.Join("; ", values.ToArray())]
+            : values.ToArray();
+        if (!message.Headers.TryAddWithoutValidation(name, all))
+        {
+            message.Content?.Headers.TryAddWithoutValidation(name, all);
+        }
+    }
+
+    private static void Append(HttpRequestMessage message, IHeaderDictionary from, string name, string value)
+    {
+        var before = from[name];
+        message.Headers.TryAddWithoutValidation(name, before.Count == 0 ? value : $"{before}, {value}");
+    }
+
+    private static string RemoteAddress(HttpContext context)
+    {
+        var address = context.Connection.RemoteIpAddress;
+        return address switch
+        {
+            null => "unknown",
+            { IsIPv4MappedToIPv6: true } => address.MapToIPv4().ToString(),
+            _ => address.ToString(),
+        };
+    }
+
+    private static string ProtocolVersion(string protocol) => protocol.StartsWith("HTTP/", StringComparison.Ordinal) ? protocol[5..] : protocol;
+
+    private static HashSet<string>? NamedByConnection(StringValues connection)
+    {
+        HashSet<string>? named = null;
+        foreach (var line in connection)
+        {
+            foreach (var part in line.AsSpan().Split(','))
+            {
+                var name = line.AsSpan(part).Trim();
+                if (!name.IsEmpty && !name.Equals("keep-alive", StringComparison.OrdinalIgnoreCase) && !name.Equals("close", StringComparison.OrdinalIgnoreCase))
+                {
+                    (named ??= new HashSet<string>(StringComparer.OrdinalIgnoreCase)).Add(name.ToString());
+                }
+            }
+        }
+
+        return named;
+    }
+
+    private static FrozenSet<string> Set(string[] names) => names.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+}

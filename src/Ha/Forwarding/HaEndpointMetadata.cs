@@ -1,0 +1,58 @@
+using Ha.Forwarding;
+
+namespace Ha
+{
+    /// <summary>
+    /// This endpoint runs on the leader only, whatever its HTTP method: a GET that must not be stale, a SignalR hub.
+    /// Needs <c>app.UseHa()</c> after routing. On one endpoint the more specific of this and
+    /// <see cref="AllowOnAnyNodeAttribute"/> counts (an action's over its controller's).
+    /// </summary>
+    [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+    public sealed class RequireLeaderAttribute : Attribute, INodeChoiceMetadata
+    {
+        NodeChoice INodeChoiceMetadata.Choice => NodeChoice.LeaderOnly;
+    }
+
+    /// <summary>
+    /// This endpoint runs on the node that receives the request, whatever its HTTP method: a POST that only reads.
+    /// Needs <c>app.UseHa()</c> after routing.
+    /// </summary>
+    [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+    public sealed class AllowOnAnyNodeAttribute : Attribute, INodeChoiceMetadata
+    {
+        NodeChoice INodeChoiceMetadata.Choice => NodeChoice.AnyNode;
+    }
+
+    /// <summary>
+    /// This endpoint executes a write once however often it arrives with the same <c>Idempotency-Key</c>. In proxy
+    /// mode a write with that header, whose outcome is unknown, is sent again here instead of being answered 502.
+    /// Needs <c>app.UseHa()</c> after routing.
+    /// </summary>
+    [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+    public sealed class HonorsIdempotencyKeyAttribute : Attribute, IHaMetadata;
+}
+
+namespace Ha.Forwarding
+{
+    /// <summary>Where an endpoint may run.</summary>
+    internal enum NodeChoice
+    {
+        /// <summary>Nothing said: the HTTP method decides.</summary>
+        ByMethod,
+
+        /// <summary>See <see cref="RequireLeaderAttribute"/>.</summary>
+        LeaderOnly,
+
+        /// <summary>See <see cref="AllowOnAnyNodeAttribute"/>.</summary>
+        AnyNode,
+    }
+
+    /// <summary>Marks everything on an endpoint that has no effect without <c>UseHa()</c>, so that the start can refuse.</summary>
+    internal interface IHaMetadata;
+
+    /// <summary>One interface for both choices: the last one on an endpoint is the most specific and counts.</summary>
+    internal interface INodeChoiceMetadata : IHaMetadata
+    {
+        NodeChoice Choice { get; }
+    }
+}

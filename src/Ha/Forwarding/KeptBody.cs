@@ -1,0 +1,167 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Runtime.ExceptionServices;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Ha.Forwarding;
+
+/// <summary>
+/// A request body on its way to the leader. What was read is kept, up to <see cref="Limit"/>, so that an attempt
+/// that was provably not executed can be repeated; beyond that it only streams. Used by one attempt at a time.
+/// </summary>
+internal sealed class KeptBody : IDisposable
+{
+    /// <summary>Bytes kept per request.</summary>
+    public const int Limit = 64 * 1024;
+
+    private const int FirstRent = 4 * 1024;
+
+    private readonly HttpRequest _request;
+    private PipeReader? _reader;
+    private byte[] _kept = [];
+    private int _keptLength;
+    private bool _overflowed;
+    private bool _atEnd;
+
+    public KeptBody(HttpRequest request)
+    {
+        _request = request;
+        Length = request.ContentLength;
+        CanHaveBody = request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody
+            ?? (request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0);
+        _atEnd = !CanHaveBody || Length == 0;
+    }
+
+    /// <summary>False: there is provably nothing to read.</summary>
+    public bool CanHaveBody { get; }
+
+    /// <summary>As stated by the client; null: not stated.</summary>
+    public long? Length { get; }
+
+    /// <summary>True when the whole body is certain to be kept.</summary>
+    public bool IsSmall => _atEnd || Length <= Limit;
+
+    /// <summary>True while another attempt can send everything from the start.</summary>
+    public bool CanReplay => !_overflowed;
+
+    /// <summary>The failure of the client's side, when that is what broke an attempt.</summary>
+    public ExceptionDispatchInfo? ClientFault { get; private set; }
+
+    // The client's own, also after ReturnToRequest has put something else into its place.
+    private PipeReader Reader => _reader ??= _request.BodyReader;
+
+    /// <summary>Sends what is kept, then the rest as it comes.</summary>
+    public async Task CopyToAsync(Stream leader, CancellationToken cancellation)
+    {
+        if (_keptLength > 0)
+        {
+            await leader.WriteAsync(_kept.AsMemory(0, _keptLength), cancellation);
+        }
+
+        var reader = Reader;
+        while (!_atEnd)
+        {
+            var pending = reader.ReadAsync(cancellation);
+            if (!pending.IsCompleted)
+            {
+                // Nothing more is here: what was written must not wait for what comes (a stream of small messages).
+                await leader.FlushAsync(cancellation);
+            }
+
+            var result = await FromClientAsync(pending);
+            await SendAsync(leader, reader, result, cancellation);
+        }
+    }
+
+    /// <summary>Puts what is kept back in front of the rest, for a handler that now runs on this very node.</summary>
+    /// <param name="maxLength">The server's limit, which forwarding had lifted; null: none.</param>
+    public void ReturnToRequest(long? maxLength)
+    {
+        if (_keptLength > 0)
+        {
+            _request.Body = new ReplayStream(_kept.AsMemory(0, _keptLength), _atEnd ? null : Reader.AsStream(leaveOpen: true), maxLength);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_kept.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_kept);
+            _kept = [];
+            _keptLength = 0;
+        }
+    }
+
+    private async ValueTask<ReadResult> FromClientAsync(ValueTask<ReadResult> pending)
+    {
+        try
+        {
+            return await pending;
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException)
+        {
+            ClientFault = ExceptionDispatchInfo.Capture(fault);
+            throw;
+        }
+    }
+
+    private async ValueTask SendAsync(Stream leader, PipeReader reader, ReadResult result, CancellationToken cancellation)
+    {
+        try
+        {
+            foreach (var segment in result.Buffer)
+            {
+                Keep(segment.Span);
+            }
+
+            _atEnd = result.IsCompleted;
+            foreach (var segment in result.Buffer)
+            {
+                await leader.WriteAsync(segment, cancellation);
+            }
+        }
+        finally
+        {
+            reader.AdvanceTo(result.Buffer.End);
+        }
+    }
+
+    private void Keep(ReadOnlySpan<byte> bytes)
+    {
+        if (_overflowed || bytes.IsEmpty)
+        {
+            return;
+        }
+
+        if (Length > Limit || _keptLength + bytes.Length > Limit)
+        {
+            _overflowed = true;
+            Dispose();
+            return;
+        }
+
+        Reserve(_keptLength + bytes.Length);
+        bytes.CopyTo(_kept.AsSpan(_keptLength));
+        _keptLength += bytes.Length;
+    }
+
+    private void Reserve(int size)
+    {
+        if (size <= _kept.Length)
+        {
+            return;
+        }
+
+        var wanted = (int)(Length ?? Math.Max(Math.Max(FirstRent, size), 2 * _kept.Length));
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(wanted, size));
+        _kept.AsSpan(0, _keptLength).CopyTo(larger);
+        if (_kept.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_kept);
+        }
+
+        _kept = larger;
+    }
+}

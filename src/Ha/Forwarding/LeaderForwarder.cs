@@ -1,0 +1,229 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Security;
+using Ha.Telemetry;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Ha.Forwarding;
+
+/// <summary>How one attempt to forward ended.</summary>
+internal enum ForwardResult
+{
+    /// <summary>The client has the leader's answer, or what there was of it before the connection was aborted.</summary>
+    Answered,
+
+    /// <summary>No connection to the leader came about: nothing was executed.</summary>
+    Unreachable,
+
+    /// <summary>The leader said so: nothing was executed.</summary>
+    NotExecuted,
+
+    /// <summary>The connection broke, or the leader was given up, after bytes may have been sent.</summary>
+    OutcomeUnknown,
+
+    /// <summary>The client went away.</summary>
+    ClientGone,
+
+    /// <summary>The client's body broke the protocol or a limit; see <see cref="KeptBody.ClientFault"/>.</summary>
+    ClientFault,
+}
+
+/// <summary>
+/// Sends a request to the leader and its answer back. Copies and judges nothing: whether to forward, repeat or
+/// refuse is the middleware's business. Thread-safe; lives as long as the node.
+/// </summary>
+/// <remarks>
+/// One attempt:
+/// <list type="number">
+/// <item>Lift this node's body limits: the leader's count.</item>
+/// <item>Address the request to the leader, target byte for byte.</item>
+/// <item>Attach the body, always one on writes; a large one waits for the leader's consent.</item>
+/// <item>Copy headers, less hop-by-hop; append <c>X-Forwarded-*</c>, <c>Via</c> and the hop mark.</item>
+/// <item>Send, until the answer's headers are here.</item>
+/// <item>Stop if the leader refused: nothing reaches the client.</item>
+/// <item>Copy status and headers back.</item>
+/// <item>Switch to raw streams if the protocol was upgraded, or copy the body, flushing whenever it pauses.</item>
+/// <item>Copy trailers.</item>
+/// <item>See that nothing reads the client's body any more.</item>
+/// </list>
+/// </remarks>
+internal sealed class LeaderForwarder : IDisposable
+{
+    private readonly HttpMessageInvoker _clear;
+    private readonly HttpMessageInvoker _secure;
+    private readonly HttpMessageInvoker _secureHttp2;
+    private readonly string _ownMark;
+    private readonly string _via;
+
+    /// <param name="ownMark">This node's id as it stands in headers.</param>
+    /// <param name="publicInfo">False: <c>Via</c> in answers does not name this node.</param>
+    /// <param name="lease">Bounds the time to connect.</param>
+    /// <param name="tls">How to check an <c>https</c> leader; null: as the machine trusts.</param>
+    public LeaderForwarder(string ownMark, bool publicInfo, TimeSpan lease, SslClientAuthenticationOptions? tls = null)
+    {
+        tls ??= new SslClientAuthenticationOptions();
+        _ownMark = ownMark;
+        _via = publicInfo ? ownMark : "ha";
+        _clear = new HttpMessageInvoker(LeaderHandler.Create(lease, tls: null));
+        _secure = new HttpMessageInvoker(LeaderHandler.Create(lease, tls));
+
+        // Only the stock handler can speak HTTP/2 over TLS; it must not see the client's Host (see LeaderHandler).
+        var http2 = LeaderHandler.Create(lease, tls: null);
+        http2.SslOptions = tls;
+        _secureHttp2 = new HttpMessageInvoker(http2);
+    }
+
+    /// <summary>One attempt; the answer must not have started.</summary>
+    /// <param name="context">The client's request.</param>
+    /// <param name="target">The leader's URL as members reach it, normalised.</param>
+    /// <param name="body">The client's body, kept over attempts.</param>
+    /// <param name="givenUp">Fires when there is no point in waiting for the answer any more.</param>
+    public async Task<ForwardResult> ForwardAsync(HttpContext context, string target, KeptBody body, CancellationToken givenUp)
+    {
+        using var activity = HaActivitySource.Source.StartActivity(HaActivitySource.Forward, ActivityKind.Client);
+        activity?.SetTag("ha.leader", target);
+
+        // Step 1: lift the limits.
+        BodyLimits.Lift(context);
+
+        // Steps 2 to 4: address, body, headers.
+        using var message = CreateMessage(context, target, body, out var invoker);
+        using var attempt = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        var content = message.Content as ForwardContent;
+        try
+        {
+            // Step 5: send.
+            using var answer = await SendAsync(invoker, message, attempt, givenUp);
+
+            // Step 6: refused?
+            if (answer.Headers.NonValidated.Contains(HaHeaders.NotExecuted))
+            {
+                return ForwardResult.NotExecuted;
+            }
+
+            // Steps 7 to 9: the way back.
+            activity?.SetTag("http.response.status_code", (int)answer.StatusCode);
+            return await AnswerCopy.ToClientAsync(answer, context, _via);
+        }
+        catch (Exception failure) when (IsExpected(failure, context, body))
+        {
+            activity?.SetStatus(ActivityStatusCode.Error);
+            return Classify(context, message, body);
+        }
+        finally
+        {
+            // Step 10: nothing may read the body once this request is over.
+            if (content is not null)
+            {
+                await attempt.CancelAsync();
+                await content.WhenIdleAsync();
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _clear.Dispose();
+        _secure.Dispose();
+        _secureHttp2.Dispose();
+    }
+
+    private static async Task<HttpResponseMessage> SendAsync(
+        HttpMessageInvoker invoker, HttpRequestMessage message, CancellationTokenSource attempt, CancellationToken givenUp)
+    {
+        // Only until the headers are here: an answer that has begun may go on for as long as its leader lets it.
+        using var registration = givenUp.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), attempt);
+        return await invoker.SendAsync(message, attempt.Token);
+    }
+
+    private ForwardMessage CreateMessage(HttpContext context, string target, KeptBody body, out HttpMessageInvoker invoker)
+    {
+        var request = context.Request;
+        var upgrade = IsUpgrade(context);
+        var http2 = !upgrade && WantsTrailers(request);
+        var secure = target.StartsWith("https:", StringComparison.Ordinal);
+        invoker = !secure ? _clear : http2 ? _secureHttp2 : _secure;
+        var message = new ForwardMessage
+        {
+            Method = HttpMethod.Parse(request.Method),
+            RequestUri = Address(target, RawTarget.PathAndQuery(context), plainScheme: secure && !http2),
+            Version = http2 ? HttpVersion.Version20 : HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        if (body.CanHaveBody || ForwardDecision.IsWrite(request.Method))
+        {
+            message.Content = new ForwardContent(body);
+            message.Headers.ExpectContinue = !HaProblem.IsGrpc(request) && (!body.IsSmall || ExpectsContinue(request)) ? true : null;
+        }
+
+        ForwardHeaders.ToLeader(context, message, _ownMark);
+        if (!(secure && http2))
+        {
+            message.Headers.TryAddWithoutValidation("Host", request.Host.Value);
+        }
+
+        if (http2)
+        {
+            message.Headers.TryAddWithoutValidation("TE", "trailers");
+        }
+
+        if (upgrade)
+        {
+            message.Headers.TryAddWithoutValidation("Connection", "Upgrade");
+            message.Headers.TryAddWithoutValidation("Upgrade", request.Headers.Upgrade.ToString());
+        }
+
+        return message;
+    }
+
+    /// <summary>True for a request that asks to leave HTTP, a WebSocket's for example.</summary>
+    public static bool IsUpgrade(HttpContext context) =>
+        HttpMethods.IsGet(context.Request.Method)
+        && context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true
+        && context.Request.Headers.Upgrade.Count > 0;
+
+    // Trailers need HTTP/2 all the way; a client that wants them says so, and gRPC clients always do. Everything else
+    // goes over HTTP/1.1, which the leader's listener speaks for certain: heartbeats come over it.
+    private static bool WantsTrailers(HttpRequest request) =>
+        !HttpProtocol.IsHttp11(request.Protocol) && !HttpProtocol.IsHttp10(request.Protocol)
+        && (HaProblem.IsGrpc(request) || request.Headers.TE.ToString().Contains("trailers", StringComparison.OrdinalIgnoreCase));
+
+    private static bool ExpectsContinue(HttpRequest request) =>
+        string.Equals(request.Headers.Expect, "100-continue", StringComparison.OrdinalIgnoreCase);
+
+    // Not canonicalised, or "/a/../b" and "%7E" would arrive as something else. Where TLS is made by LeaderHandler the
+    // handler must believe in clear text, so the port has to be spelled out.
+    private static Uri Address(string target, string pathAndQuery, bool plainScheme)
+    {
+        if (plainScheme)
+        {
+            var authority = target["https://".Length..];
+            var hasPort = authority.LastIndexOf(':') > authority.LastIndexOf(']');
+            target = $"http://{authority}{(hasPort ? "" : ":443")}";
+        }
+
+        return new Uri(target + pathAndQuery, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+    }
+
+    // What a network and a client can do to us; anything else is a bug and goes up.
+    private static bool IsExpected(Exception failure, HttpContext context, KeptBody body) =>
+        failure is HttpRequestException or OperationCanceledException or IOException
+        || body.ClientFault is not null
+        || context.RequestAborted.IsCancellationRequested;
+
+    private static ForwardResult Classify(HttpContext context, ForwardMessage message, KeptBody body)
+    {
+        if (context.RequestAborted.IsCancellationRequested)
+        {
+            return ForwardResult.ClientGone;
+        }
+
+        if (body.ClientFault is not null)
+        {
+            return ForwardResult.ClientFault;
+        }
+
+        return message.MayHaveBeenSent ? ForwardResult.OutcomeUnknown : ForwardResult.Unreachable;
+    }
+}

@@ -1,0 +1,105 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Ha.Forwarding;
+
+/// <summary>Makes the handlers that connect to the leader.</summary>
+internal static class LeaderHandler
+{
+    private static readonly TimeSpan LeastConnectTimeout = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan MostConnectTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LeastContinueTimeout = TimeSpan.FromSeconds(1);
+
+    /// <param name="lease">A leader that takes longer to connect to is as good as dead.</param>
+    /// <param name="tls">
+    /// How to check and authenticate; null: clear text. The name to check and send comes from the URL, not from the
+    /// <c>Host</c> header, which is the client's and which the stock handler would take.
+    /// </param>
+    public static SocketsHttpHandler Create(TimeSpan lease, SslClientAuthenticationOptions? tls)
+    {
+        var connectTimeout = Clamp(lease, LeastConnectTimeout, MostConnectTimeout);
+        return new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            UseCookies = false,
+            UseProxy = false,
+            EnableMultipleHttp2Connections = true,
+
+            // A paused leader that comes back as a follower still finds the body unread, and refuses provably. One
+            // that reads the body says "continue" at once, so nobody waits for this.
+            Expect100ContinueTimeout = 2 * lease > LeastContinueTimeout ? 2 * lease : LeastContinueTimeout,
+
+            // Runs for every header that is written, which is the one place that tells when a request leaves.
+            // Kestrel reads header values as UTF-8, so they go out as UTF-8.
+            RequestHeaderEncodingSelector = static (name, request) =>
+            {
+                (request as ForwardMessage)?.OnHeaderWritten(name);
+                return Encoding.UTF8;
+            },
+            ConnectCallback = (connection, cancellation) => ConnectAsync(connection.DnsEndPoint, connectTimeout, tls, cancellation),
+        };
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(
+        DnsEndPoint leader, TimeSpan timeout, SslClientAuthenticationOptions? tls, CancellationToken cancellation)
+    {
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limited.CancelAfter(timeout);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            // Finds out about a host that vanished while an answer was being waited for, within about ten seconds.
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, optionValue: true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 5);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 2);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 3);
+            await socket.ConnectAsync(leader, limited.Token);
+            var stream = new NetworkStream(socket, ownsSocket: true);
+            return tls is null ? stream : await SecureAsync(stream, leader.Host, tls, limited.Token);
+        }
+        catch (Exception failure)
+        {
+            socket.Dispose();
+            if (failure is OperationCanceledException && !cancellation.IsCancellationRequested)
+            {
+                throw new IOException($"Connecting took longer than {timeout.TotalMilliseconds} ms.", failure);
+            }
+
+            throw;
+        }
+    }
+
+    private static async ValueTask<Stream> SecureAsync(
+        NetworkStream stream, string host, SslClientAuthenticationOptions tls, CancellationToken cancellation)
+    {
+        var secure = new SslStream(stream);
+        try
+        {
+            await secure.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions
+                {
+                    TargetHost = host,
+                    ClientCertificates = tls.ClientCertificates,
+                    ClientCertificateContext = tls.ClientCertificateContext,
+                    CertificateChainPolicy = tls.CertificateChainPolicy,
+                    CertificateRevocationCheckMode = tls.CertificateRevocationCheckMode,
+                    RemoteCertificateValidationCallback = tls.RemoteCertificateValidationCallback,
+                    EnabledSslProtocols = tls.EnabledSslProtocols,
+                    ApplicationProtocols = [SslApplicationProtocol.Http11],
+                },
+                cancellation);
+            return secure;
+        }
+        catch
+        {
+            await secure.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static TimeSpan Clamp(TimeSpan value, TimeSpan least, TimeSpan most) =>
+        value < least ? least : value > most ? most : value;
+}

@@ -1,0 +1,105 @@
+using Ha.Leadership;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Ha.Forwarding;
+
+/// <summary>
+/// Runs the rest of the pipeline on this node. The result is null, or what the handler refused with: then nothing of
+/// its answer has left, and another answer is due. After the first byte the connection is aborted instead.
+/// </summary>
+internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provider, WriteGate gate, TimeSpan commitGuard)
+{
+    private static readonly Task<Exception?> NoRefusal = Task.FromResult<Exception?>(null);
+
+    /// <summary>A request that may run on any node. Not async itself, so that a quick answer costs nothing.</summary>
+    public Task<Exception?> PassAsync(HttpContext context)
+    {
+        Task running;
+        try
+        {
+            running = next(context);
+        }
+        catch (Exception refusal) when (CaughtRefusal.IsRefusal(refusal))
+        {
+            running = Task.FromException(refusal);
+        }
+
+        return running.IsCompletedSuccessfully && !CaughtRefusal.IsKept(context) ? NoRefusal : AwaitAsync(context, running);
+    }
+
+    /// <summary>A request that was admitted with <paramref name="admitted"/>; the gate is entered.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="admitted">The leadership it runs under.</param>
+    /// <param name="longLived">True: nobody waits for it to end, and its answer needs no lease.</param>
+    public Task<Exception?> RunAsync(HttpContext context, LeadershipSnapshot admitted, bool longLived)
+    {
+        var run = new LeaderRun(provider, admitted, commitGuard, gate);
+        context.Features.Set<IHaFeature>(run);
+        if (longLived)
+        {
+            run.LeaveGate();
+            return PassAsync(context);
+        }
+
+        return RunGuardedAsync(context, run);
+    }
+
+    private async Task<Exception?> RunGuardedAsync(HttpContext context, LeaderRun run)
+    {
+        var inner = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        var guard = new AnswerGuard(context, inner, run);
+        context.Features.Set<IHttpResponseBodyFeature>(guard);
+        Exception? refusal;
+        try
+        {
+            await next(context);
+
+            // The last chance for an answer without a body. Inside the gate, or the handover that this write held
+            // up would be taken for a lost lease.
+            refusal = CaughtRefusal.Take(context) ?? guard.Refuses();
+        }
+        catch (Exception thrown) when (CaughtRefusal.IsRefusal(thrown))
+        {
+            refusal = thrown;
+        }
+        catch (Exception) when (guard.Tripped)
+        {
+            // Whatever it was, it came from an answer that could not be given.
+            refusal = new OutcomeUnknownException();
+        }
+        finally
+        {
+            run.LeaveGate();
+            context.Features.Set(inner);
+        }
+
+        return Keep(context, refusal, guard.IsDirty);
+    }
+
+    private static async Task<Exception?> AwaitAsync(HttpContext context, Task running)
+    {
+        try
+        {
+            await running;
+        }
+        catch (Exception refusal) when (CaughtRefusal.IsRefusal(refusal))
+        {
+            return Keep(context, refusal, isDirty: false);
+        }
+
+        return Keep(context, CaughtRefusal.Take(context), isDirty: false);
+    }
+
+    private static Exception? Keep(HttpContext context, Exception? refusal, bool isDirty)
+    {
+        if (refusal is not null && (isDirty || context.Response.HasStarted))
+        {
+            // Half an answer that claims success is out, or bound to go out: only a broken connection takes it back.
+            context.Abort();
+            return null;
+        }
+
+        return refusal;
+    }
+}

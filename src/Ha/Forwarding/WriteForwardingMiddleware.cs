@@ -1,0 +1,127 @@
+using Ha.Leadership;
+using Ha.Telemetry;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.SignalR;
+
+namespace Ha.Forwarding;
+
+/// <summary>
+/// Lets writes through on the leader and takes them elsewhere on any other node. This class decides who handles a
+/// request: <see cref="LeaderPipeline"/> runs it here, <see cref="AwayPipeline"/> brings it to the leader. Reads pass
+/// without an allocation unless they wait for something.
+/// </summary>
+internal sealed class WriteForwardingMiddleware
+{
+    private readonly ILeaderProvider _provider;
+    private readonly WriteGate _gate;
+    private readonly ForwardPolicy _policy;
+    private readonly LeaderPipeline _here;
+    private readonly AwayPipeline _away;
+
+    public WriteForwardingMiddleware(
+        RequestDelegate next,
+        HaOptions options,
+        ILeaderProvider provider,
+        WriteGate gate,
+        TimeProvider clock,
+        LeaderForwarder forwarder,
+        LeaderTerms terms,
+        WriteHold hold,
+        HaMetrics metrics)
+    {
+        _provider = provider;
+        _gate = gate;
+        _policy = new ForwardPolicy(HaHeaders.EncodeId(options.NodeId), options.ForwardMode, options.ForwardOverride);
+        _here = new LeaderPipeline(next, provider, gate, LeaderRun.CommitGuard(options.EffectiveLeaseTimeout));
+        _away = new AwayPipeline(options, provider, _policy, clock, forwarder, terms, hold, metrics, this);
+    }
+
+    public Task InvokeAsync(HttpContext context)
+    {
+        var choice = context.GetEndpoint()?.Metadata.GetMetadata<INodeChoiceMetadata>()?.Choice ?? NodeChoice.ByMethod;
+        if (!ForwardDecision.NeedsLeader(context.Request.Method, choice))
+        {
+            return PassAsync(context);
+        }
+
+        // Nobody but a leader's answer may say this.
+        context.Request.Headers.Remove(HaHeaders.NotExecuted);
+        var facts = GatherFacts(context, choice);
+        if (TryRunHere(context, facts, out var running, out var outcome))
+        {
+            return running;
+        }
+
+        return outcome == ForwardOutcome.Pass ? PassAsync(context) : _away.RunAsync(context, facts, refusal: null);
+    }
+
+    /// <summary>Starts the request if this node may run it at this moment.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="facts">What was gathered from it.</param>
+    /// <param name="running">The request, to its very end.</param>
+    /// <param name="outcome">What was decided.</param>
+    public bool TryRunHere(HttpContext context, in RequestFacts facts, out Task running, out ForwardOutcome outcome)
+    {
+        // Enter first, look second: see WriteGate.
+        _gate.Enter();
+        var leadership = _provider.Current;
+        outcome = ForwardDecision.Decide(facts, leadership, _policy);
+        if (outcome != ForwardOutcome.RunHere)
+        {
+            _gate.Exit();
+            running = Task.CompletedTask;
+            return false;
+        }
+
+        running = FinishAsync(_here.RunAsync(context, leadership, IsLongLived(context, facts)), context, facts);
+        return true;
+    }
+
+    private Task PassAsync(HttpContext context) => FinishAsync(_here.PassAsync(context), context, facts: null);
+
+    private Task FinishAsync(Task<Exception?> running, HttpContext context, in RequestFacts? facts)
+    {
+        if (!running.IsCompletedSuccessfully)
+        {
+            return AwaitedAsync(running, context, facts);
+        }
+
+        return running.Result is { } refusal ? AnswerAsync(context, facts, refusal) : Task.CompletedTask;
+    }
+
+    private async Task AwaitedAsync(Task<Exception?> running, HttpContext context, RequestFacts? facts)
+    {
+        if (await running is { } refusal)
+        {
+            await AnswerAsync(context, facts, refusal);
+        }
+    }
+
+    // Whatever it was before, a request that a handler refused needs the leader.
+    private Task AnswerAsync(HttpContext context, in RequestFacts? facts, Exception refusal) =>
+        _away.RunAsync(context, facts ?? GatherFacts(context, NodeChoice.LeaderOnly), refusal);
+
+    private static RequestFacts GatherFacts(HttpContext context, NodeChoice choice)
+    {
+        var request = context.Request;
+        var mark = request.Headers[HaHeaders.ForwardedBy];
+        var wish = request.Headers[HaHeaders.Forward];
+        return new RequestFacts
+        {
+            Method = request.Method,
+            Path = request.Path,
+            Choice = choice,
+            ForwardedBy = mark.Count == 0 ? null : mark.ToString(),
+            Override = wish.Count == 0 ? null : wish.ToString(),
+            Grpc = HaProblem.IsGrpc(request),
+            Upgrade = LeaderForwarder.IsUpgrade(context),
+            ExtendedConnect = context.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect == true,
+        };
+    }
+
+    // These outlive any write: a handover does not wait for them, they watch LeaseLost. A hub runs its methods
+    // outside of the requests that carry them, so neither does its long polling count.
+    private static bool IsLongLived(HttpContext context, in RequestFacts facts) =>
+        facts.Upgrade || facts.ExtendedConnect || context.GetEndpoint()?.Metadata.GetMetadata<HubMetadata>() is not null;
+}

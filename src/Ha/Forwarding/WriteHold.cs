@@ -1,0 +1,214 @@
+using Microsoft.Extensions.Primitives;
+
+namespace Ha.Forwarding;
+
+/// <summary>How a wait ended.</summary>
+internal enum HoldOutcome
+{
+    /// <summary>A leader appeared, or it is time to try the same one again.</summary>
+    MoveOn,
+
+    /// <summary>Nobody appeared in time.</summary>
+    TimedOut,
+
+    /// <summary>As many as may wait are waiting already.</summary>
+    Full,
+
+    /// <summary>The client went away.</summary>
+    ClientGone,
+
+    /// <summary>This node shuts down.</summary>
+    Stopping,
+}
+
+/// <summary>
+/// The waiting room for requests that need a leader. All of them share one timer and one subscription; a waiting
+/// request costs one small object and its registration for the client's disconnect. Thread-safe.
+/// </summary>
+internal sealed class WriteHold : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly SortedSet<Waiter> _byTime = new(Waiter.Order);
+    private readonly ILeaderProvider _provider;
+    private readonly TimeProvider _clock;
+    private readonly int _max;
+    private readonly ITimer _timer;
+    private readonly IDisposable _subscription;
+    private long _timerDue = long.MaxValue;
+    private long _arrivals;
+    private bool _stopped;
+
+    /// <param name="provider">Who tells of a leader.</param>
+    /// <param name="clock">All times here are its timestamps.</param>
+    /// <param name="max">How many may wait at once.</param>
+    public WriteHold(ILeaderProvider provider, TimeProvider clock, int max)
+    {
+        _provider = provider;
+        _clock = clock;
+        _max = max;
+        _timer = clock.CreateTimer(static hold => ((WriteHold)hold!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _subscription = ChangeToken.OnChange(provider.GetChangeToken, OnChange);
+    }
+
+    /// <summary>How many wait now.</summary>
+    public int Held
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _byTime.Count;
+            }
+        }
+    }
+
+    /// <summary>Waits until the request can move on.</summary>
+    /// <param name="refusedBy">Who refused it last, so that it waits for another one; null: any leader will do.</param>
+    /// <param name="until">When to give up.</param>
+    /// <param name="retryAt">When to move on in any case; <see cref="long.MaxValue"/>: not by time.</param>
+    /// <param name="clientGone">Gives the place back.</param>
+    public async ValueTask<HoldOutcome> WaitAsync(
+        LeadershipSnapshot? refusedBy, long until, long retryAt, CancellationToken clientGone)
+    {
+        var wake = Math.Min(until, retryAt);
+        Waiter waiter;
+        lock (_lock)
+        {
+            if (_stopped)
+            {
+                return HoldOutcome.Stopping;
+            }
+
+            if (until <= _clock.GetTimestamp())
+            {
+                return HoldOutcome.TimedOut;
+            }
+
+            if (_byTime.Count >= _max)
+            {
+                return HoldOutcome.Full;
+            }
+
+            waiter = new Waiter(this, wake, _arrivals++, retryAt < until, refusedBy);
+            _byTime.Add(waiter);
+            ScheduleNeedsLock();
+        }
+
+        // Registered outside of the lock: a token that has fired already runs its callback right here.
+        using var registration = clientGone.UnsafeRegister(static w => ((Waiter)w!).ClientGone(), waiter);
+
+        // A leader that appeared before the waiter stood in line has woken nobody.
+        if (waiter.MovesOnWith(_provider.Current))
+        {
+            Release(waiter, HoldOutcome.MoveOn);
+        }
+
+        return await waiter.Task;
+    }
+
+    /// <summary>Releases everybody and lets nobody wait any more. For the end of a shutdown.</summary>
+    public void Stop()
+    {
+        lock (_lock)
+        {
+            _stopped = true;
+            foreach (var waiter in _byTime)
+            {
+                waiter.TrySetResult(HoldOutcome.Stopping);
+            }
+
+            _byTime.Clear();
+        }
+    }
+
+    public void Dispose()
+    {
+        _subscription.Dispose();
+        Stop();
+        _timer.Dispose();
+    }
+
+    private void OnChange()
+    {
+        var leadership = _provider.Current;
+        if (!ForwardDecision.CanMoveOn(leadership))
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            // Completing is safe under the lock: continuations run elsewhere. Oldest deadline first.
+            _byTime.RemoveWhere(waiter => waiter.MovesOnWith(leadership) && Complete(waiter, HoldOutcome.MoveOn));
+        }
+    }
+
+    private void OnTimer()
+    {
+        lock (_lock)
+        {
+            _timerDue = long.MaxValue;
+            var now = _clock.GetTimestamp();
+            while (_byTime.Min is { } first && first.Wake <= now)
+            {
+                _byTime.Remove(first);
+                first.TrySetResult(first.RetriesAtWake ? HoldOutcome.MoveOn : HoldOutcome.TimedOut);
+            }
+
+            ScheduleNeedsLock();
+        }
+    }
+
+    private void Release(Waiter waiter, HoldOutcome outcome)
+    {
+        lock (_lock)
+        {
+            _byTime.Remove(waiter);
+            waiter.TrySetResult(outcome);
+        }
+    }
+
+    // The timer is only ever moved forward here; when it fires for somebody who has left, it finds the next one.
+    private void ScheduleNeedsLock()
+    {
+        if (_byTime.Min is not { } first || first.Wake >= _timerDue)
+        {
+            return;
+        }
+
+        _timerDue = first.Wake;
+        var due = _clock.GetElapsedTime(_clock.GetTimestamp(), first.Wake);
+
+        // A timer counts whole milliseconds and must not fire before the time, or it would find nobody.
+        var milliseconds = Math.Max(0, Math.Ceiling(due.TotalMilliseconds));
+        _timer.Change(TimeSpan.FromMilliseconds(milliseconds), Timeout.InfiniteTimeSpan);
+    }
+
+    private static bool Complete(Waiter waiter, HoldOutcome outcome)
+    {
+        waiter.TrySetResult(outcome);
+        return true;
+    }
+
+    private sealed class Waiter(WriteHold hold, long wake, long arrival, bool retriesAtWake, LeadershipSnapshot? refusedBy)
+        : TaskCompletionSource<HoldOutcome>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public static readonly IComparer<Waiter> Order = Comparer<Waiter>.Create(static (a, b) =>
+            a.Wake != b.Wake ? a.Wake.CompareTo(b.Wake) : a.Arrival.CompareTo(b.Arrival));
+
+        public long Wake => wake;
+
+        public bool RetriesAtWake => retriesAtWake;
+
+        private long Arrival => arrival;
+
+        public void ClientGone() => hold.Release(this, HoldOutcome.ClientGone);
+
+        public bool MovesOnWith(LeadershipSnapshot now) =>
+            ForwardDecision.CanMoveOn(now)
+            && (refusedBy is null
+                || refusedBy.Epoch != now.Epoch
+                || refusedBy.LeadsSelf != now.LeadsSelf
+                || !string.Equals(refusedBy.LeaderTarget, now.LeaderTarget, StringComparison.Ordinal));
+    }
+}
