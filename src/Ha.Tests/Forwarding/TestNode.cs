@@ -1,0 +1,143 @@
+using System.Net;
+using Ha.Forwarding;
+using Ha.Leadership;
+using Ha.Telemetry;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Ha.Tests.Forwarding;
+
+/// <summary>How a test node differs from the plain one.</summary>
+internal sealed record TestNodeSetup
+{
+    public string Id { get; init; } = "node";
+
+    public Action<HaOptions> Options { get; init; } = static _ => { };
+
+    public Action<WebApplicationBuilder> Builder { get; init; } = static _ => { };
+
+    public Action<WebApplication> App { get; init; } = static _ => { };
+
+    /// <summary>True: the middleware stands after routing, as with <c>UseHa()</c>. False: outside of everything.</summary>
+    public bool AfterRouting { get; init; }
+
+    public HttpProtocols Protocols { get; init; } = HttpProtocols.Http1;
+
+    public string Environment { get; init; } = Environments.Production;
+
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+}
+
+/// <summary>One node: a real Kestrel on a free port, the write path, and a leadership that the test controls.</summary>
+internal sealed class TestNode : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly LeaderForwarder _forwarder;
+    private readonly LeaderTerms _terms;
+
+    private TestNode(TestNodeSetup setup)
+    {
+        Leadership = new FakeLeadership(setup.Id, setup.Clock);
+        var options = new HaOptions { NodeId = setup.Id };
+        setup.Options(options);
+        Hold = new WriteHold(Leadership, setup.Clock, options.WriteHoldMax);
+        _terms = new LeaderTerms(Leadership, setup.Clock, options.EffectiveLeaseTimeout);
+        _forwarder = new LeaderForwarder(HaHeaders.EncodeId(setup.Id), options.PublicInfo, options.EffectiveLeaseTimeout);
+
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment });
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = setup.Protocols));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
+        ExceptionCatchers.Add(builder.Services);
+        Func<RequestDelegate, RequestDelegate> middleware = next => new WriteForwardingMiddleware(
+            next, options, Leadership, Gate, setup.Clock, _forwarder, _terms, Hold, Metrics).InvokeAsync;
+        if (!setup.AfterRouting)
+        {
+            builder.Services.AddSingleton<IStartupFilter>(new First(middleware));
+        }
+
+        setup.Builder(builder);
+        _app = builder.Build();
+        if (setup.AfterRouting)
+        {
+            _app.UseRouting();
+            _app.Use(middleware);
+        }
+
+        setup.App(_app);
+    }
+
+    public FakeLeadership Leadership { get; }
+
+    public WriteGate Gate { get; } = new();
+
+    public WriteHold Hold { get; }
+
+    public HaMetrics Metrics { get; } = new();
+
+    public string Url { get; private set; } = "";
+
+    public int Port => new Uri(Url).Port;
+
+    public static async Task<TestNode> StartAsync(TestNodeSetup setup)
+    {
+        var node = new TestNode(setup);
+        await node._app.StartAsync();
+        node.Url = node._app.Urls.Single();
+        return node;
+    }
+
+    /// <summary>A node that leads, with the given endpoints.</summary>
+    public static async Task<TestNode> LeaderAsync(Action<WebApplication> app, TestNodeSetup? setup = null)
+    {
+        var node = await StartAsync((setup ?? new TestNodeSetup()) with { Id = "leader", App = app });
+        node.Leadership.Lead();
+        return node;
+    }
+
+    /// <summary>A node in proxy mode that follows <paramref name="leaderUrl"/>.</summary>
+    public static async Task<TestNode> ProxyAsync(string leaderUrl, TestNodeSetup? setup = null)
+    {
+        setup ??= new TestNodeSetup();
+        var options = setup.Options;
+        var node = await StartAsync(setup with
+        {
+            Id = "follower",
+            Options = o =>
+            {
+                o.ForwardMode = ForwardMode.Proxy;
+                options(o);
+            },
+        });
+        node.Leadership.Follow(leaderUrl);
+        return node;
+    }
+
+    public static HttpClient Client() => new(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false });
+
+    public async ValueTask DisposeAsync()
+    {
+        Hold.Stop();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        Hold.Dispose();
+        _terms.Dispose();
+        _forwarder.Dispose();
+        Metrics.Dispose();
+        Leadership.Dispose();
+    }
+
+    private sealed class First(Func<RequestDelegate, RequestDelegate> middleware) : IStartupFilter
+    {
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+        {
+            app.Use(middleware);
+            next(app);
+        };
+    }
+}
