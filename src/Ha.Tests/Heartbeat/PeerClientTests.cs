@@ -29,10 +29,154 @@ public sealed class PeerClientTests : IDisposable
         Assert.Equal(Beats.Request(), Assert.Single(host.Received));
     }
 
-    internal async Task<BeatExchange> SendAsync(HeartbeatHost host, KeyRing keys, Beat? beat = null)
+    [Fact]
+    public async Task The_signature_can_be_verified_with_any_of_the_keys()
+    {
+        await using var host = await HeartbeatHost.StartAsync(Rings.Of(Rings.NewSecret, Rings.OldSecret));
+
+        Assert.Equal(ExchangeFailure.None, (await SendAsync(host, Rings.Of(Rings.OldSecret, Rings.NewSecret))).Failure);
+        Assert.Equal(ExchangeFailure.None, (await SendAsync(host, Rings.New)).Failure);
+
+        // The request is taken, but its reply is signed with a key that this client does not have yet.
+        Assert.Equal(ExchangeFailure.Unverified, (await SendAsync(host, Rings.Old)).Failure);
+    }
+
+    [Fact]
+    public async Task A_peer_with_other_keys_answers_401()
+    {
+        await using var host = await HeartbeatHost.StartAsync(Rings.New);
+
+        var exchange = await SendAsync(host, Rings.Old);
+
+        Assert.Equal(ExchangeFailure.Unauthorized, exchange.Failure);
+        Assert.Contains("BASE_CLUSTER_SECRET", exchange.Detail, StringComparison.Ordinal);
+        Assert.Empty(host.Received);
+    }
+
+    [Fact]
+    public async Task Without_a_key_nothing_is_sent()
+    {
+        await using var host = await HeartbeatHost.StartAsync(Rings.Unsigned);
+
+        Assert.Equal(ExchangeFailure.NoKey, (await SendAsync(host, Rings.Of())).Failure);
+        Assert.Empty(host.Received);
+    }
+
+    [Fact]
+    public async Task Unsigned_nodes_understand_each_other_and_a_signed_node_takes_no_unsigned_reply()
+    {
+        await using var host = await HeartbeatHost.StartAsync(Rings.Unsigned);
+
+        Assert.Equal(BeatExchange.Answered(Beats.Reply()), await SendAsync(host, Rings.Unsigned));
+        Assert.Equal(ExchangeFailure.Unverified, (await SendAsync(host, Rings.Old)).Failure);
+    }
+
+    [Fact]
+    public async Task An_unsigned_node_is_refused_by_a_signed_one()
+    {
+        await using var host = await HeartbeatHost.StartAsync(Rings.Old);
+
+        Assert.Equal(ExchangeFailure.Unauthorized, (await SendAsync(host, Rings.Unsigned)).Failure);
+        Assert.Equal("unsigned", Assert.Single(host.Rejected));
+    }
+
+    [Fact]
+    public async Task A_hundred_exchanges_at_once_each_get_their_own_reply()
+    {
+        await using var host = await HeartbeatHost.StartAsync(Rings.Old);
+        using var client = new PeerClient(_handler, Rings.Old);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+
+        var exchanges = await Task.WhenAll(Enumerable.Range(1, 100)
+            .Select(seq => client.SendAsync(host.Url, Beats.Request(seq), limit.Token)));
+
+        Assert.Equal(Enumerable.Range(1, 100).Select(seq => BeatExchange.Answered(Beats.Reply(seq: seq))), exchanges);
+    }
+
+    [Fact]
+    public async Task A_peer_that_takes_no_connection_is_unreachable()
+    {
+        var host = await HeartbeatHost.StartAsync(Rings.Old);
+        await host.DisposeAsync();
+
+        Assert.Equal(ExchangeFailure.Unreachable, (await SendAsync(host, Rings.Old)).Failure);
+    }
+
+    [Theory]
+    [InlineData(HttpRequestError.NameResolutionError, nameof(ExchangeFailure.Unreachable))]
+    [InlineData(HttpRequestError.SecureConnectionError, nameof(ExchangeFailure.Unreachable))]
+    [InlineData(HttpRequestError.InvalidResponse, nameof(ExchangeFailure.Broken))]
+    [InlineData(HttpRequestError.ResponseEnded, nameof(ExchangeFailure.Broken))]
+    public async Task A_failure_of_the_transport_is_a_value(HttpRequestError error, string failure)
+    {
+        using var handler = new Throws(() => new HttpRequestException(error));
+        using var client = new PeerClient(handler, Rings.Old);
+
+        var exchange = await client.SendAsync("http://node-2:8080", Beats.Request(), CancellationToken.None);
+
+        Assert.Equal(Enum.Parse<ExchangeFailure>(failure), exchange.Failure);
+    }
+
+    [Fact]
+    public async Task A_connect_timeout_is_unreachable_and_not_the_callers_time_limit()
+    {
+        using var handler = new Throws(() => new TaskCanceledException("connect", new TimeoutException()));
+        using var client = new PeerClient(handler, Rings.Old);
+
+        var exchange = await client.SendAsync("http://node-2:8080", Beats.Request(), CancellationToken.None);
+
+        Assert.Equal(ExchangeFailure.Unreachable, exchange.Failure);
+    }
+
+    [Fact]
+    public void Every_failure_has_a_word_of_its_own()
+    {
+        var words = Enum.GetValues<ExchangeFailure>().Select(failure => BeatExchange.Failed(failure, "").Reason).ToList();
+
+        Assert.Equal(words.Count, words.Distinct(StringComparer.Ordinal).Count());
+        Assert.All(words, word => Assert.Matches("^[a-z_]+$", word));
+    }
+
+    [Fact]
+    public void The_default_handler_follows_no_redirect_and_uses_no_proxy_cookies_or_trace_headers()
+    {
+        using var handler = PeerHandler.Create(TimeSpan.FromSeconds(3));
+
+        Assert.Equal(TimeSpan.FromSeconds(3), handler.ConnectTimeout);
+        Assert.False(handler.AllowAutoRedirect);
+        Assert.False(handler.UseProxy);
+        Assert.False(handler.UseCookies);
+        Assert.Null(handler.ActivityHeadersPropagator);
+    }
+
+    [Fact]
+    public async Task A_peer_that_does_not_answer_in_time_is_timed_out()
+    {
+        using var limit = new CancellationTokenSource();
+        var forever = new TaskCompletionSource();
+        await using var host = await HeartbeatHost.StartAsync(Rings.Old, meddle: (_, _) =>
+        {
+            limit.Cancel();
+            return forever.Task;
+        });
+        using var client = new PeerClient(_handler, Rings.Old);
+
+        var exchange = await client.SendAsync(host.Url, Beats.Request(), limit.Token);
+
+        Assert.Equal(ExchangeFailure.TimedOut, exchange.Failure);
+        forever.SetResult();
+    }
+
+    private async Task<BeatExchange> SendAsync(HeartbeatHost host, KeyRing keys)
     {
         using var client = new PeerClient(_handler, keys);
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        return await client.SendAsync(host.Url, beat ?? Beats.Request(), limit.Token);
+        return await client.SendAsync(host.Url, Beats.Request(), limit.Token);
+    }
+
+    private sealed class Throws(Func<Exception> exception) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Task.FromException<HttpResponseMessage>(exception());
     }
 }

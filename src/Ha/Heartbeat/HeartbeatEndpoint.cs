@@ -110,7 +110,7 @@ internal sealed class HeartbeatEndpoint(
 
         return MediaTypeHeaderValue.TryParse(type, out var parsed) &&
             parsed.MediaType.Equals(JsonType, StringComparison.OrdinalIgnoreCase) &&
-            (parsed.Charset.Length == 0 || parsed.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+            (parsed.Charset.Length == 0 || HeaderUtilities.RemoveQuotes(parsed.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase));
     }
 
     private HeartbeatRefusal? CheckBody(ReadOnlySequence<byte> body, SignatureHeaders signature, out Beat? beat)

@@ -17,7 +17,7 @@ internal sealed class HeartbeatRefusal
     public static readonly HeartbeatRefusal TooSlow = new(408, "too_slow", "The body did not arrive in time.");
     public static readonly HeartbeatRefusal BadFraming = new(400, "malformed", "The body's framing is broken.");
 
-    private static readonly HeartbeatRefusal[] Unauthorized =
+    private static readonly HeartbeatRefusal[] _unauthorized =
         [.. Enum.GetValues<SignatureVerdict>().Select(verdict => new HeartbeatRefusal(
             401, verdict.Word(), "The heartbeat is not signed by a key of this cluster; BASE_CLUSTER_SECRET must be the same on every node."))];
 
@@ -37,7 +37,7 @@ internal sealed class HeartbeatRefusal
     /// <summary>One of a few fixed words, for logs and counters.</summary>
     public string Reason { get; }
 
-    public static HeartbeatRefusal Unsigned(SignatureVerdict verdict) => Unauthorized[(int)verdict];
+    public static HeartbeatRefusal Unsigned(SignatureVerdict verdict) => _unauthorized[(int)verdict];
 
     /// <param name="reason">From <see cref="BeatJson"/>.</param>
     public static HeartbeatRefusal Malformed(string reason) => new(400, "malformed", $"The heartbeat is {reason}.");

@@ -13,7 +13,7 @@ namespace Ha.Heartbeat;
 /// <param name="keys">The first signs requests, all verify replies.</param>
 internal sealed class PeerClient(HttpMessageHandler handler, KeyRing keys) : IDisposable
 {
-    private static readonly MediaTypeHeaderValue Json = new("application/json");
+    private static readonly MediaTypeHeaderValue _json = new("application/json");
 
     private readonly HttpMessageInvoker _http = new(handler, disposeHandler: false);
 
@@ -41,7 +41,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeyRing keys) : IDi
             // that vanished would be reused until TCP gives up, minutes after the network has healed.
             Version = HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            Content = new ByteArrayContent(body) { Headers = { ContentType = Json } },
+            Content = new ByteArrayContent(body) { Headers = { ContentType = _json } },
         };
         var signature = Sign(request, beat, body);
         try

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using Ha.Configuration;
 using Ha.Election;
@@ -28,6 +29,10 @@ internal static class Wire
         "status", "from", "to_incarnation", "seq", "nonce", "op_epoch", "granted", "refusal", "refusal_remaining_us",
         "epoch_floor");
 
+    // The same characters as the configuration allows: what travels here ends up in headers, lists and pages.
+    private static readonly SearchValues<char> _idCharacters =
+        SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(c => (char)c).Except(",\"'\\")]);
+
     public static readonly JsonEncodedText[] Roles = Words<NodeRole>();
     public static readonly JsonEncodedText[] Ops = Words<BeatOp>();
     public static readonly JsonEncodedText[] Statuses = Words<BeatStatus>();
@@ -36,10 +41,8 @@ internal static class Wire
     public static readonly TextCache Ids = new(IsId);
     public static readonly TextCache Targets = new(IsTarget);
 
-    // The same characters as the configuration allows: what travels here ends up in headers, lists and pages.
     private static bool IsId(string text) =>
-        text.Length is > 0 and <= BeatLimits.MaxIdLength && !text.AsSpan().ContainsAnyExceptInRange('!', '~') &&
-        !text.AsSpan().ContainsAny("\"',\\");
+        text.Length is > 0 and <= BeatLimits.MaxIdLength && !text.AsSpan().ContainsAnyExcept(_idCharacters);
 
     private static bool IsTarget(string text) =>
         text.Length <= TargetUrl.MaxLength && TargetUrl.TryNormalise(text, out var normalised, out _) &&

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace Ha.Signing;
@@ -14,6 +15,12 @@ internal readonly ref struct SignatureInput
 
     /// <summary>Value of <c>tag</c>: keeps signatures of other applications with the same key out (section 2.3).</summary>
     public const string Tag = "ha";
+
+    private static readonly SearchValues<char> _digits = SearchValues.Create("0123456789");
+
+    // Printable ASCII but quote and backslash: a string of these needs no escape and has one spelling.
+    private static readonly SearchValues<char> _plain =
+        SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c).Except(['"', '\\'])]);
 
     // Structured fields allow integers of 15 digits.
     private const int MaxDigits = 15;
@@ -80,7 +87,7 @@ internal readonly ref struct SignatureInput
         }
 
         var digits = rest[name.Length..];
-        var end = digits.IndexOfAnyExceptInRange('0', '9');
+        var end = digits.IndexOfAnyExcept(_digits);
         digits = end < 0 ? digits : digits[..end];
         var canonical = digits.Length is > 0 and <= MaxDigits && (digits[0] != '0' || digits.Length == 1);
         if (!canonical || !long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out value))
@@ -93,7 +100,7 @@ internal readonly ref struct SignatureInput
         return true;
     }
 
-    /// <summary>Takes a non-empty string without escapes; no key id, algorithm or tag of ours has any.</summary>
+    /// <summary>Takes a non-empty string; no key id, algorithm or tag of ours has an escape.</summary>
     private static bool TryTakeString(scoped ref ReadOnlySpan<char> rest, string name, out ReadOnlySpan<char> value)
     {
         value = default;
@@ -103,8 +110,8 @@ internal readonly ref struct SignatureInput
         }
 
         var text = rest[name.Length..];
-        var end = text.IndexOf('"');
-        if (end is <= 0 or > HaKey.MaxKeyIdLength || text[..end].ContainsAnyExceptInRange(' ', '~') || text[..end].Contains('\\'))
+        var end = text.IndexOfAnyExcept(_plain);
+        if (end is <= 0 or > HaKey.MaxKeyIdLength || text[end] != '"')
         {
             return false;
         }
