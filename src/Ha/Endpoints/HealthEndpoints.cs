@@ -1,3 +1,4 @@
+using Ha.Leadership;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Endpoints;

@@ -15,17 +15,19 @@ internal sealed class InfoEndpoints(EndpointSources sources)
 
     public Task PeersAsync(HttpContext context)
     {
-        var peers = sources.View().Members.Select(Peer).ToArray();
+        var view = sources.View();
+        var known = view.Leader.KnowsLeader();
+        var peers = view.Members.Select(member => Peer(member, known)).ToArray();
         return Answer.JsonAsync(context, StatusCodes.Status200OK, peers, EndpointJson.Default.PeerAnswerArray);
     }
 
-    private static PeerAnswer Peer(MemberView member) => new(
+    private static PeerAnswer Peer(MemberView member, bool leaderKnown) => new(
         member.NodeId,
         member.Target,
         member.Up,
         member.Ordinal,
         member.LastSeen is { } seen ? Iso(seen) : null,
-        member.IsLeader,
+        member.IsLeader && leaderKnown,
         member.IsSelf,
         member.Role,
         member.ConfigMismatch);
@@ -39,15 +41,15 @@ internal sealed class InfoEndpoints(EndpointSources sources)
 
         // The lease is read once: what is known and for how long must not come from two moments.
         var left = leader.LeaseRemaining;
-        if (leader.LeaderUrl is null || left == TimeSpan.Zero)
+        if (leader.LeaderId is null || left == TimeSpan.Zero)
         {
             return new LeaderAnswer("", "", 0, 0, LeaseExpires: null, LeaseRemainingMs: 0, IsSelf: false, view.Quorum);
         }
 
         var endless = left == Timeout.InfiniteTimeSpan;
         return new LeaderAnswer(
-            leader.LeaderUrl,
-            leader.LeaderId ?? "",
+            leader.LeaderUrl ?? "",
+            leader.LeaderId,
             leader.Epoch,
             leader.Epoch,
             endless ? null : Iso(sources.Clock.GetUtcNow() + left),

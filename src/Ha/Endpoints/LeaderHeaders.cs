@@ -1,5 +1,6 @@
 using System.Globalization;
 using Ha.Forwarding;
+using Ha.Leadership;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 

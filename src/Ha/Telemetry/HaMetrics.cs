@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Ha.Leadership;
 
 namespace Ha.Telemetry;
 
@@ -61,7 +62,7 @@ internal sealed class HaMetrics : IDisposable
         }
 
         _meter.CreateObservableGauge(
-            "ha.leader.epoch", () => provider.Current.Epoch, "{epoch}", "Epoch of the leader this node knows; 0 when none.");
+            "ha.leader.epoch", () => KnownEpoch(provider.Current), "{epoch}", "Epoch of the leader this node knows; 0 when none.");
         _meter.CreateObservableGauge(
             "ha.is_leader", () => provider.IsLeader ? 1 : 0, "{leader}", "1 while this node holds a valid lease, else 0.");
         _meter.CreateObservableGauge(
@@ -158,6 +159,8 @@ internal sealed class HaMetrics : IDisposable
         WriteOutcome.Unknown => "unknown",
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, message: null),
     };
+
+    private static long KnownEpoch(LeadershipSnapshot snapshot) => snapshot.KnowsLeader() ? snapshot.Epoch : 0;
 
     private static Measurement<double>[] Remaining(ILeaderProvider provider)
     {

@@ -1,4 +1,4 @@
-using Ha.Endpoints;
+using Ha.Leadership;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Ha.Telemetry;

@@ -16,11 +16,14 @@ internal sealed record StatusModel(
     /// <summary>Read once, so that the page does not contradict itself.</summary>
     public TimeSpan LeaseLeft { get; } = View.Leader.LeaseRemaining;
 
-    public bool LeaderKnown => View.Leader.LeaderUrl is not null && LeaseLeft != TimeSpan.Zero;
+    public bool LeaderKnown => View.Leader.LeaderId is not null && LeaseLeft != TimeSpan.Zero;
 
     public bool LeaseIsEndless => LeaseLeft == Timeout.InfiniteTimeSpan;
 
     public bool Draining => Stopping || View.Leader.Draining;
+
+    /// <summary>Without an election nobody hears of anybody, so nothing is known of the others.</summary>
+    public bool IsStatic => string.Equals(View.Quorum, "static", StringComparison.Ordinal);
 
     public int Up => View.Members.Count(member => member.Up);
 

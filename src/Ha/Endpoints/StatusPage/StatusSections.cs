@@ -56,7 +56,7 @@ internal static class StatusSections
         html.Add($"<section aria-label=\"Nodes\">\n<h2>Nodes</h2>\n<ul class=\"nodes\">\n");
         foreach (var member in model.View.Members)
         {
-            AddNode(html, member, model.Now);
+            AddNode(html, model, member);
         }
 
         html.Add($"</ul>\n</section>\n");
@@ -80,12 +80,42 @@ internal static class StatusSections
         html.Add($"</ol>\n</section>\n");
     }
 
-    private static void AddNode(HtmlWriter html, MemberView member, DateTimeOffset now)
+    private static void AddNode(HtmlWriter html, StatusModel model, MemberView member)
     {
-        var state = member.Up ? "up" : "down";
-        html.Add($"<li class=\"node {state}\">\n<h3><bdi>{(member.NodeId.Length > 0 ? member.NodeId : "not heard yet")}</bdi></h3>\n<p class=\"tags\">");
-        html.Add($"<span class=\"tag state\">{state}</span>");
-        if (member.IsLeader)
+        var heard = member.IsSelf || !model.IsStatic;
+        var name = (member.NodeId.Length > 0, heard) switch
+        {
+            (true, _) => member.NodeId,
+            (_, true) => "not heard yet",
+            _ => "fixed leader",
+        };
+        html.Add($"<li class=\"node {(member.Up || !heard ? "up" : "down")}\">\n<h3><bdi>{name}</bdi></h3>\n<p class=\"tags\">");
+        AddTags(html, model, member, heard);
+        html.Add($"</p>\n<p class=\"sub\">");
+        AddLink(html, member.PublicTarget.Length > 0 ? member.PublicTarget : member.Target, "/_ha");
+        html.Add($"</p>\n");
+        if (heard && !member.IsSelf)
+        {
+            html.Add($"<dl>\n<div><dt>Seen</dt><dd>{Seen(member, model.Now)}</dd></div>\n");
+            html.Add($"<div><dt>Round trip</dt><dd>{(member.RoundTrip is { } trip ? Span(trip) : "–")}</dd></div>\n</dl>\n");
+        }
+
+        if (member.ConfigMismatch is not null)
+        {
+            html.Add($"<p class=\"mismatch\">Settings differ: {member.ConfigMismatch}</p>\n");
+        }
+
+        html.Add($"</li>\n");
+    }
+
+    private static void AddTags(HtmlWriter html, StatusModel model, MemberView member, bool heard)
+    {
+        if (heard)
+        {
+            html.Add($"<span class=\"tag state\">{(member.Up ? "up" : "down")}</span>");
+        }
+
+        if (member.IsLeader && model.LeaderKnown)
         {
             html.Add($"<span class=\"tag lead\">leader</span>");
         }
@@ -98,22 +128,6 @@ internal static class StatusSections
         {
             html.Add($"<span class=\"tag\">this node</span>");
         }
-
-        html.Add($"</p>\n<p class=\"sub\">");
-        AddLink(html, member.PublicTarget.Length > 0 ? member.PublicTarget : member.Target, "/_ha");
-        html.Add($"</p>\n");
-        if (!member.IsSelf)
-        {
-            html.Add($"<dl>\n<div><dt>Seen</dt><dd>{Seen(member, now)}</dd></div>\n");
-            html.Add($"<div><dt>Round trip</dt><dd>{(member.RoundTrip is { } trip ? Span(trip) : "–")}</dd></div>\n</dl>\n");
-        }
-
-        if (member.ConfigMismatch is not null)
-        {
-            html.Add($"<p class=\"mismatch\">Settings differ: {member.ConfigMismatch}</p>\n");
-        }
-
-        html.Add($"</li>\n");
     }
 
     private static void AddEvent(HtmlWriter html, RecentEvent e, DateTimeOffset now)

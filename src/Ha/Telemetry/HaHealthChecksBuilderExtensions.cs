@@ -1,10 +1,11 @@
-using Microsoft.Extensions.DependencyInjection;
+using Ha;
+using Ha.Telemetry;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
-namespace Ha;
+namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Health checks on leadership. The registration order of <c>AddHa</c> and these does not matter.</summary>
-public static class HaHealthChecks
+public static class HaHealthChecksBuilderExtensions
 {
     /// <summary>
     /// Healthy while a leader is known, this node or another; degraded without one, because reads are still served.
@@ -17,7 +18,7 @@ public static class HaHealthChecks
     {
         ArgumentNullException.ThrowIfNull(builder);
         return builder.Add(new HealthCheckRegistration(
-            name, services => new Telemetry.KnownLeaderCheck(services.GetRequiredService<ILeaderProvider>()), HealthStatus.Degraded, tags));
+            name, services => new KnownLeaderCheck(services.GetRequiredService<ILeaderProvider>()), HealthStatus.Degraded, tags));
     }
 
     /// <summary>
@@ -32,6 +33,6 @@ public static class HaHealthChecks
     {
         ArgumentNullException.ThrowIfNull(builder);
         return builder.Add(new HealthCheckRegistration(
-            name, services => new Telemetry.IsLeaderCheck(services.GetRequiredService<ILeaderProvider>()), HealthStatus.Unhealthy, tags));
+            name, services => new IsLeaderCheck(services.GetRequiredService<ILeaderProvider>()), HealthStatus.Unhealthy, tags));
     }
 }
