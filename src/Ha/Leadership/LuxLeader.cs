@@ -40,13 +40,14 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
     private bool _shuttingDown;
     private bool _drainRuns;
     private bool _floorRuns;
+    private int _disposed;
 
     /// <param name="options">Read once; <see cref="HaOptions.LocalTarget"/> is required.</param>
     /// <param name="handler">Sends the heartbeats; disposed with this object. Default: a <c>SocketsHttpHandler</c>.</param>
     /// <param name="clock">The lease clock. Default: one that counts suspended time where the system has it.</param>
     /// <param name="loggers">Default: none.</param>
     /// <param name="meters">Default: a meter of its own.</param>
-    /// <exception cref="ArgumentException">The options are not valid; the message names every problem.</exception>
+    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">The options are not valid; the message names every problem.</exception>
     public LuxLeader(
         HaOptions options,
         HttpMessageHandler? handler = null,
@@ -127,6 +128,11 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
     /// <summary>Stops electing at once, without a handoff; a lease this node holds runs out by itself.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _stopping.CancelAsync();
         await _timer.DisposeAsync();
         await Task.WhenAll(_sends);
