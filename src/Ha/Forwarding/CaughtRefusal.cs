@@ -1,4 +1,6 @@
+using Ha.Leadership;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Ha.Forwarding;
 
@@ -18,7 +20,8 @@ internal sealed class CaughtRefusal
     /// <summary>Keeps <paramref name="exception"/> for the middleware, if it is one for it.</summary>
     public static bool TryKeep(HttpContext context, Exception exception)
     {
-        if (context.Response.HasStarted || !IsRefusal(exception))
+        // Without the middleware outside nobody would answer, and an empty 200 would confirm what was refused.
+        if (context.Response.HasStarted || !IsRefusal(exception) || context.RequestServices?.GetService<HaNode>() is { Options.IsActive: false })
         {
             return false;
         }
