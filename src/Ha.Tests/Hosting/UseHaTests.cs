@@ -1,0 +1,90 @@
+using Ha.Forwarding;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Ha.Tests.Hosting;
+
+public class UseHaTests
+{
+    public static TheoryData<bool> ActiveOrNot => [false, true];
+
+    [Theory]
+    [MemberData(nameof(ActiveOrNot))]
+    public async Task Metadata_without_UseHa_stops_the_start_and_names_the_call(bool active)
+    {
+        await using var app = TestApp.Create(active ? TestApp.FixedLeader : TestApp.Inactive);
+        app.MapGet("/fresh", () => "x").WithMetadata(new MarkAttribute());
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => app.StartAsync());
+        Assert.Contains("'HTTP: GET /fresh' carries Mark, which has no effect without app.UseHa()", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(ActiveOrNot))]
+    public async Task Metadata_with_UseHa_starts(bool active)
+    {
+        await using var app = TestApp.Create(active ? TestApp.FixedLeader : TestApp.Inactive);
+        app.UseHa();
+        app.MapGet("/fresh", () => "x").WithMetadata(new MarkAttribute());
+        await app.StartAsync();
+        using var client = app.GetTestClient();
+        Assert.Equal("x", await client.GetStringAsync(new Uri("/fresh", UriKind.Relative)));
+    }
+
+    [Fact]
+    public async Task UseHa_before_UseRouting_stops_the_start_when_metadata_counts()
+    {
+        await using var app = TestApp.Create(TestApp.Inactive);
+        app.UseHa();
+        app.UseRouting();
+        app.MapGet("/fresh", () => "x").WithMetadata(new MarkAttribute());
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => app.StartAsync());
+        Assert.Contains("call it after app.UseRouting()", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task UseHa_after_UseRouting_starts()
+    {
+        await using var app = TestApp.Create(TestApp.Inactive);
+        app.UseRouting();
+        app.UseHa();
+        app.MapGet("/fresh", () => "x").WithMetadata(new MarkAttribute());
+        await app.StartAsync();
+    }
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    public async Task A_classic_startup_is_checked_alike(bool callsUseHa, bool starts)
+    {
+        using var host = new HostBuilder()
+            .ConfigureWebHost(web => web
+                .UseTestServer()
+                .ConfigureServices(services => services.AddRouting().AddHa())
+                .Configure(app =>
+                {
+                    app.UseRouting();
+                    if (callsUseHa)
+                    {
+                        app.UseHa();
+                    }
+
+                    app.UseEndpoints(endpoints => endpoints.MapGet("/fresh", () => "x").WithMetadata(new MarkAttribute()));
+                }))
+            .Build();
+        if (starts)
+        {
+            await host.StartAsync();
+        }
+        else
+        {
+            var error = await Assert.ThrowsAsync<InvalidOperationException>(() => host.StartAsync());
+            Assert.Contains("app.UseHa()", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [AttributeUsage(AttributeTargets.Method)]
+    private sealed class MarkAttribute : Attribute, IHaMetadata;
+}

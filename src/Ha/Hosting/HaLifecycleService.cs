@@ -1,0 +1,114 @@
+using Ha.Configuration;
+using Ha.Leadership;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Ha.Hosting;
+
+/// <summary>
+/// Ties leadership to the host's life: eligible once the listener is up, handed over while it still is. Never waits
+/// for an election, so a node starts whether or not others do.
+/// </summary>
+internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSignal shutdown, ILogger<HaLifecycleService> logger)
+    : IHostedLifecycleService
+{
+    private HaNode? _node;
+
+    /// <summary>Reads and checks the settings before any other service starts; the node begins to listen to others.</summary>
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        _node = services.GetRequiredService<HaNode>();
+        LogStart(_node.Options);
+        return Task.CompletedTask;
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        _node?.Lux?.SetReady();
+        return Task.CompletedTask;
+    }
+
+    /// <summary>
+    /// The listener is up until all services have returned from here: requests are served while leadership moves,
+    /// and afterwards for as long as balancers need to notice.
+    /// </summary>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        if (_node is not { Options: { IsActive: true } options } node)
+        {
+            return;
+        }
+
+        shutdown.Fire();
+        try
+        {
+            if (node.Lux is { } lux)
+            {
+                await lux.HandOffForShutdownAsync(cancellationToken);
+            }
+
+            if (options.ShutdownDelay > TimeSpan.Zero)
+            {
+                await Task.Delay(options.ShutdownDelay, node.Clock, cancellationToken);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            logger.HandoffCutShort(error: null);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            // The listener must stop all the same, or the process hangs until it is killed.
+            logger.HandoffCutShort(error);
+        }
+
+        // Whoever still waits for a leader gets its 503 now, or the listener would wait for them.
+        services.GetRequiredService<ForwardingServices>().Hold.Stop();
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Nobody can reach this node any more, so it stops to call others.</summary>
+    public async Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        if (_node?.Lux is { } lux)
+        {
+            await lux.DisposeAsync();
+        }
+    }
+
+    private void LogStart(HaOptions options)
+    {
+        if (!options.IsActive)
+        {
+            logger.Inactive();
+            return;
+        }
+
+        if (options.StaticLeader is { } leader)
+        {
+            logger.LeaderFixed(options.NodeId, leader);
+            return;
+        }
+
+        var members = options.Peers.Count + 1;
+        logger.ElectionJoined(
+            options.NodeId, options.ClusterId, members, options.UsesMajority ? "majority" : "off", DurationText.Format(options.EffectiveLeaseTimeout));
+        if (!options.UsesMajority && members == 2)
+        {
+            logger.TwoMembers();
+        }
+        else if (!options.UsesMajority && members > 2)
+        {
+            logger.QuorumOff(members);
+        }
+
+        if (options.Insecure && members > 1)
+        {
+            logger.Insecure();
+        }
+    }
+}

@@ -1,0 +1,33 @@
+using Ha.Leadership;
+using Ha.Telemetry;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace Ha.Hosting;
+
+/// <summary>Makes this process a member, a reader of a fixed leader, or nothing at all.</summary>
+internal static class HaNodeFactory
+{
+    /// <exception cref="OptionsValidationException">The settings are wrong.</exception>
+    public static HaNode Create(IServiceProvider services)
+    {
+        var options = services.GetRequiredService<IOptions<HaOptions>>().Value;
+        if (!options.IsActive)
+        {
+            return new HaNode(options, new StaticLeader(options.NodeId), lux: null, TimeProvider.System);
+        }
+
+        var telemetry = services.GetRequiredService<ElectionTelemetry>();
+        var node = options.StaticLeader is { } leader
+            ? new HaNode(options, new StaticLeader(options.NodeId, leader, options.LocalTarget), lux: null, TimeProvider.System)
+            : Elect(options, telemetry);
+        telemetry.Metrics.Attach(node.Provider);
+        return node;
+    }
+
+    private static HaNode Elect(HaOptions options, ElectionTelemetry telemetry)
+    {
+        var lux = new LuxLeader(options, handler: null, BootClock.Instance, telemetry);
+        return new HaNode(options, lux, lux, BootClock.Instance);
+    }
+}

@@ -1,0 +1,62 @@
+using System.Diagnostics.Metrics;
+using Ha;
+using Ha.Configuration;
+using Ha.Forwarding;
+using Ha.Hosting;
+using Ha.Leadership;
+using Ha.Telemetry;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Adds the plugin to an application.</summary>
+public static class HaServiceCollectionExtensions
+{
+    /// <summary>
+    /// Makes this process a member of the cluster that the <c>BASE_*</c> configuration keys describe. This line alone
+    /// is enough. With none of <c>BASE_STATIC_LEADER</c>, <c>BASE_LOCAL_TARGET</c> and <c>BASE_PEERS</c> set it changes
+    /// nothing, and <see cref="ILeaderProvider"/> says that this node leads.
+    /// </summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="configure">Runs after the keys were read. Each call's delegate runs, the rest is added once.</param>
+    /// <returns><paramref name="services"/>.</returns>
+    /// <remarks>
+    /// Wrong settings stop the start with an <see cref="OptionsValidationException"/> that names all of them.
+    /// </remarks>
+    public static IServiceCollection AddHa(this IServiceCollection services, Action<HaOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        if (!services.Any(service => service.ServiceType == typeof(HaNode)))
+        {
+            AddOnce(services);
+        }
+
+        return configure is null ? services : services.Configure(configure);
+    }
+
+    private static void AddOnce(IServiceCollection services)
+    {
+        services.AddOptions();
+        services.AddLogging();
+        services.AddMetrics();
+        services.AddSingleton<IConfigureOptions<HaOptions>, ConfigureHaOptions>();
+
+        // Not ValidateOnStart: it validates an instance of its own, and secrets are read from files only once.
+        services.AddSingleton<IValidateOptions<HaOptions>, HaOptionsValidator>();
+        services.AddSingleton(provider => new HaMetrics(provider.GetService<IMeterFactory>()));
+        services.AddSingleton(provider => new ElectionTelemetry(
+            provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<HaMetrics>(), BootClock.Instance));
+        ExceptionCatchers.Add(services);
+        services.AddSingleton<HaPipeline>();
+        services.AddSingleton<ForwardingServices>();
+        services.AddSingleton<ShutdownSignal>();
+        services.AddSingleton(HaNodeFactory.Create);
+        services.AddSingleton(provider => provider.GetRequiredService<HaNode>().Provider);
+        services.AddHostedService<HaLifecycleService>();
+
+        // Before the host filter and everything else that was registered: members call each other by names of their own.
+        services.Insert(0, ServiceDescriptor.Singleton<IStartupFilter, HaStartupFilter>());
+    }
+}

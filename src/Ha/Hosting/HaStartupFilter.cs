@@ -1,0 +1,51 @@
+using Ha.Endpoints;
+using Ha.Leadership;
+using Ha.Telemetry;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Ha.Hosting;
+
+/// <summary>
+/// Puts <c>/_ha/*</c> and, unless the application calls <c>UseHa()</c>, the write forwarding before everything else.
+/// When the plugin is off the pipeline stays what the application made it.
+/// </summary>
+internal sealed class HaStartupFilter : IStartupFilter
+{
+    public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+    {
+        var services = app.ApplicationServices;
+        var pipeline = services.GetRequiredService<HaPipeline>();
+        if (services.GetRequiredService<HaNode>().Options.IsActive)
+        {
+            app.Use(inner => Entry(inner, services));
+
+            // Asked when the pipeline is built, that is after the application has described all of it.
+            app.Use(inner => pipeline.UseHaWasCalled ? inner : Forwarding(inner, services));
+        }
+
+        next(app);
+        pipeline.RefuseIgnoredMetadata(services.GetService<EndpointDataSource>());
+    };
+
+    private static RequestDelegate Entry(RequestDelegate next, IServiceProvider services)
+    {
+        var node = services.GetRequiredService<HaNode>();
+        var endpoints = NodeEndpoints.Create(
+            node,
+            services.GetRequiredService<ElectionTelemetry>(),
+            services.GetRequiredService<ShutdownSignal>(),
+            services.GetRequiredService<ILoggerFactory>());
+        return new HaEntryMiddleware(next, endpoints, new LeaderHeaders(node.Provider, node.Options)).InvokeAsync;
+    }
+
+    /// <summary>The write forwarding before <paramref name="next"/>; when the plugin is off, <paramref name="next"/> itself.</summary>
+    public static RequestDelegate Forwarding(RequestDelegate next, IServiceProvider services) =>
+        services.GetRequiredService<HaNode>().Options.IsActive
+            ? services.GetRequiredService<ForwardingServices>().Create(next).InvokeAsync
+            : next;
+}

@@ -1,0 +1,123 @@
+using Ha.Hosting;
+using Ha.Leadership;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Ha;
+
+/// <summary>
+/// A hosted service whose work runs on the leader only, one node at a time as far as a lease can promise: fence
+/// every effect with <see cref="LeadershipSnapshot.Epoch"/>. Register it with <c>AddHostedService</c>. When the plugin
+/// is off it simply runs.
+/// </summary>
+/// <remarks>
+/// The work starts again when this node regains leadership. When it throws, the error is logged and the work starts
+/// again after 1 s, then 2 s, and so on up to 30 s, as long as leadership lasts. When it returns, it is done until this
+/// node leads anew. While it runs it counts as a running write: a handoff waits for it, up to
+/// <see cref="HaOptions.DrainTimeout"/>.
+/// </remarks>
+public abstract class LeaderBackgroundService : BackgroundService
+{
+    private static readonly TimeSpan s_firstDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_longestDelay = TimeSpan.FromSeconds(30);
+
+    private readonly ILeaderProvider _leader;
+    private readonly ILogger _logger;
+    private readonly WriteGate? _gate;
+
+    /// <param name="leader">Says when to run.</param>
+    /// <param name="logger">Told of starts, ends and failures.</param>
+    protected LeaderBackgroundService(ILeaderProvider leader, ILogger logger)
+    {
+        ArgumentNullException.ThrowIfNull(leader);
+        ArgumentNullException.ThrowIfNull(logger);
+        _leader = leader;
+        _logger = logger;
+        _gate = (leader as LuxLeader)?.Gate;
+    }
+
+    internal TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>The work. Runs on the leader only.</summary>
+    /// <param name="leadership">
+    /// The leadership it runs under, for its epoch. To ask whether the lease is valid at this moment read
+    /// <see cref="ILeaderProvider.IsLeader"/>: a snapshot does not see renewals.
+    /// </param>
+    /// <param name="cancellationToken">
+    /// Fires when leadership ends or is about to be handed over, and when the host stops. Finish at once:
+    /// leadership is not released while the work still runs.
+    /// </param>
+    protected abstract Task ExecuteAsLeaderAsync(LeadershipSnapshot leadership, CancellationToken cancellationToken);
+
+    /// <inheritdoc />
+    protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await LeadingAsync(stoppingToken);
+            using var term = new LeaderTerm(_leader, stoppingToken);
+            var delay = s_firstDelay;
+            while (!await RunAsync(term, delay))
+            {
+                await EndOrAsync(term, delay);
+                delay = delay * 2 < s_longestDelay ? delay * 2 : s_longestDelay;
+            }
+
+            await EndOrAsync(term, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private async Task LeadingAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            var change = _leader.GetChangeToken();
+            if (LeaderTerm.Admits(_leader.Current))
+            {
+                return;
+            }
+
+            await change.FiredAsync(stoppingToken);
+        }
+    }
+
+    /// <returns>False when it failed and should run again.</returns>
+    private async Task<bool> RunAsync(LeaderTerm term, TimeSpan delay)
+    {
+        var job = GetType().Name;
+        var epoch = term.Leadership.Epoch;
+
+        // Entered before the look at the gate: either this sees it closed or the drain sees this.
+        _gate?.Enter();
+        try
+        {
+            if (!term.Holds)
+            {
+                return true;
+            }
+
+            _logger.JobStarted(job, epoch);
+            await ExecuteAsLeaderAsync(term.Leadership, term.Token);
+            _logger.JobEnded(job, epoch);
+            return true;
+        }
+        catch (OperationCanceledException) when (term.Token.IsCancellationRequested)
+        {
+            _logger.JobEnded(job, epoch);
+            return true;
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            _logger.JobFailed(error, job, epoch, delay);
+            return term.Token.IsCancellationRequested;
+        }
+        finally
+        {
+            _gate?.Exit();
+        }
+    }
+
+    private Task EndOrAsync(LeaderTerm term, TimeSpan delay) =>
+        Task.Delay(delay, Clock, term.Token).ContinueWith(
+            static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+}

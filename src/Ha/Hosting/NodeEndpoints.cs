@@ -1,0 +1,64 @@
+using Ha.Endpoints;
+using Ha.Leadership;
+using Ha.Telemetry;
+using Microsoft.Extensions.Logging;
+
+namespace Ha.Hosting;
+
+/// <summary>What <c>/_ha/*</c> shows and calls on an active node.</summary>
+internal static class NodeEndpoints
+{
+    private const string Category = "Ha.Endpoints";
+
+    public static HaEndpoints Create(HaNode node, ElectionTelemetry telemetry, ShutdownSignal shutdown, ILoggerFactory loggers) =>
+        new(new EndpointSources
+        {
+            Options = node.Options,
+            Provider = node.Provider,
+            View = node.Lux is { } lux ? lux.View : () => StaticView(node),
+            Telemetry = telemetry,
+            Clock = node.Clock,
+            Heartbeat = node.Lux is null ? null : node.Lux.HandleHeartbeatAsync,
+            StepDown = node.Lux is null ? null : node.Lux.StepDown,
+            Stopping = shutdown.Token,
+            Log = loggers.CreateLogger(Category),
+        });
+
+    /// <summary>Self, and the fixed leader where that is another node. Nothing is known of that one but its URL.</summary>
+    private static ClusterView StaticView(HaNode node)
+    {
+        var options = node.Options;
+        var leader = node.Provider.Current;
+        var local = options.LocalTarget ?? "";
+        var self = new MemberView(
+            options.NodeId,
+            local,
+            options.PublicTarget ?? local,
+            Up: true,
+            Ordinal: leader.LeadsSelf ? 0 : 1,
+            node.Clock.GetUtcNow(),
+            leader.LeadsSelf,
+            IsSelf: true,
+            leader.LeadsSelf ? "leader" : "follower",
+            ConfigMismatch: null,
+            RoundTrip: null);
+        if (leader.LeadsSelf)
+        {
+            return new ClusterView([self], "static", leader);
+        }
+
+        var other = self with
+        {
+            NodeId = "",
+            Target = leader.LeaderTarget ?? "",
+            PublicTarget = leader.LeaderUrl ?? "",
+            Up = false,
+            Ordinal = 0,
+            LastSeen = null,
+            IsLeader = true,
+            IsSelf = false,
+            Role = "leader",
+        };
+        return new ClusterView([other, self], "static", leader);
+    }
+}

@@ -1,0 +1,19 @@
+using Microsoft.Extensions.Hosting;
+
+namespace Ha.Hosting;
+
+/// <summary>
+/// Fires once this process is on its way out. SIGTERM fires the application's own token before the handoff, a call of
+/// <c>StopAsync</c> only after it; <c>ready</c> must say draining in both cases.
+/// </summary>
+internal sealed class ShutdownSignal(IHostApplicationLifetime? lifetime = null) : IDisposable
+{
+    private readonly CancellationTokenSource _source =
+        CancellationTokenSource.CreateLinkedTokenSource(lifetime?.ApplicationStopping ?? CancellationToken.None);
+
+    public CancellationToken Token => _source.Token;
+
+    public void Fire() => _source.Cancel();
+
+    public void Dispose() => _source.Dispose();
+}
