@@ -68,7 +68,8 @@ internal sealed partial class ElectionCore
     {
         if (from.Role == NodeRole.Leader && from.LeaseRemainingMicros > 0)
         {
-            if (from.Epoch < _known.Epoch && KnowsLeader(now))
+            // A reply that tells of the release may overtake a request from before it.
+            if (from.Epoch <= peer.ReleasedSeen || (from.Epoch < _known.Epoch && KnowsLeader(now)))
             {
                 return;
             }
@@ -79,7 +80,7 @@ internal sealed partial class ElectionCore
             }
 
             _known = new KnownLeader(from.Id, from.Incarnation, peer.Target, from.PublicTarget, from.Epoch, now + from.LeaseRemainingMicros);
-            _chosenSuccessor = false;
+            _chosenUntil = Peer.Never;
         }
         else if (_known.Id == from.Id)
         {

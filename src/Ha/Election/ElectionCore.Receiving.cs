@@ -57,7 +57,7 @@ internal sealed partial class ElectionCore
         if (!peer.Knows(from.Incarnation))
         {
             AdoptIncarnation(peer, from, now);
-            peer.ConfirmedSeq = _seq;
+            peer.ConfirmedSeq = _seq + 1; // no answer to what is under way can be newer
         }
 
         peer.LastSeq = beat.Seq;
@@ -77,14 +77,14 @@ internal sealed partial class ElectionCore
     /// </summary>
     private bool IsFresh(Peer peer, Beat beat)
     {
-        if (beat.ToIncarnation != _config.Incarnation || peer.IsFormer(beat.From.Incarnation))
+        if (beat.ToIncarnation != _config.Incarnation)
         {
             return false;
         }
 
         return peer.Knows(beat.From.Incarnation) && peer.Id == beat.From.Id
             ? beat.Seq > peer.LastSeq
-            : peer.NonceIssued != default && beat.Nonce == peer.NonceIssued;
+            : !peer.IsFormer(beat.From.Incarnation) && peer.NonceIssued != default && beat.Nonce == peer.NonceIssued;
     }
 
     private void AdoptIncarnation(Peer peer, NodeFacts from, long now)
@@ -126,7 +126,7 @@ internal sealed partial class ElectionCore
             LearnRelease(peer, from, holder, now);
         }
 
-        MeetOtherLeader(from, now);
+        MeetOtherLeader(peer, from, now);
     }
 
     /// <summary>
@@ -152,8 +152,9 @@ internal sealed partial class ElectionCore
 
         if (from.Successor == _config.NodeId)
         {
-            _chosenSuccessor = true;
+            _chosenUntil = now + 2 * _config.IntervalMicros;
             _backoffUntil = Peer.Never;
+            _holdOffUntil = Peer.Never;
         }
         else if (from.Successor is not null)
         {
@@ -165,14 +166,15 @@ internal sealed partial class ElectionCore
     /// Two leaders can meet in off mode after a partition: the higher NodeID steps down, the lower goes above both
     /// epochs. In majority mode the meeting is proof of a broken assumption; the lower epoch yields.
     /// </summary>
-    private void MeetOtherLeader(NodeFacts from, long now)
+    private void MeetOtherLeader(Peer peer, NodeFacts from, long now)
     {
         if (Role != NodeRole.Leader || from.Role != NodeRole.Leader || from.LeaseRemainingMicros == 0)
         {
             return;
         }
 
-        if (_config.Majority && from.Epoch < Epoch)
+        // A message that was overtaken by the release of the leadership it tells of.
+        if (from.Epoch <= peer.ReleasedSeen || (_config.Majority && from.Epoch < Epoch))
         {
             return;
         }
