@@ -13,7 +13,7 @@ internal sealed partial class ElectionCore
     private long _holdOffUntil = Peer.Never;
     private long _lastProposed;
     private long _cancelledEpoch;
-    private bool _chosenSuccessor;
+    private long _chosenUntil = Peer.Never;
     private bool _slowNetworkReported;
 
     private void AdvanceCampaign(long now, long wall)
@@ -32,7 +32,7 @@ internal sealed partial class ElectionCore
         }
 
         _campaignSince = Math.Min(_campaignSince, now);
-        _campaignAt = _campaignSince + (_chosenSuccessor ? 0 : Rank(now) * RankDelayMicros());
+        _campaignAt = _campaignSince + (IsChosen(now) ? 0 : Rank(now) * RankDelayMicros());
         if (now >= _campaignAt)
         {
             StartCampaign(now, wall);
@@ -43,7 +43,7 @@ internal sealed partial class ElectionCore
     private bool MayCampaign(long now)
     {
         if (!IsEligible(now) || KnowsLeader(now) || now < _backoffUntil || now < _holdOffUntil
-            || !_voter.IsFree(now) || HasDuplicateId(now) || HearsForeignMajority(now))
+            || !_voter.IsFree(now) || HasDuplicateId(now) || HearsForeignMajority(now) || OwnVoteDefers(now))
         {
             return false;
         }
@@ -59,6 +59,11 @@ internal sealed partial class ElectionCore
 
         return free >= VotesNeeded(now) && !NetworkIsTooSlow();
     }
+
+    private bool IsChosen(long now) => now < _chosenUntil;
+
+    /// <summary>Asking for votes while the own one would be refused only costs epochs.</summary>
+    private bool OwnVoteDefers(long now) => !IsChosen(now) && now < _voter.DefersUntil && DefersToLower(_self.Id, now);
 
     /// <summary>
     /// Majority mode counts all members, heard or not. Off mode asks every member it hears, quarantined ones included,
@@ -144,8 +149,8 @@ internal sealed partial class ElectionCore
         _campaignAt = Peer.Never;
         _campaignUntil = now + ElectionConfig.Credit(_config.CandidacyMicros);
         _selfAckUntil = Peer.Never;
-        var chosen = _chosenSuccessor;
-        _chosenSuccessor = false;
+        var chosen = IsChosen(now);
+        _chosenUntil = Peer.Never;
         foreach (var peer in _peers)
         {
             peer.Vote = VoteState.Pending;

@@ -77,6 +77,11 @@ internal sealed partial class ElectionCore
     public void SetDraining(long now)
     {
         _draining = true;
+        if (Role == NodeRole.Candidate)
+        {
+            CancelCampaign(now, "shutting down");
+        }
+
         RequestBeats();
         Advance(now, WallAt(now));
     }
@@ -261,6 +266,7 @@ internal sealed partial class ElectionCore
         {
             Consider(_backoffUntil);
             Consider(_holdOffUntil);
+            Consider(_voter.DefersUntil);
             foreach (var peer in _peers)
             {
                 Consider(Math.Max(peer.VoteFreeAt, peer.DefersUntil));

@@ -40,6 +40,9 @@ internal sealed class Voter(long quarantineUntil, long deferMicros, long maxDura
     /// <summary>The successor named by the last release seen here: nobody else is deferred to while it asks.</summary>
     public string? Successor { get; private set; }
 
+    /// <summary>Until when a lower NodeID may be preferred while the vote is free.</summary>
+    public long DefersUntil => _freeSince + deferMicros;
+
     public bool IsQuarantined(long now) => now < QuarantineUntil;
 
     public bool IsFree(long now) => Holder is null && !IsQuarantined(now);
@@ -94,10 +97,9 @@ internal sealed class Voter(long quarantineUntil, long deferMicros, long maxDura
             return VoteAnswer.No(Refusal.EpochTooLow);
         }
 
-        var deferUntil = _freeSince + deferMicros;
-        if (op == BeatOp.Acquire && deferToLower && now < deferUntil && Successor != asker.Id)
+        if (op == BeatOp.Acquire && deferToLower && now < DefersUntil && Successor != asker.Id)
         {
-            return VoteAnswer.No(Refusal.Deferred, deferUntil - now);
+            return VoteAnswer.No(Refusal.Deferred, DefersUntil - now);
         }
 
         (_floorBeforeGrant, _freeSinceBeforeGrant) = (Floor, _freeSince);

@@ -1,0 +1,44 @@
+using Ha.Election;
+
+namespace Ha.Tests.Election;
+
+public class SuccessorTests
+{
+    [Fact]
+    public void Two_handovers_in_a_row_both_take_milliseconds()
+    {
+        var cores = new Cores(majority: true, awaitFloor: false, "a", "b", "c");
+        cores.Run(8 * Cores.Lease, () => cores.Leaders.Length > 0);
+        cores.Run(2 * Cores.Interval);
+
+        HandOver(cores, "a", "b");
+        HandOver(cores, "b", "c");
+    }
+
+    [Fact]
+    public void A_node_that_is_going_away_gives_its_candidacy_up()
+    {
+        var cores = new Cores(majority: true, awaitFloor: false, "a", "b", "c");
+        cores.Run(8 * Cores.Lease, () => cores["a"].Role == NodeRole.Leader);
+        cores["a"].BeginHandoff("b", HandoffReason.StepDown, cores.Now);
+        cores.DeliverAll();
+        cores["a"].CompleteDrain(cores.Now);
+        cores.Take("b", cores.Beat("a", "b"));
+        Assert.Equal(NodeRole.Candidate, cores["b"].Role);
+
+        cores["b"].SetDraining(cores.Now);
+
+        Assert.Equal(NodeRole.Follower, cores["b"].Role);
+    }
+
+    private static void HandOver(Cores cores, string from, string to)
+    {
+        Assert.Equal(HandoffResult.Accepted, cores[from].BeginHandoff(to, HandoffReason.StepDown, cores.Now).Result);
+        cores.DeliverAll();
+        Assert.Equal(HandoffPhase.Draining, cores[from].HandoffPhase);
+        cores[from].CompleteDrain(cores.Now);
+        var began = cores.Now;
+        cores.Run(Cores.Lease, () => cores[to].IsLeaderAt(cores.Now));
+        Assert.InRange(cores.Now - began, 0, Cores.Interval / 10);
+    }
+}
