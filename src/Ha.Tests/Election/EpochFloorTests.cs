@@ -1,0 +1,55 @@
+using Ha.Election;
+
+namespace Ha.Tests.Election;
+
+/// <summary>With <c>EpochFloor</c> set, no write is admitted before the leader's epoch is above what the application stored.</summary>
+public class EpochFloorTests
+{
+    [Fact]
+    public void A_bump_for_another_reason_does_not_stand_in_for_the_applications_floor()
+    {
+        var cores = Won();
+        var floor = cores["a"].Epoch + 1_000_000_000;
+        Poison(cores);
+        Assert.True(cores["a"].NeedsEpochFloor);
+        Assert.False(cores["a"].IsLeaderAt(cores.Now));
+
+        cores["a"].ConfirmEpochFloor(floor, cores.Now);
+        cores.Run(2 * Cores.Interval, () => cores["a"].NeedsEpochFloor);
+        cores["a"].ConfirmEpochFloor(floor, cores.Now);
+
+        Assert.True(cores["a"].IsLeaderAt(cores.Now));
+        Assert.True(cores["a"].Epoch > floor);
+    }
+
+    [Fact]
+    public void A_floor_below_the_epoch_is_confirmed_at_once()
+    {
+        var cores = Won();
+        var epoch = cores["a"].Epoch;
+
+        cores["a"].ConfirmEpochFloor(epoch - 1, cores.Now);
+
+        Assert.True(cores["a"].IsLeaderAt(cores.Now));
+        Assert.Equal(epoch, cores["a"].Epoch);
+    }
+
+    private static Cores Won()
+    {
+        var cores = new Cores(majority: true, awaitFloor: true, "a", "b", "c");
+        cores.Run(8 * Cores.Lease, () => cores["a"].Role == NodeRole.Leader);
+        Assert.True(cores["a"].NeedsEpochFloor);
+        return cores;
+    }
+
+    /// <summary>Raises the floor of c's vote above a's epoch, as a candidate that crashed would have.</summary>
+    private static void Poison(Cores cores)
+    {
+        var before = cores["a"].Epoch;
+        var voter = cores["c"].Voter;
+        voter.Release(voter.Holder!.Value, before, null, cores.Now);
+        Assert.True(voter.Ask(BeatOp.Acquire, new Holder("ghost", default), before + 1, 1, cores.Now, deferToLower: false).Granted);
+        cores.Run(2 * Cores.Interval);
+        Assert.True(cores["a"].Epoch > before);
+    }
+}
