@@ -1,0 +1,159 @@
+using Ha.Forwarding;
+
+namespace Ha.Tests.Forwarding;
+
+public sealed class ForwardDecisionTests
+{
+    private static readonly ForwardPolicy Redirecting = new("me", ForwardMode.Redirect, AllowOverride: false);
+    private static readonly ForwardPolicy Proxying = Redirecting with { Mode = ForwardMode.Proxy };
+    private static readonly RequestFacts Post = new() { Method = "POST", Path = "/notes" };
+
+    [Theory]
+    [InlineData("POST", true)]
+    [InlineData("PUT", true)]
+    [InlineData("PATCH", true)]
+    [InlineData("DELETE", true)]
+    [InlineData("MERGE", true)]
+    [InlineData("post", true)]
+    [InlineData("GET", false)]
+    [InlineData("get", false)]
+    [InlineData("HEAD", false)]
+    [InlineData("OPTIONS", false)]
+    [InlineData("TRACE", false)]
+    [InlineData("QUERY", false)]
+    [InlineData("CONNECT", false)]
+    public void Only_writes_are_kept_from_a_follower(string method, bool write)
+    {
+        var outcome = Decide(Post with { Method = method }, Follower());
+
+        Assert.Equal(write ? ForwardOutcome.Redirect : ForwardOutcome.Pass, outcome);
+    }
+
+    [Theory]
+    [InlineData("/_ha", ForwardOutcome.Pass)]
+    [InlineData("/_ha/heartbeat", ForwardOutcome.Pass)]
+    [InlineData("/grpc.health.v1.Health/Check", ForwardOutcome.Pass)]
+    [InlineData("/_HA/heartbeat", ForwardOutcome.Redirect)]
+    [InlineData("/_harvest", ForwardOutcome.Redirect)]
+    [InlineData("/grpc.health.v1.HealthX/Check", ForwardOutcome.Redirect)]
+    public void Own_routes_are_never_forwarded_and_nothing_else_looks_like_them(string path, object expected) =>
+        Assert.Equal(expected, Decide(Post with { Path = path }, Follower()));
+
+    [Fact]
+    public void An_endpoint_decides_before_the_method()
+    {
+        Assert.Equal(ForwardOutcome.Pass, Decide(Post with { Choice = NodeChoice.AnyNode }, Follower()));
+        Assert.Equal(ForwardOutcome.Redirect, Decide(Post with { Method = "GET", Choice = NodeChoice.LeaderOnly }, Follower()));
+    }
+
+    [Fact]
+    public void The_leader_runs_a_write_whoever_sent_it()
+    {
+        Assert.Equal(ForwardOutcome.RunHere, Decide(Post, Leader()));
+        Assert.Equal(ForwardOutcome.RunHere, Decide(Post with { ForwardedBy = "other" }, Leader()));
+    }
+
+    [Fact]
+    public void A_leader_that_admits_no_writes_holds_them()
+    {
+        using var leadership = new FakeLeadership("me").Lead(admits: false);
+
+        Assert.Equal(ForwardOutcome.Hold, Decide(Post, leadership.Current));
+    }
+
+    [Fact]
+    public void A_leader_whose_lease_ran_out_holds_them()
+    {
+        using var leadership = new FakeLeadership("me").Lead(lease: TimeSpan.FromSeconds(-1));
+
+        Assert.Equal(ForwardOutcome.Hold, Decide(Post, leadership.Current));
+    }
+
+    [Fact]
+    public void Without_a_leader_a_write_is_held()
+    {
+        using var leadership = new FakeLeadership("me");
+
+        Assert.Equal(ForwardOutcome.Hold, Decide(Post, leadership.Current));
+    }
+
+    [Fact]
+    public void A_rumour_that_this_node_leads_does_not_send_it_to_itself()
+    {
+        using var leadership = new FakeLeadership("me").Follow("http://me", leaderId: "me");
+
+        Assert.Equal(ForwardOutcome.Hold, Decide(Post, leadership.Current));
+    }
+
+    [Fact]
+    public void A_forwarded_write_gets_no_second_hop_with_or_without_a_leader()
+    {
+        using var nobody = new FakeLeadership("me");
+
+        Assert.Equal(ForwardOutcome.RefuseSecondHop, Decide(Post with { ForwardedBy = "other" }, Follower()));
+        Assert.Equal(ForwardOutcome.RefuseSecondHop, Decide(Post with { ForwardedBy = "other" }, nobody.Current));
+        Assert.Equal(ForwardOutcome.RefuseSecondHop, Decide(Post with { ForwardedBy = "" }, Follower()));
+    }
+
+    [Theory]
+    [InlineData("me", true)]
+    [InlineData("other, me", true)]
+    [InlineData("me,other", true)]
+    [InlineData("ME", false)]
+    [InlineData("me2", false)]
+    public void A_node_knows_its_own_mark_even_as_leader(string mark, bool loop)
+    {
+        Assert.Equal(loop ? ForwardOutcome.RefuseLoop : ForwardOutcome.RunHere, Decide(Post with { ForwardedBy = mark }, Leader()));
+        Assert.Equal(loop ? ForwardOutcome.RefuseLoop : ForwardOutcome.RefuseSecondHop, Decide(Post with { ForwardedBy = mark }, Follower()));
+    }
+
+    [Fact]
+    public void What_follows_no_redirects_is_always_proxied()
+    {
+        Assert.Equal(ForwardOutcome.Proxy, Decide(Post with { Grpc = true }, Follower()));
+        Assert.Equal(ForwardOutcome.Proxy, Decide(Post with { Method = "GET", Choice = NodeChoice.LeaderOnly, Upgrade = true }, Follower()));
+    }
+
+    [Fact]
+    public void A_socket_over_http2_is_refused_unless_it_can_run_here()
+    {
+        var socket = new RequestFacts { Method = "CONNECT", Path = "/hub", Choice = NodeChoice.LeaderOnly, ExtendedConnect = true };
+        using var nobody = new FakeLeadership("me");
+
+        Assert.Equal(ForwardOutcome.RefuseExtendedConnect, Decide(socket, Follower()));
+        Assert.Equal(ForwardOutcome.RefuseExtendedConnect, Decide(socket, nobody.Current));
+        Assert.Equal(ForwardOutcome.RunHere, Decide(socket, Leader()));
+        Assert.Equal(ForwardOutcome.Pass, Decide(socket with { Choice = NodeChoice.ByMethod }, Follower()));
+    }
+
+    [Theory]
+    [InlineData("proxy", true, ForwardOutcome.Proxy)]
+    [InlineData("PROXY", true, ForwardOutcome.Proxy)]
+    [InlineData("redirect", true, ForwardOutcome.Redirect)]
+    [InlineData("teleport", true, ForwardOutcome.Redirect)]
+    [InlineData("proxy", false, ForwardOutcome.Redirect)]
+    public void A_request_chooses_only_where_the_options_let_it(string wish, bool allowed, object expected) =>
+        Assert.Equal(expected, ForwardDecision.Decide(Post with { Override = wish }, Follower(), Redirecting with { AllowOverride = allowed }));
+
+    [Fact]
+    public void In_proxy_mode_a_request_may_ask_for_a_redirect()
+    {
+        Assert.Equal(ForwardOutcome.Proxy, ForwardDecision.Decide(Post, Follower(), Proxying));
+        Assert.Equal(ForwardOutcome.Redirect, ForwardDecision.Decide(Post with { Override = "redirect" }, Follower(), Proxying with { AllowOverride = true }));
+    }
+
+    private static ForwardOutcome Decide(RequestFacts facts, LeadershipSnapshot leadership) =>
+        ForwardDecision.Decide(facts, leadership, Redirecting);
+
+    private static LeadershipSnapshot Follower()
+    {
+        using var leadership = new FakeLeadership("me").Follow("http://leader");
+        return leadership.Current;
+    }
+
+    private static LeadershipSnapshot Leader()
+    {
+        using var leadership = new FakeLeadership("me").Lead();
+        return leadership.Current;
+    }
+}
