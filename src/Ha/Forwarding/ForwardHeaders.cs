@@ -40,11 +40,11 @@ internal static class ForwardHeaders
         var request = context.Request;
         var named = NamedByConnection(request.Headers.Connection);
 
-        // With an activity of our own the handler writes the trace headers of that; without, the client's pass.
-        var traced = Activity.Current is not null;
+        // With an activity of our own the trace headers are that one's; without, the client's pass.
+        var activity = Activity.Current;
         foreach (var (name, values) in request.Headers)
         {
-            if (NotToLeader.Contains(name) || named?.Contains(name) == true || (traced && TraceFields.Contains(name)) || name[0] == ':')
+            if (NotToLeader.Contains(name) || named?.Contains(name) == true || (activity is not null && TraceFields.Contains(name)) || name[0] == ':')
             {
                 continue;
             }
@@ -57,6 +57,11 @@ internal static class ForwardHeaders
         Append(message, request.Headers, ForwardedHost, request.Host.Value ?? "");
         Append(message, request.Headers, HeaderNames.Via, $"{ProtocolVersion(request.Protocol)} {ownMark}");
         message.Headers.TryAddWithoutValidation(HaHeaders.ForwardedBy, ownMark);
+        if (activity is not null)
+        {
+            DistributedContextPropagator.Current.Inject(activity, message, static (carrier, name, value) =>
+                ((ForwardMessage)carrier!).Headers.TryAddWithoutValidation(name, value));
+        }
     }
 
     /// <summary>Leader's answer to the client's.</summary>

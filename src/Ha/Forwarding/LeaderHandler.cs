@@ -28,6 +28,10 @@ internal static class LeaderHandler
             UseProxy = false,
             EnableMultipleHttp2Connections = true,
 
+            // The handler would start a span of its own, which nobody records without instrumentation of HttpClient,
+            // and the leader's span would name that one as its parent; see ForwardHeaders.
+            ActivityHeadersPropagator = null,
+
             // A paused leader that comes back as a follower still finds the body unread, and refuses provably. One
             // that reads the body says "continue" at once, so nobody waits for this.
             Expect100ContinueTimeout = 2 * lease > LeastContinueTimeout ? 2 * lease : LeastContinueTimeout,
