@@ -1,0 +1,82 @@
+namespace Ha.Client.Routing;
+
+/// <summary>Sends one copy of a request to one node, and says what came of it; knows nothing of repetition.</summary>
+internal sealed class AttemptSender(RoutingContext routing, CallRequest request, AttemptSender.Transport transport)
+{
+    /// <summary>The handler below.</summary>
+    public delegate Task<HttpResponseMessage> Transport(HttpRequestMessage request, CancellationToken cancellationToken);
+
+    public Task AskForLeaderAsync(CancellationToken cancellationToken) => LeaderLookup.AskAsync(routing, transport, cancellationToken);
+
+    /// <summary>Failures of the transport are answers too; only the caller's own cancellation is thrown.</summary>
+    public async Task<Answer> SendAsync(Member member, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var started = routing.Clock.GetTimestamp();
+        var mark = new SentMark();
+        using var timer = new CancellationTokenSource(limit, routing.Clock);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
+        try
+        {
+            return await ExchangeAsync(member, mark, both.Token);
+        }
+        catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            var answer = Judge(error, mark, timer.IsCancellationRequested ? limit : null);
+            Remember(member, answer, started);
+            return answer;
+        }
+    }
+
+    private async Task<Answer> ExchangeAsync(Member member, SentMark mark, CancellationToken cancellationToken)
+    {
+        var attempt = request.CreateAttempt(member);
+        mark.Attach(attempt);
+        if (!member.Trusted && request.HasCredentials)
+        {
+            routing.Log.CredentialsDropped(request.Name, member.Url);
+        }
+
+        var response = await transport(attempt, cancellationToken);
+        try
+        {
+            routing.Map.Answered(member);
+            if (member.Trusted && AnswerReader.First(response, AnswerReader.LeaderHeader) is { } leader)
+            {
+                routing.Map.Learn(leader, AnswerReader.Epoch(response), member);
+            }
+
+            return await AnswerReader.ReadAsync(response, attempt.RequestUri!, routing.Clock, cancellationToken);
+        }
+        catch
+        {
+            response.Dispose();
+            throw;
+        }
+    }
+
+    private Answer Judge(Exception error, SentMark mark, TimeSpan? timedOutAfter)
+    {
+        var nothingSent = Failure.NothingWasSent(error, mark, routing.Proof, timedOutAfter is not null);
+        var word = timedOutAfter is { } limit
+            ? FormattableString.Invariant($"no {(nothingSent ? "connection" : "answer")} within {limit.TotalSeconds:0.###} s")
+            : Failure.Describe(error);
+        var meaning = nothingSent ? Meaning.Unreachable : timedOutAfter is not null ? Meaning.TimedOut : Meaning.Broken;
+        return new Answer(meaning, word) { Error = error };
+    }
+
+    // A connection that breaks may have been an old one: the node stays in turn, but is not taken for the leader.
+    private void Remember(Member member, Answer answer, long started)
+    {
+        if (answer.Meaning == Meaning.TimedOut && !ClusterMap.IsSilentSince(member, started))
+        {
+            return;
+        }
+
+        if (answer.Meaning != Meaning.Broken)
+        {
+            routing.Map.Failed(member, routing.Options.MaxNodeBackoff, routing.Jitter(), answer.Word);
+        }
+
+        routing.Map.Forget(member);
+    }
+}

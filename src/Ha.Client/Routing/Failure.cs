@@ -1,0 +1,42 @@
+namespace Ha.Client.Routing;
+
+/// <summary>What the failures of a primary handler prove.</summary>
+internal enum Proof
+{
+    /// <summary>A handler of the app: only exceptions that say in so many words that no connection came about.</summary>
+    Exceptions,
+
+    /// <summary>One of the runtime's handlers: also the form in which it reports its connect timeout.</summary>
+    RuntimeExceptions,
+
+    /// <summary>The handler that this package makes: <see cref="SentMark"/> knows.</summary>
+    Mark,
+}
+
+/// <summary>Tells what the transport's failures prove. Where they prove nothing, the outcome is unknown.</summary>
+internal static class Failure
+{
+    /// <param name="error">What the inner handler threw.</param>
+    /// <param name="mark">The mark of the attempt.</param>
+    /// <param name="proof">What the handler's failures prove.</param>
+    /// <param name="timedOut">The attempt was given up, so the exception only says that.</param>
+    public static bool NothingWasSent(Exception error, SentMark mark, Proof proof, bool timedOut) => error switch
+    {
+        _ when proof == Proof.Mark => !mark.Sent,
+        _ when timedOut => false,
+        HttpRequestException http => http.HttpRequestError is HttpRequestError.NameResolutionError
+            or HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError,
+        OperationCanceledException { InnerException: TimeoutException } => proof == Proof.RuntimeExceptions,
+        _ => false,
+    };
+
+    /// <summary>The innermost message says most: the outer one is "An error occurred while sending the request."</summary>
+    public static string Describe(Exception error)
+    {
+        // The connect timeout's cause is a canceled socket, which says nothing.
+        var cause = error is OperationCanceledException { InnerException: TimeoutException timeout } ? timeout : error.GetBaseException();
+        return error is HttpRequestException { HttpRequestError: not HttpRequestError.Unknown } http
+            ? $"{http.HttpRequestError}: {cause.Message}"
+            : cause.Message;
+    }
+}

@@ -1,0 +1,49 @@
+namespace Ha.Client.Routing;
+
+/// <summary>Asks nodes at <c>GET /_ha/leader</c>, without the caller's headers. To learn nothing is no error.</summary>
+internal static class LeaderLookup
+{
+    private const int MaxAsked = 3;
+
+    public static async Task AskAsync(RoutingContext routing, AttemptSender.Transport transport, CancellationToken cancellationToken)
+    {
+        var asked = new HashSet<Member>();
+        while (asked.Count < MaxAsked && routing.Map.LeaderNow is null &&
+            routing.Map.Choose(toLeader: false, asked, routing.Options.ConnectTimeout) is { } member)
+        {
+            asked.Add(member);
+            using var timer = new CancellationTokenSource(2 * routing.Options.ConnectTimeout, routing.Clock);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
+            try
+            {
+                await AskAsync(routing, member, transport, both.Token);
+            }
+            catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            {
+                routing.Map.Failed(member, routing.Options.MaxNodeBackoff, routing.Jitter(), Failure.Describe(error));
+            }
+        }
+    }
+
+    private static async Task AskAsync(
+        RoutingContext routing,
+        Member member,
+        AttemptSender.Transport transport,
+        CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(member.Url + "/_ha/leader"));
+        using var response = await transport(request, cancellationToken);
+        routing.Map.Answered(member);
+        if (!response.IsSuccessStatusCode)
+        {
+            return;
+        }
+
+        await response.Content.LoadIntoBufferAsync(AnswerReader.MaxErrorBytes, cancellationToken);
+        var json = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        if (AnswerReader.Text(json, "leader_url") is { Length: > 0 } leader)
+        {
+            routing.Map.Learn(leader, AnswerReader.Epoch(response), member);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+namespace Ha.Client.Routing;
+
+/// <summary>
+/// One call from its request to its answer, over as many attempts as its deadline allows. Repeats what certainly was
+/// not executed; what may have been only when it is a read or carries an <c>Idempotency-Key</c>. Used once.
+/// </summary>
+internal sealed class RoutedCall
+{
+    private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _longestPause = TimeSpan.FromSeconds(1);
+
+    private readonly RoutingContext _routing;
+    private readonly CallRequest _request;
+    private readonly AttemptSender _sender;
+    private readonly CallReport _report;
+    private readonly HashSet<Member> _tried = [];
+    private readonly long _start;
+    private int _hops;
+    private int _pauses;
+    private bool _outcomeUnknown;
+
+    public RoutedCall(RoutingContext routing, HttpRequestMessage request, AttemptSender.Transport transport)
+    {
+        _routing = routing;
+        _request = new CallRequest(request, routing.Options);
+        _sender = new AttemptSender(routing, _request, transport);
+        _report = new CallReport(_request.Name, routing.Map.Configured);
+        _start = routing.Clock.GetTimestamp();
+    }
+
+    private TimeSpan Elapsed => _routing.Clock.GetElapsedTime(_start);
+
+    public async Task<HttpResponseMessage> RunAsync(CancellationToken cancellationToken)
+    {
+        var result = "failed";
+        try
+        {
+            var response = await RouteAsync(cancellationToken);
+            result = "answered";
+            return response;
+        }
+        catch (LeaderRoutingException error)
+        {
+            result = error.OutcomeUnknown ? "outcome_unknown" : "not_executed";
+            _routing.Log.CallFailed(error.Message);
+            throw;
+        }
+        finally
+        {
+            _routing.Metrics.Called(_routing.Client, _request.IsWrite, result, Elapsed);
+        }
+    }
+
+    private async Task<HttpResponseMessage> RouteAsync(CancellationToken cancellationToken)
+    {
+        // Step 1: make the body fit to be sent again, or to stay unread.
+        await _request.Body.PrepareAsync(cancellationToken);
+
+        // Step 2: who can send its body only once asks for the leader first.
+        if (_request is { ToLeader: true, Body.SentOnce: true } && _routing.Map.LeaderNow is null)
+        {
+            await _sender.AskForLeaderAsync(cancellationToken);
+        }
+
+        Member? member = null;
+        while (true)
+        {
+            // Step 3: choose a node; when each has had its turn, wait for the next round.
+            member ??= _routing.Map.Choose(_request.ToLeader, _tried, _routing.Options.ConnectTimeout);
+            if (member is null)
+            {
+                await PauseAsync("no node could take it", asked: null, cancellationToken);
+                continue;
+            }
+
+            // Step 4: one attempt.
+            var answer = await AttemptAsync(member, cancellationToken);
+            if (IsLastWord(answer))
+            {
+                return answer.Response!;
+            }
+
+            // Step 5: the node to go to, null for any, or an end.
+            answer.Response?.Dispose();
+            member = await FollowUpAsync(member, answer, cancellationToken);
+        }
+    }
+
+    private async Task<Answer> AttemptAsync(Member member, CancellationToken cancellationToken)
+    {
+        var left = _routing.Options.Deadline - Elapsed;
+        if (left <= TimeSpan.Zero)
+        {
+            throw Fail("the deadline is over");
+        }
+
+        var limit = _request.IsRepeatable && _routing.Options.AttemptTimeout < left ? _routing.Options.AttemptTimeout : left;
+        var answer = await _sender.SendAsync(member, limit, cancellationToken);
+        _report.Add(member, answer.Word);
+        _routing.Metrics.Attempted(_routing.Client, member.Url, _request.IsWrite, answer.Meaning);
+        _routing.Log.Attempted(_request.Name, member.Url, answer.Word);
+        return answer;
+    }
+
+    /// <summary>True when the caller gets this response: the application's word, or one that nothing better can follow.</summary>
+    private bool IsLastWord(Answer answer) => answer.Meaning switch
+    {
+        // Behind an outcome that nobody knows, 409 with Retry-After means that the first copy still runs.
+        Meaning.Final => !(_outcomeUnknown && answer is { Response.StatusCode: System.Net.HttpStatusCode.Conflict, RetryAfter: not null }),
+        Meaning.Redirected => !answer.NamedByNode && !_routing.Map.IsTrusted(answer.Target),
+        Meaning.Refused => !_request.Body.CanSend,
+        Meaning.OutcomeUnknown => !_request.MayRepeatUnknown || !_request.Body.CanSend,
+        _ => false,
+    };
+
+    private async Task<Member?> FollowUpAsync(Member from, Answer answer, CancellationToken cancellationToken)
+    {
+        if (answer.IsUnknown && _request.IsWrite)
+        {
+            _outcomeUnknown = true;
+        }
+
+        if (answer.IsUnknown && !_request.MayRepeatUnknown)
+        {
+            throw Fail("it may have been executed and has no Idempotency-Key", answer);
+        }
+
+        if (!_request.Body.CanSend)
+        {
+            throw Fail("its body was read and is not kept (MaxBufferedBodyBytes)", answer);
+        }
+
+        switch (answer.Meaning)
+        {
+            case Meaning.Redirected:
+                return await FollowAsync(from, answer, cancellationToken);
+            case Meaning.Refused:
+                _routing.Map.Forget(from);
+                await PauseAsync(answer.Word, answer.RetryAfter, cancellationToken);
+                return null;
+            case Meaning.Final:
+                await PauseAsync("409, the first copy still runs", answer.RetryAfter, cancellationToken);
+                return null;
+            default:
+                if (_outcomeUnknown)
+                {
+                    _routing.Log.RepeatedWithKey(_request.Name, answer.Word);
+                }
+
+                _tried.Add(from);
+                return null;
+        }
+    }
+
+    private async Task<Member?> FollowAsync(Member from, Answer answer, CancellationToken cancellationToken)
+    {
+        if (MemberUrl.IsDowngrade(from.Url, answer.Target))
+        {
+            throw Fail($"{from.Url} redirects to {answer.Target}, which would lose the encryption", answer);
+        }
+
+        var target = _routing.Map.Learn(answer.Target, answer.Epoch, from);
+        if (target is null)
+        {
+            // Only a configured node may name a new one: ask those.
+            _routing.Map.Forget(from);
+            _tried.Add(from);
+            return null;
+        }
+
+        if (++_hops <= _routing.Options.MaxRedirects && _routing.Map.TryClaim(target, _routing.Options.ConnectTimeout))
+        {
+            return target;
+        }
+
+        // The others have not noticed yet that the leader is gone, or do not agree on one.
+        await PauseAsync(answer.Word, asked: null, cancellationToken);
+        return null;
+    }
+
+    private async Task PauseAsync(string reason, TimeSpan? asked, CancellationToken cancellationToken)
+    {
+        var delay = Backoff.Delay(_firstPause, _longestPause, _pauses++, _routing.Jitter());
+        if (asked is { } atLeast && Backoff.AtLeast(atLeast, _routing.Jitter()) is var longer && longer > delay)
+        {
+            delay = longer;
+        }
+
+        if (Elapsed + delay >= _routing.Options.Deadline)
+        {
+            throw Fail($"the deadline of {_routing.Options.Deadline.TotalSeconds:0.###} s leaves no time for another round");
+        }
+
+        _routing.Metrics.Paused(_routing.Client, delay);
+        _routing.Log.Paused(_request.Name, delay, reason);
+        await Task.Delay(delay, _routing.Clock, cancellationToken);
+        _tried.Clear();
+        _hops = 0;
+    }
+
+    private LeaderRoutingException Fail(string why, Answer? last = null) => _report.Fail(why, _outcomeUnknown, Elapsed, last);
+}

@@ -1,0 +1,81 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Ha.Client.Routing;
+
+/// <summary>
+/// Puts the routing into the clients that the factory makes. A singleton, since handlers are replaced every few minutes
+/// and what is known of a cluster must outlive them. Thread-safe.
+/// </summary>
+internal sealed class RoutingSetup
+{
+    private readonly ConcurrentDictionary<string, ClusterMap> _maps = new(StringComparer.Ordinal);
+    private readonly IOptionsMonitor<LeaderRoutingOptions> _options;
+    private readonly TimeProvider _clock;
+    private readonly ClientLog _log;
+    private readonly ClientMetrics _metrics;
+
+    public RoutingSetup(IOptionsMonitor<LeaderRoutingOptions> options, IServiceProvider services)
+    {
+        _options = options;
+        _clock = services.GetService<TimeProvider>() ?? TimeProvider.System;
+        _log = new ClientLog((services.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance).CreateLogger("Ha.Client"));
+        _metrics = new ClientMetrics(services.GetService<IMeterFactory>());
+    }
+
+    public void Apply(string client, HttpClientFactoryOptions factory)
+    {
+        // First, so that whatever the app configures comes after it; the check last, so that it sees the result.
+        factory.HttpMessageHandlerBuilderActions.Insert(0, builder => builder.PrimaryHandler = PrimaryHandler.Create(_options.Get(client)));
+        factory.HttpMessageHandlerBuilderActions.Add(builder => AddRouting(client, builder));
+        factory.HttpClientActions.Add(http => http.BaseAddress ??= new Uri(_options.Get(client).Nodes[0]));
+    }
+
+    private void AddRouting(string client, HttpMessageHandlerBuilder builder)
+    {
+        var proof = PrimaryHandler.Check(client, builder.PrimaryHandler);
+        if (builder.AdditionalHandlers.OfType<LeaderRoutingHandler>().Any())
+        {
+            return;
+        }
+
+        var options = _options.Get(client);
+        var routing = new RoutingContext(client, options, Map(options), _clock, _log, _metrics, Random.Shared.NextDouble, proof);
+        builder.AdditionalHandlers.Add(new LeaderRoutingHandler(routing));
+    }
+
+    // Clients of the same cluster share what they know, unless they trust differently.
+    private ClusterMap Map(LeaderRoutingOptions options)
+    {
+        var nodes = options.Nodes.Select(Normalise).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
+        var key = $"{options.TrustReportedLeaders} {string.Join(' ', nodes)}";
+        return _maps.GetOrAdd(key, _ => new ClusterMap(nodes, options.TrustReportedLeaders, _clock, _log, _metrics));
+    }
+
+    // Validated before.
+    private static string Normalise(string node) => MemberUrl.TryParse(node, out var url) ? url : node;
+}
+
+/// <summary>What the calls of one client need.</summary>
+/// <param name="Client">The client's name, for logs and metrics.</param>
+/// <param name="Options">Its validated options.</param>
+/// <param name="Map">What is known of the cluster, shared.</param>
+/// <param name="Clock">All time comes from here.</param>
+/// <param name="Log">The decisions, for people.</param>
+/// <param name="Metrics">The decisions, for dashboards.</param>
+/// <param name="Jitter">0 to 1, anew at each call.</param>
+/// <param name="Proof">What failures of the primary handler prove.</param>
+internal sealed record RoutingContext(
+    string Client,
+    LeaderRoutingOptions Options,
+    ClusterMap Map,
+    TimeProvider Clock,
+    ClientLog Log,
+    ClientMetrics Metrics,
+    Func<double> Jitter,
+    Proof Proof);
