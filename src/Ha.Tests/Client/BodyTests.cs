@@ -1,0 +1,123 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using Ha.Client;
+using static Ha.Tests.Client.ScriptedCluster;
+
+namespace Ha.Tests.Client;
+
+public class BodyTests
+{
+    [Fact]
+    public async Task Write_without_a_body_has_a_content_all_the_same()
+    {
+        using var cluster = new ScriptedCluster();
+        using var response = await cluster.Client.DeleteAsync("/notes/1");
+        Assert.Equal(0, cluster.Log[0].Request.Content?.Headers.ContentLength);
+        await cluster.Client.GetStringAsync("/notes");
+        Assert.Null(cluster.Log[1].Request.Content);
+    }
+
+    [Fact]
+    public async Task Small_stream_is_kept_and_sent_again()
+    {
+        using var cluster = new ScriptedCluster();
+        cluster.LedBy(C);
+        using var stream = new StreamContent(new OneWayStream("once")) { Headers = { ContentLength = 4 } };
+        using var response = await cluster.Client.PostAsync("/upload", stream);
+        Assert.Equal(["once", "once"], cluster.Log.Select(sent => sent.Body));
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(6)]
+    public async Task Stream_beyond_the_limit_waits_for_100_and_stays_unread_when_a_node_refuses(int? length)
+    {
+        using var cluster = new ScriptedCluster(o => o.MaxBufferedBodyBytes = 5);
+        cluster.LedBy(C);
+        var received = "";
+        cluster.On(C, async (request, cancellation) =>
+        {
+            if (request.Method == HttpMethod.Post)
+            {
+                received = await request.Content!.ReadAsStringAsync(cancellation);
+            }
+
+            return Ok(C)(request);
+        });
+        using var stream = new StreamContent(new OneWayStream("stream")) { Headers = { ContentLength = length } };
+        using var response = await cluster.Client.PostAsync("/upload", stream);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal("stream", received);
+        Assert.All(cluster.Log.Where(sent => sent.Request.Method == HttpMethod.Post), sent => Assert.True(sent.Request.Headers.ExpectContinue));
+    }
+
+    [Fact]
+    public async Task Who_can_send_its_body_once_only_asks_for_the_leader_first_and_tells_no_secrets()
+    {
+        using var cluster = new ScriptedCluster(o => o.MaxBufferedBodyBytes = 0);
+        foreach (var node in (string[])[A, B])
+        {
+            cluster.On(node, request => request.RequestUri!.AbsolutePath != "/_ha/leader" ? ToLeader(C)(request) : new HttpResponseMessage
+            {
+                Content = new StringContent($$"""{"leader_url":"{{C}}","epoch":7}"""),
+            });
+        }
+
+        cluster.On(C, request => request.RequestUri!.AbsolutePath == "/_ha/leader" ? Refuse(request) : Ok(C)(request));
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/upload") { Content = new StreamContent(new OneWayStream("stream")) };
+        request.Headers.Add("Authorization", "Bearer secret");
+        using var response = await cluster.Client.SendAsync(request);
+        Assert.Equal(C, Assert.Single(cluster.Log, sent => sent.Request.Method == HttpMethod.Post).Node);
+        Assert.All(cluster.Log.Where(sent => sent.Request.Method == HttpMethod.Get), sent => Assert.Null(sent.Header("Authorization")));
+    }
+
+    [Fact]
+    public async Task Body_that_was_read_and_is_not_kept_ends_the_call()
+    {
+        using var cluster = new ScriptedCluster(o => (o.MaxBufferedBodyBytes, o.AddIdempotencyKey) = (0, true));
+        foreach (var node in (string[])[A, B, C])
+        {
+            cluster.On(node, async (request, cancellation) =>
+            {
+                await (request.Content?.CopyToAsync(Stream.Null, cancellation) ?? Task.CompletedTask);
+                return IsRead(request) ? Ok(A)(request) : Break(request);
+            });
+        }
+
+        using var stream = new StreamContent(new OneWayStream("stream"));
+        var error = await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.PostAsync("/upload", stream));
+        Assert.True(error.OutcomeUnknown);
+        Assert.Contains("MaxBufferedBodyBytes", error.Message, StringComparison.Ordinal);
+        Assert.Single(cluster.Log, sent => !IsRead(sent.Request));
+    }
+
+    [Fact]
+    public async Task Contents_that_keep_their_bytes_are_sent_again_beyond_the_limit()
+    {
+        using var cluster = new ScriptedCluster(o => o.MaxBufferedBodyBytes = 0);
+        cluster.LedBy(B);
+        using var json = await cluster.Client.PostAsJsonAsync("/notes", new[] { 1, 2, 3 });
+        Assert.Equal("[1,2,3]", cluster.Log[^1].Body);
+        cluster.Forget();
+        cluster.On(B, Problem(503, "no leader"), Ok(B));
+        using var bytes = await cluster.Client.PostAsync("/notes", new ByteArrayContent(Encoding.UTF8.GetBytes("bytes")));
+        Assert.Equal(HttpStatusCode.OK, bytes.StatusCode);
+        Assert.All(cluster.Log, sent => Assert.True(sent.Request.Headers.ExpectContinue));
+    }
+
+    [Fact]
+    public async Task Streams_of_gRPC_go_out_at_once()
+    {
+        using var cluster = new ScriptedCluster(o => o.MaxBufferedBodyBytes = 0);
+        using var stream = new StreamContent(new OneWayStream("x")) { Headers = { ContentType = new("application/grpc") } };
+        using var response = await cluster.Client.PostAsync("/service/Method", stream);
+        Assert.NotEqual(true, cluster.Log[^1].Request.Headers.ExpectContinue);
+    }
+
+    /// <summary>Cannot be rewound, like a request that is passed on.</summary>
+    private sealed class OneWayStream(string text) : MemoryStream(Encoding.UTF8.GetBytes(text))
+    {
+        public override bool CanSeek => false;
+    }
+}

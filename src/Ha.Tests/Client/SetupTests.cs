@@ -1,0 +1,148 @@
+using Ha.Client;
+using Ha.Client.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace Ha.Tests.Client;
+
+public class SetupTests
+{
+    [Fact]
+    public void Primary_handler_is_made_without_redirects_and_with_a_connect_timeout()
+    {
+        var primary = Assert.IsType<SocketsHttpHandler>(Primary(_ => { }));
+        Assert.False(primary.AllowAutoRedirect);
+        Assert.Equal(TimeSpan.FromSeconds(2), primary.ConnectTimeout);
+        Assert.Equal(TimeSpan.FromSeconds(10), primary.Expect100ContinueTimeout);
+    }
+
+    [Fact]
+    public void Primary_handler_can_be_adjusted()
+    {
+        var primary = Assert.IsType<SocketsHttpHandler>(Primary(b => b.UseSocketsHttpHandler((handler, _) => handler.MaxConnectionsPerServer = 7)));
+        Assert.Equal((7, false), (primary.MaxConnectionsPerServer, primary.AllowAutoRedirect));
+    }
+
+    [Fact]
+    public void Primary_handler_that_redirects_by_itself_is_refused()
+    {
+        foreach (Func<HttpMessageHandler> make in (Func<HttpMessageHandler>[])[() => new SocketsHttpHandler(), () => new HttpClientHandler()])
+        {
+            var error = Assert.Throws<InvalidOperationException>(() => Primary(b => b.ConfigurePrimaryHttpMessageHandler(make)));
+            Assert.Contains("Set AllowAutoRedirect = false", error.Message, StringComparison.Ordinal);
+            Assert.Contains("client 'api'", error.Message, StringComparison.Ordinal);
+        }
+
+        Primary(b => b.ConfigurePrimaryHttpMessageHandler(() => new HttpClientHandler { AllowAutoRedirect = false }));
+    }
+
+    [Fact]
+    public async Task Handlers_of_the_app_stand_outside_and_run_once_a_call_wherever_they_were_added()
+    {
+        var calls = 0;
+        using var cluster = new ScriptedCluster(services: services =>
+            services.AddHttpClient("api").AddHttpMessageHandler(() => new Counting(() => calls++)).AddLeaderRouting(_ => { }));
+        cluster.Everywhere(ScriptedCluster.Problem(503, "no leader"), ScriptedCluster.Ok());
+        using var response = await cluster.Client.PostAsync("/notes", content: null);
+        Assert.Equal((1, 2), (calls, cluster.Log.Count));
+    }
+
+    [Fact]
+    public void Base_address_is_the_first_node_unless_the_client_has_one()
+    {
+        Assert.Equal(new Uri("http://a:1"), Build(_ => { }).CreateClient("api").BaseAddress);
+        var own = Build(b => b.ConfigureHttpClient(http => http.BaseAddress = new Uri("http://b:2/v1/")));
+        Assert.Equal(new Uri("http://b:2/v1/"), own.CreateClient("api").BaseAddress);
+    }
+
+    [Fact]
+    public void Other_clients_are_left_alone()
+    {
+        var services = new ServiceCollection();
+        services.AddHttpClient("api").AddLeaderRouting(o => o.Nodes = ["http://a"]);
+        services.AddHttpClient("other");
+        using var provider = services.BuildServiceProvider();
+        var primary = Innermost(provider.GetRequiredService<IHttpMessageHandlerFactory>().CreateHandler("other"));
+        Assert.True(Assert.IsType<SocketsHttpHandler>(primary).AllowAutoRedirect);
+        Assert.Null(provider.GetRequiredService<IHttpClientFactory>().CreateClient("other").BaseAddress);
+    }
+
+    public static TheoryData<Action<LeaderRoutingOptions>, string> Wrong => new()
+    {
+        { o => o.Nodes = [], "Nodes must hold 1 to 64 base URLs" },
+        { o => o.Nodes = ["node-1:8080"], "'node-1:8080' must be an http or https URL" },
+        { o => o.Nodes = ["http://a/path"], "'http://a/path' must be" },
+        { o => o.Nodes = ["http://a?x"], "'http://a?x' must be" },
+        { o => o.Nodes = ["http://user:secret@a"], "'***@a' must be" },
+        { o => o.Nodes = ["http://a", "https://b"], "all http or all https" },
+        { o => o.ConnectTimeout = TimeSpan.Zero, "ConnectTimeout (00:00:00) must be between" },
+        { o => o.AttemptTimeout = TimeSpan.FromSeconds(1), "AttemptTimeout (00:00:01) must be between 00:00:02 and" },
+        { o => o.Deadline = TimeSpan.FromSeconds(9), "Deadline (00:00:09) must be between 00:00:10 and" },
+        { o => o.Deadline = Timeout.InfiniteTimeSpan, "Deadline (" },
+        { o => o.MaxNodeBackoff = TimeSpan.Zero, "MaxNodeBackoff (" },
+        { o => o.MaxBufferedBodyBytes = -1, "MaxBufferedBodyBytes (-1) must be between 0 and" },
+        { o => o.MaxRedirects = 0, "MaxRedirects (0) must be between 1 and 20" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Wrong))]
+    public void Wrong_option_is_refused_with_its_name_value_and_range(Action<LeaderRoutingOptions> change, string message)
+    {
+        var services = new ServiceCollection();
+        services.AddHttpClient("api").AddLeaderRouting(options =>
+        {
+            options.Nodes = ["http://a"];
+            change(options);
+        });
+        using var provider = services.BuildServiceProvider();
+        var error = Assert.Throws<OptionsValidationException>(() => provider.GetRequiredService<IHttpClientFactory>().CreateClient("api"));
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.Contains("client 'api'", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("HTTP://Node-1:80/", "http://node-1")]
+    [InlineData("https://node-1:443", "https://node-1")]
+    [InlineData("http://[::1]:8080", "http://[::1]:8080")]
+    [InlineData("http://bücher.test:1", "http://xn--bcher-kva.test:1")]
+    [InlineData("http://a\\@evil.test", null)]
+    [InlineData("ftp://a", null)]
+    [InlineData("http://a#b", null)]
+    public void Nodes_are_compared_in_one_spelling(string text, string? expected) =>
+        Assert.Equal(expected, MemberUrl.TryParse(text, out var url) ? url : null);
+
+    private static HttpMessageHandler Primary(Action<IHttpClientBuilder> configure)
+    {
+        var services = new ServiceCollection();
+        configure(services.AddHttpClient("api").AddLeaderRouting(o => o.Nodes = ["http://a:1"]));
+        var provider = services.BuildServiceProvider();
+        return Innermost(provider.GetRequiredService<IHttpMessageHandlerFactory>().CreateHandler("api"));
+    }
+
+    private static IHttpClientFactory Build(Action<IHttpClientBuilder> configure)
+    {
+        var services = new ServiceCollection();
+        configure(services.AddHttpClient("api").AddLeaderRouting(o => o.Nodes = ["http://a:1", "http://b:2"]));
+        return services.BuildServiceProvider().GetRequiredService<IHttpClientFactory>();
+    }
+
+    private static HttpMessageHandler Innermost(HttpMessageHandler handler)
+    {
+        while (handler is DelegatingHandler { InnerHandler: { } inner })
+        {
+            handler = inner;
+        }
+
+        return handler;
+    }
+
+    private sealed class Counting(Action count) : DelegatingHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            count();
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
+}
