@@ -97,7 +97,7 @@ internal static class HeartbeatSignature
         status.TryFormat(code, out var length, provider: CultureInfo.InvariantCulture);
         lines.Component("\"@status\"", code[..length]);
         lines.Component("\"content-digest\"", digest);
-        lines.Component("\"signature\";req;key=\"ha\"", request.SignatureItem);
+        lines.Component("\"signature\";req;key=\"ha\"", request.SignatureItem());
     }
 
     private static SignatureHeaders Sign(
@@ -152,7 +152,7 @@ internal static class HeartbeatSignature
     {
         Span<byte> signature = stackalloc byte[HaKey.MaxSignatureBytes];
         if (!headers.Signature!.StartsWith(SignatureHeaders.LabelPrefix, StringComparison.Ordinal) ||
-            !ByteItem.TryRead(headers.SignatureItem, signature, out var length))
+            !ByteItem.TryRead(headers.SignatureItem(), signature, out var length))
         {
             return SignatureVerdict.Malformed;
         }

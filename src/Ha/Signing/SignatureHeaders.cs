@@ -35,5 +35,6 @@ internal readonly record struct SignatureHeaders(string? ContentDigest, string? 
     /// The value of component <c>"signature";req;key="ha"</c> in the reply (RFC 9421 sections 2.1.2 and 2.4). Only for
     /// headers that were verified or made here: those are in canonical form already.
     /// </summary>
-    public ReadOnlySpan<char> SignatureItem => Signature.AsSpan(LabelPrefix.Length);
+    public ReadOnlySpan<char> SignatureItem() =>
+        Signature?.Length >= LabelPrefix.Length ? Signature.AsSpan(LabelPrefix.Length) : default;
 }
