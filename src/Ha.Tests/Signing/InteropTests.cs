@@ -1,0 +1,132 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json.Nodes;
+using Ha.Heartbeat;
+using Ha.Signing;
+using Ha.Tests.Heartbeat;
+
+namespace Ha.Tests.Signing;
+
+/// <summary>
+/// Against http-message-signatures, an independent implementation of RFC 9421 in JavaScript: what one side signs, the
+/// other verifies, requests and replies bound to them.
+/// </summary>
+public sealed class InteropTests : IDisposable
+{
+    private static readonly byte[] _requestBody = BeatJson.Serialize(Beats.Request());
+    private static readonly byte[] _replyBody = BeatJson.Serialize(Beats.Reply());
+    private static readonly HaKey _key = Rings.Old.Signer!;
+    private static readonly SignatureHeaders _request = HeartbeatSignature.SignRequest(_key, _requestBody, 1_763_700_001);
+    private readonly Lazy<Process> _node = new(Start);
+
+    public void Dispose()
+    {
+        if (_node.IsValueCreated)
+        {
+            _node.Value.Kill();
+            _node.Value.Dispose();
+        }
+    }
+
+    [FactIfNode]
+    public void Our_request_is_valid_there_and_no_longer_after_any_change()
+    {
+        Assert.True(IsValid(Task("verifyRequest", _requestBody, _request)));
+        Assert.False(IsValid(Task("verifyRequest", _replyBody, _request)));
+        Assert.False(IsValid(Task("verifyRequest", _requestBody, _request with { Signature = Forge(_request.Signature!) })));
+
+        var elsewhere = Task("verifyRequest", _requestBody, _request);
+        elsewhere["url"] = "http://node-1:8080/_ha/step-down";
+        Assert.False(IsValid(elsewhere));
+    }
+
+    [FactIfNode]
+    public void Their_request_is_valid_here_and_no_longer_after_any_change()
+    {
+        var theirs = Headers(Ask(Task("signRequest", _requestBody)));
+
+        Assert.Equal(SignatureVerdict.Valid, HeartbeatSignature.VerifyRequest(Rings.Old, theirs, _requestBody));
+        Assert.Equal(SignatureVerdict.WrongDigest, HeartbeatSignature.VerifyRequest(Rings.Old, theirs, _replyBody));
+        Assert.Equal(
+            SignatureVerdict.BadSignature,
+            HeartbeatSignature.VerifyRequest(Rings.Old, theirs with { Signature = Forge(theirs.Signature!) }, _requestBody));
+        Assert.Equal(SignatureVerdict.UnknownKey, HeartbeatSignature.VerifyRequest(Rings.New, theirs, _requestBody));
+    }
+
+    [FactIfNode]
+    public void Our_reply_is_valid_there_for_its_own_request_and_status_only()
+    {
+        var reply = HeartbeatSignature.SignReply(_key, 409, _replyBody, _request, 1_763_700_001);
+        var other = HeartbeatSignature.SignRequest(_key, _requestBody, 1_763_700_002);
+
+        Assert.True(IsValid(Reply("verifyReply", 409, _request, reply)));
+        Assert.False(IsValid(Reply("verifyReply", 200, _request, reply)));
+        Assert.False(IsValid(Reply("verifyReply", 409, other, reply)));
+    }
+
+    [FactIfNode]
+    public void Their_reply_is_valid_here_for_its_own_request_and_status_only()
+    {
+        var theirs = Headers(Ask(Reply("signReply", 409, _request)));
+        var other = HeartbeatSignature.SignRequest(_key, _requestBody, 1_763_700_002);
+
+        Assert.Equal(SignatureVerdict.Valid, HeartbeatSignature.VerifyReply(Rings.Old, theirs, 409, _replyBody, _request));
+        Assert.Equal(SignatureVerdict.BadSignature, HeartbeatSignature.VerifyReply(Rings.Old, theirs, 200, _replyBody, _request));
+        Assert.Equal(SignatureVerdict.BadSignature, HeartbeatSignature.VerifyReply(Rings.Old, theirs, 409, _replyBody, other));
+    }
+
+    private static Process Start() => Process.Start(new ProcessStartInfo("node", "interop.js")
+    {
+        WorkingDirectory = FactIfNodeAttribute.Folder,
+        RedirectStandardInput = true,
+        RedirectStandardOutput = true,
+        StandardInputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
+    })!;
+
+    private bool IsValid(JsonObject task) => Ask(task)["valid"]!.GetValue<bool>();
+
+    private JsonObject Ask(JsonObject task)
+    {
+        _node.Value.StandardInput.WriteLine(task.ToJsonString());
+        _node.Value.StandardInput.Flush();
+        var answer = _node.Value.StandardOutput.ReadLine();
+        return JsonNode.Parse(answer ?? throw new InvalidOperationException("Node.js ended."))!.AsObject();
+    }
+
+    private static JsonObject Task(string action, byte[] body, SignatureHeaders headers = default) => new()
+    {
+        ["action"] = action,
+        ["secret"] = Rings.OldSecret,
+        ["keyid"] = _key.KeyId,
+        ["url"] = "http://node-1:8080/_ha/heartbeat",
+        ["body"] = Encoding.UTF8.GetString(body),
+        ["headers"] = Json(headers),
+    };
+
+    private static JsonObject Reply(string action, int status, SignatureHeaders request, SignatureHeaders reply = default)
+    {
+        var task = Task(action, _replyBody, reply);
+        task["status"] = status;
+        task["request"] = new JsonObject
+        {
+            ["method"] = "POST",
+            ["url"] = "http://node-1:8080/_ha/heartbeat",
+            ["headers"] = Json(request),
+        };
+        return task;
+    }
+
+    private static JsonObject Json(SignatureHeaders headers) => new()
+    {
+        ["content-digest"] = headers.ContentDigest,
+        ["signature-input"] = headers.SignatureInput,
+        ["signature"] = headers.Signature,
+    };
+
+    private static SignatureHeaders Headers(JsonObject headers) => new(
+        headers["content-digest"]!.GetValue<string>(),
+        headers["Signature-Input"]!.GetValue<string>(),
+        headers["Signature"]!.GetValue<string>());
+
+    private static string Forge(string signature) => $"ha=:{(signature[4] == 'A' ? 'B' : 'A')}{signature[5..]}";
+}
