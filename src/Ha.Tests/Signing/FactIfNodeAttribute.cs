@@ -41,6 +41,7 @@ public sealed class FactIfNodeAttribute : FactAttribute
             using var process = Process.Start(new ProcessStartInfo(program, arguments)
             {
                 WorkingDirectory = Folder,
+                UseShellExecute = false,
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
             })!;

@@ -79,6 +79,7 @@ public sealed class InteropTests : IDisposable
     {
         WorkingDirectory = FactIfNodeAttribute.Folder,
         RedirectStandardInput = true,
+        UseShellExecute = false,
         RedirectStandardOutput = true,
         StandardInputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
     })!;
