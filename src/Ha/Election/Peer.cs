@@ -188,8 +188,12 @@ internal sealed class Peer(string target)
         return false;
     }
 
+    /// <summary>
+    /// Slower ones count slowly, a faster one at once: the first round trips of a process pay for the connection and
+    /// for cold code, and would keep a good node from campaigning for seconds.
+    /// </summary>
     public void MeasureRoundTrip(long micros) =>
-        RoundTripMicros = RoundTripMicros == 0 ? micros : (7 * RoundTripMicros + micros) / 8;
+        RoundTripMicros = RoundTripMicros == 0 || micros < RoundTripMicros ? micros : (7 * RoundTripMicros + micros) / 8;
 
     public void CountLoss(long now)
     {
