@@ -20,19 +20,21 @@ public static class Program
     public static async Task<WebApplication> BuildAsync(string[] args)
     {
         var builder = WebApplication.CreateBuilder(args);
-        ParentGuard.DieWithCluster(builder.Configuration);
-        var database = NotesDatabase.Open(builder.Configuration.GetConnectionString("Notes")
-            ?? $"Data Source={Path.Combine(builder.Environment.ContentRootPath, "notes.db")}");
-        await NotesSchema.CreateAsync(database, CancellationToken.None);
-        builder.Services.AddSingleton(database).AddSingleton(TimeProvider.System).AddSingleton<IdempotentWrites>().AddProblemDetails();
+        var database = await builder.AddNotesAsync();
+
+        // AddHa() alone is enough. The hook makes epochs rise even if the nodes' clocks disagree.
+        builder.Services.AddHa(options => options.EpochFloor = database.ReadFenceAsync);
+        builder.Services.AddHostedService<HeartbeatJob>();
 
         var app = builder.Build();
         app.UseExceptionHandler();
         app.UseStatusCodePages();
+
+        // Here, where routing has run, the endpoints' own words count: POST /notes/search is for any node.
+        app.UseHa();
         app.MapHomePage();
         app.MapNotes();
         app.MapUploads();
-        app.PrintBannerWhenStarted();
         return app;
     }
 }

@@ -63,7 +63,7 @@ internal sealed class ClusterOperator(LocalCluster cluster, NodeWatcher watcher,
                 Tell(node, node.Terminate(), $"told to stop (SIGTERM, pid {node.Pid})");
                 break;
             case "step-down":
-                events.Add($"{node.Id} asked to step down: {await cluster.StepDownAsync(node, cancellationToken)}", important: true);
+                events.Add($"{node.Id} asked to step down: {await cluster.StepDownAsync(node, to: null, cancellationToken)}", important: true);
                 break;
             case "start" or "restart":
                 await RestartAsync(node, verb is "restart");

@@ -7,6 +7,8 @@ internal sealed class ClusterRun : IAsyncDisposable
 {
     private static readonly TimeProvider _clock = TimeProvider.System;
 
+    private const int Killed = 128 + 9;
+
     private readonly EventLog _events = new(_clock);
     private readonly TaskCompletionSource<NodeProcess> _noneCameUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly LocalCluster _cluster;
@@ -136,14 +138,21 @@ internal sealed class ClusterRun : IAsyncDisposable
         }
 
         _events.Add($"{node.Id} ended ({(code > 128 ? $"signal {code - 128}" : $"exit code {code}")})", important: true);
-        if (code is > 0 and < 128 && node.Output.Count > 0)
+        if (code is not (0 or Killed) && Complaint(node) is { } complaint)
         {
-            _events.Add($"{node.Id} said: {node.Output[^1].Trim()}");
+            _events.Add($"{node.Id} said: {complaint}");
         }
 
-        if (_cluster.Nodes.All(n => n is { State: ProcessState.Dead, Starts: 1, ExitCode: > 0 and < 128 }))
+        if (_cluster.Nodes.All(n => n is { State: ProcessState.Dead, Starts: 1, ExitCode: not (0 or Killed) }))
         {
             _noneCameUp.TrySetResult(node);
         }
+    }
+
+    // What a .NET process says when it gives up; otherwise its last word.
+    private static string? Complaint(NodeProcess node)
+    {
+        var output = node.Output;
+        return (output.FirstOrDefault(l => l.StartsWith("Unhandled exception", StringComparison.Ordinal)) ?? output.LastOrDefault())?.Trim();
     }
 }

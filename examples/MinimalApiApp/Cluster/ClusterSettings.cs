@@ -22,8 +22,8 @@ internal sealed record ClusterSettings
     /// <summary>Stop after this long; null: when told to.</summary>
     public TimeSpan? For { get; init; }
 
-    /// <summary>More settings for every node, which win over all others here.</summary>
-    public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>(StringComparer.Ordinal);
+    /// <summary>More settings for every node, made from all nodes' URLs; they win over all others here.</summary>
+    public Func<IReadOnlyList<string>, IReadOnlyDictionary<string, string?>>? Environment { get; init; }
 
     public TimeSpan EffectiveInterval => Interval ?? TimeSpan.FromMilliseconds(500);
 

@@ -22,7 +22,8 @@ internal sealed class LocalCluster : IAsyncDisposable
         Database = settings.Database ?? $"Data Source={Path.GetFullPath(settings.Data ?? Path.Combine(_temporary!.FullName, "notes.db"))}";
         var urls = FreePorts.Find(settings.Nodes).Select(port => $"http://127.0.0.1:{port}").ToArray();
         var shared = SharedEnvironment(urls);
-        Nodes = [.. urls.Select((url, i) => NewNode($"{(char)('a' + i)}", url, shared))];
+        var extra = settings.Environment?.Invoke(urls) ?? new Dictionary<string, string?>(StringComparer.Ordinal);
+        Nodes = [.. urls.Select((url, i) => NewNode($"{(char)('a' + i)}", url, shared, extra))];
     }
 
     public ClusterSettings Settings { get; }
@@ -36,13 +37,13 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>Starts all nodes at once.</summary>
     public Task StartAsync() => Task.WhenAll(Nodes.Select(n => n.StartAsync()));
 
-    /// <summary>Asks a node to hand its leadership over. Returns what it answered, for people.</summary>
-    public async Task<string> StepDownAsync(NodeProcess node, CancellationToken cancellationToken)
+    /// <summary>Asks a node to hand its leadership over, to a certain node or to whoever is next. Returns what it answered, for people.</summary>
+    public async Task<string> StepDownAsync(NodeProcess node, NodeProcess? to, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{node.Url}/_ha/step-down");
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _adminToken);
         // Always a content object: without one the handler may send the request twice.
-        request.Content = JsonContent.Create(new { });
+        request.Content = to is null ? JsonContent.Create(new { }) : JsonContent.Create(new { to = to.Id });
         try
         {
             using var answer = await _admin.SendAsync(request, cancellationToken);
@@ -64,16 +65,24 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
-    private static NodeProcess NewNode(string id, string url, IReadOnlyDictionary<string, string?> shared) =>
-        new(id, url, new Dictionary<string, string?>(shared, StringComparer.Ordinal)
+    private static NodeProcess NewNode(
+        string id, string url, IReadOnlyDictionary<string, string?> shared, IReadOnlyDictionary<string, string?> extra)
+    {
+        var environment = new Dictionary<string, string?>(shared, StringComparer.Ordinal)
         {
             ["BASE_NODE_ID"] = id,
             ["BASE_LOCAL_TARGET"] = url,
-        });
+        };
+        foreach (var (key, value) in extra)
+        {
+            environment[key] = value;
+        }
 
-    private Dictionary<string, string?> SharedEnvironment(string[] urls)
-    {
-        var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
+        return new NodeProcess(id, url, environment);
+    }
+
+    private Dictionary<string, string?> SharedEnvironment(string[] urls) =>
+        new(StringComparer.Ordinal)
         {
             ["BASE_PEERS"] = string.Join(',', urls),
             ["BASE_CLUSTER_SECRET"] = ClusterSettings.NewSecret(),
@@ -88,13 +97,6 @@ internal sealed class LocalCluster : IAsyncDisposable
             ["BASE_STATIC_LEADER"] = null,
             ["BASE_PUBLIC_TARGET"] = null,
         };
-        foreach (var (key, value) in Settings.Environment)
-        {
-            environment[key] = value;
-        }
-
-        return environment;
-    }
 
     private static string Milliseconds(TimeSpan duration) => $"{(long)duration.TotalMilliseconds}ms";
 }

@@ -3,27 +3,38 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace MinimalApiApp.Notes;
 
-internal static class Banner
+/// <summary>Tells a person who just started one node what to do next.</summary>
+internal sealed class Banner(IServer server, NotesDatabase database) : IHostedLifecycleService
 {
-    /// <summary>Tells a person who just started one node what to do next.</summary>
-    public static void PrintBannerWhenStarted(this WebApplication app) => app.Lifetime.ApplicationStarted.Register(() =>
+    public Task StartedAsync(CancellationToken cancellationToken)
     {
-        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
-        if (addresses.FirstOrDefault() is not { } url)
+        var addresses = server.Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
+        if (addresses.FirstOrDefault() is { } url)
         {
-            return;
+            Print(url.Replace("[::]", "localhost").Replace("0.0.0.0", "localhost").Replace("*", "localhost").Replace("+", "localhost"));
         }
 
-        url = url.Replace("[::]", "localhost").Replace("0.0.0.0", "localhost").Replace("*", "localhost").Replace("+", "localhost");
-        Console.WriteLine($$"""
+        return Task.CompletedTask;
+    }
 
-            Notes are served at {{url}}   (kept in {{app.Services.GetRequiredService<NotesDatabase>().Sql.Name}})
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-              curl -i {{url}}/notes -H 'Content-Type: application/json' -d '{"text":"hello"}'
-              curl {{url}}/notes
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-            Three nodes with a leader:  dotnet run --project examples/MinimalApiApp -- cluster
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-            """);
-    });
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private void Print(string url) => Console.WriteLine($$"""
+
+        Notes are served at {{url}}   (kept in {{database.Sql.Name}})
+
+          curl -i {{url}}/notes -H 'Content-Type: application/json' -d '{"text":"hello"}'
+          curl {{url}}/notes
+
+        Three nodes with a leader:  dotnet run --project examples/MinimalApiApp -- cluster
+
+        """);
 }

@@ -37,8 +37,9 @@ internal static class IdempotencyKey
 
     private static bool TryParse(string text, out string? key)
     {
-        key = text.StartsWith('"') ? Unquote(text) : IsToken(text) ? text : null;
-        return key is { Length: > 0 and <= MaxLength };
+        var read = text.StartsWith('"') ? Unquote(text) : IsToken(text) ? text : null;
+        key = read is { Length: > 0 and <= MaxLength } ? read : null;
+        return key is not null;
     }
 
     private static bool IsToken(string text) => text.All(c => c is > ' ' and <= '~' and not ('"' or ',' or '\\'));

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
+using Ha;
 
 namespace MinimalApiApp.Notes;
 
@@ -34,6 +35,12 @@ internal sealed class IdempotentWrites(NotesDatabase database, TimeProvider cloc
             return key is null
                 ? await database.WriteAsync(ticket, write, http.RequestAborted)
                 : await RunOnceAsync(http, ticket, key, payload, write);
+        }
+        catch (NotLeaderException) when (ticket.Epoch == 0)
+        {
+            return Answer.Problem(StatusCodes.Status503ServiceUnavailable, "A cluster wrote here",
+                "A cluster wrote to this database under a later epoch, so a node without one must not. Nothing was written. "
+                + "When that cluster is gone for good: UPDATE fence SET epoch = 0");
         }
         catch (DbException e) when (database.Sql.IsBusy(e))
         {

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace MinimalApiApp.Notes;
 
 /// <param name="Id">Ascending: a later commit has a higher id.</param>
@@ -21,6 +23,13 @@ internal sealed record NoteText(string? Text)
         _ => null,
     };
 }
+
+/// <summary>What the leader's background job left behind. <c>At</c> is Unix milliseconds.</summary>
+internal sealed record Heartbeat(long Id, long At, string Node, long Epoch);
+
+/// <summary>The answer of <c>GET /whoami</c>.</summary>
+internal sealed record WhoAmI(
+    string Node, bool Leader, [property: JsonPropertyName("leader_id")] string? LeaderId, long Epoch, int Pid, string Database);
 
 /// <summary>The body of <c>POST /notes/search</c>.</summary>
 internal sealed record NoteSearch(string? Text, int? Limit);

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Dapper;
+using Ha;
 
 namespace MinimalApiApp.Notes;
 
@@ -70,7 +71,7 @@ internal sealed class NotesDatabase(SqlDialect sql) : IDisposable
         catch (DbException e) when (!Sql.IsBusy(e) && ticket.Lost)
         {
             // The database ended the transaction of a leader that was paused for too long.
-            throw ticket.FencedOut();
+            throw ticket.FencedOut(e);
         }
         finally
         {

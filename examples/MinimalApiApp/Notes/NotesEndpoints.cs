@@ -1,4 +1,5 @@
 using Dapper;
+using Ha;
 
 namespace MinimalApiApp.Notes;
 
@@ -8,14 +9,29 @@ internal static class NotesEndpoints
 
     public static void MapNotes(this WebApplication app)
     {
+        app.MapGet("/whoami", WhoAmI);
+        app.MapGet("/heartbeats", HeartbeatsAsync);
         var notes = app.MapGroup("/notes");
         notes.MapGet("/", ListAsync);
         notes.MapGet("/{id:long}", GetAsync).WithName("note");
-        notes.MapPost("/", AddAsync);
-        notes.MapPut("/{id:long}", ReplaceAsync);
-        notes.MapDelete("/{id:long}", DeleteAsync);
+        notes.MapPost("/", AddAsync).HonorsIdempotencyKey();
+        notes.MapPut("/{id:long}", ReplaceAsync).HonorsIdempotencyKey();
+        notes.MapDelete("/{id:long}", DeleteAsync).HonorsIdempotencyKey();
         // A POST that only reads: any node answers it.
-        notes.MapPost("/search", SearchAsync);
+        notes.MapPost("/search", SearchAsync).AllowOnAnyNode();
+    }
+
+    private static WhoAmI WhoAmI(ILeaderProvider leader, NotesDatabase database)
+    {
+        var now = leader.Current;
+        return new(now.NodeId, now.IsLeader, now.LeaderId, now.Epoch, Environment.ProcessId, database.Sql.Name);
+    }
+
+    private static async Task<IResult> HeartbeatsAsync(NotesDatabase database, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return Results.Ok(await connection.QueryAsync<Heartbeat>(new CommandDefinition(
+            "SELECT id, at, node, epoch FROM heartbeats ORDER BY id DESC LIMIT 20", cancellationToken: cancellationToken)));
     }
 
     private static async Task<IResult> ListAsync(

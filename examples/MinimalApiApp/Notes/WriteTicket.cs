@@ -1,19 +1,47 @@
+using Ha;
+
 namespace MinimalApiApp.Notes;
 
 /// <summary>Under which leadership a write runs. Without HA: this node, epoch 0, never lost.</summary>
-internal sealed record WriteTicket(string Node, long Epoch, Func<bool> StillLeader, Func<Exception> FencedOut)
+/// <param name="Node">Who writes.</param>
+/// <param name="Epoch">The fencing token.</param>
+/// <param name="EnsureStillLeader">Throws <see cref="NotLeaderException"/> when the lease is gone, or too short to count on.</param>
+/// <param name="LeaderUrl">Who leads now, for a client that came too late.</param>
+internal sealed record WriteTicket(string Node, long Epoch, Action EnsureStillLeader, Func<string?> LeaderUrl)
 {
-    public bool Lost => !StillLeader();
-
-    public static WriteTicket For(HttpContext http) => new(http.RequestServices.GetRequiredService<IHostEnvironment>().ApplicationName,
-        0, () => true, () => new NotLeaderException("A later epoch has written to this database."));
-
-    /// <exception cref="NotLeaderException">The lease is gone, or too short to count on.</exception>
-    public void EnsureStillLeader()
+    public bool Lost
     {
-        if (Lost)
+        get
         {
-            throw FencedOut();
+            try
+            {
+                EnsureStillLeader();
+                return false;
+            }
+            catch (NotLeaderException)
+            {
+                return true;
+            }
         }
     }
+
+    /// <summary>For a request: what the middleware admitted it with.</summary>
+    public static WriteTicket For(HttpContext http)
+    {
+        var leader = http.RequestServices.GetRequiredService<ILeaderProvider>();
+        var admitted = http.Features.Get<IHaFeature>();
+        return new(leader.Current.NodeId, admitted?.Epoch ?? 0, admitted is null ? () => { } : admitted.EnsureStillLeader, () => leader.RedirectTarget);
+    }
+
+    /// <summary>For a background job.</summary>
+    public static WriteTicket For(ILeaderProvider leader, LeadershipSnapshot leadership) => new(leadership.NodeId, leadership.Epoch, () =>
+    {
+        if (!leader.IsLeader || leader.Current.Epoch != leadership.Epoch)
+        {
+            throw new NotLeaderException(leader.RedirectTarget);
+        }
+    }, () => leader.RedirectTarget);
+
+    /// <summary>What to throw when the database has seen a later epoch.</summary>
+    public NotLeaderException FencedOut(Exception? why = null) => new(LeaderUrl(), why);
 }

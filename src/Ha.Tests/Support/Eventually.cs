@@ -27,4 +27,13 @@ internal static class Eventually
             }
         }
     }
+
+    /// <summary>Asks until the answer is not null.</summary>
+    public static async Task<T> NotNull<T>(Func<Task<T?>> look, TimeSpan? within = null, [CallerArgumentExpression(nameof(look))] string what = "")
+        where T : class
+    {
+        T? found = null;
+        await True(async () => (found = await look()) is not null, within, what);
+        return found!;
+    }
 }

@@ -1,0 +1,45 @@
+using System.Data.Common;
+using Ha;
+
+namespace MinimalApiApp.Notes;
+
+/// <summary>
+/// A job that must run once in the whole cluster: appends a row to <c>heartbeats</c> every second, through the same
+/// fence as every other write, and clears away what nobody needs any more.
+/// </summary>
+internal sealed class HeartbeatJob(NotesDatabase database, ILeaderProvider leader, TimeProvider clock, ILogger<HeartbeatJob> logger)
+    : LeaderBackgroundService(leader, logger)
+{
+    private const int KeptRows = 1000;
+    private static readonly TimeSpan _every = TimeSpan.FromSeconds(1);
+
+    private readonly ILeaderProvider _leader = leader;
+
+    protected override async Task ExecuteAsLeaderAsync(LeadershipSnapshot leadership, CancellationToken cancellationToken)
+    {
+        var ticket = WriteTicket.For(_leader, leadership);
+        using var timer = new PeriodicTimer(_every, clock);
+        do
+        {
+            try
+            {
+                await database.WriteAsync(ticket, BeatAsync, cancellationToken);
+            }
+            catch (DbException e) when (database.Sql.IsBusy(e))
+            {
+                // Another process holds the database; the next beat comes soon.
+            }
+        }
+        while (await timer.WaitForNextTickAsync(cancellationToken));
+    }
+
+    private async Task<long> BeatAsync(FencedTransaction transaction)
+    {
+        var now = clock.GetUtcNow();
+        var id = await transaction.FirstOrDefaultAsync<long>(
+            "INSERT INTO heartbeats (at, node, epoch) VALUES (@at, @Node, @Epoch) RETURNING id", new { at = now.ToUnixTimeMilliseconds() });
+        await transaction.ExecuteAsync("DELETE FROM heartbeats WHERE id <= @old", new { old = id - KeptRows });
+        await transaction.ExecuteAsync("DELETE FROM answers WHERE at < @old", new { old = (now - IdempotentWrites.Retention).ToUnixTimeMilliseconds() });
+        return id;
+    }
+}

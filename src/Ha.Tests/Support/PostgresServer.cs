@@ -1,0 +1,148 @@
+using System.Diagnostics;
+using MinimalApiApp.Cluster;
+using Npgsql;
+
+namespace Ha.Tests.Support;
+
+/// <summary>
+/// A real PostgreSQL server of the machine's own package, on loopback, in a directory that goes away with it. Where none
+/// is installed it stays off and the tests that need it are skipped (<see cref="FactIfPostgresAttribute"/>).
+/// </summary>
+public sealed class PostgresServer : IAsyncLifetime
+{
+    private readonly string _directory = Path.Combine(Path.GetTempPath(), $"ha-postgres-{Guid.NewGuid():N}");
+    private int _databases;
+    private int _port;
+    private Process? _server;
+
+    /// <summary>The newest server's programs, or null.</summary>
+    public static string? Programs { get; } = Directory.Exists("/usr/lib/postgresql")
+        ? Directory.GetDirectories("/usr/lib/postgresql")
+            .OrderByDescending(d => int.TryParse(Path.GetFileName(d), null, out var version) ? version : 0)
+            .Select(d => Path.Combine(d, "bin"))
+            .FirstOrDefault(d => File.Exists(Path.Combine(d, "initdb")) && File.Exists(Path.Combine(d, "postgres")))
+        : null;
+
+    public async Task InitializeAsync()
+    {
+        if (Programs is null)
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(_directory);
+        if (IsRoot)
+        {
+            // The server refuses to run as root; the package made a user for it.
+            await RunAsync("chown", "postgres", _directory);
+        }
+
+        await RunAsPostgresAsync(Path.Combine(Programs, "initdb"), "--pgdata", _directory, "--auth=trust", "--username=postgres",
+            "--encoding=UTF8", "--locale=C", "--no-sync");
+        _port = FreePorts.Find(1)[0];
+        _server = Start(AsPostgres(["/bin/sh", "-c",
+            // The shell holds our pipe: when this process ends, in whatever way, the server is told to stop.
+            "\"$@\" </dev/null & server=$!; cat >/dev/null; kill -INT $server; wait $server", "sh",
+            Path.Combine(Programs, "postgres"), "-D", _directory, "-p", $"{_port}",
+            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]));
+        await Eventually.True(AnswersAsync, TimeSpan.FromSeconds(60), what: "PostgreSQL answers");
+    }
+
+    /// <summary>A connection string of a new, empty database.</summary>
+    public async Task<string> NewDatabaseAsync()
+    {
+        var name = $"notes{Interlocked.Increment(ref _databases)}";
+        await using var connection = new NpgsqlConnection(ConnectionString("postgres"));
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = $"CREATE DATABASE {name}";
+        await command.ExecuteNonQueryAsync();
+        return ConnectionString(name);
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_server is not null)
+        {
+            _server.StandardInput.Close();
+            await _server.WaitForExitAsync();
+            _server.Dispose();
+        }
+
+        if (Directory.Exists(_directory))
+        {
+            Directory.Delete(_directory, recursive: true);
+        }
+    }
+
+    private static bool IsRoot => string.Equals(Environment.UserName, "root", StringComparison.Ordinal);
+
+    private string ConnectionString(string database) =>
+        $"Host=127.0.0.1;Port={_port};Username=postgres;Database={database};Timeout=30;Maximum Pool Size=20";
+
+    private async Task<bool> AnswersAsync()
+    {
+        Assert.False(_server!.HasExited, "PostgreSQL did not start");
+        try
+        {
+            await using var connection = new NpgsqlConnection(ConnectionString("postgres") + ";Pooling=false");
+            await connection.OpenAsync();
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    }
+
+    private static string[] AsPostgres(string[] command) =>
+        IsRoot ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--", .. command] : command;
+
+    private static Task RunAsPostgresAsync(params string[] command) => RunAsync(AsPostgres(command));
+
+    private static async Task RunAsync(params string[] command)
+    {
+        using var process = Start(command);
+        var errors = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, $"{string.Join(' ', command)}: {await errors}");
+    }
+
+    private static Process Start(string[] command)
+    {
+        var start = new ProcessStartInfo(command[0], command[1..])
+        {
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = "/",
+        };
+        var process = Process.Start(start)!;
+        process.OutputDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        return process;
+    }
+}
+
+/// <summary>A fact about PostgreSQL; skipped, in plain words, where no server is installed.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class FactIfPostgresAttribute : FactAttribute
+{
+    public FactIfPostgresAttribute() =>
+        Skip = PostgresServer.Programs is null ? "PostgreSQL is not installed (Debian: apt-get install postgresql)" : null;
+}
+
+/// <summary>Each fact runs once for each database that this machine can offer.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class EachDatabaseAttribute : Xunit.Sdk.DataAttribute
+{
+    public override IEnumerable<object[]> GetData(System.Reflection.MethodInfo testMethod) =>
+        PostgresServer.Programs is null ? [["SQLite"]] : [["SQLite"], ["PostgreSQL"]];
+}
+
+[CollectionDefinition(Name)]
+public sealed class DatabaseTests : ICollectionFixture<PostgresServer>
+{
+    public const string Name = "databases";
+}
