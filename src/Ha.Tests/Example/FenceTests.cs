@@ -143,13 +143,15 @@ public class FenceTests(PostgresServer postgres)
     }
 
     private static WriteTicket Ticket(string node, long epoch, Func<bool>? leads = null) =>
-        new(node, epoch, leads is null ? () => { } : () =>
+        new(node, epoch, () => EnsureStillLeader(leads), () => "http://elsewhere");
+
+    private static void EnsureStillLeader(Func<bool>? leads)
+    {
+        if (leads?.Invoke() == false)
         {
-            if (!leads())
-            {
-                throw new NotLeaderException("http://elsewhere");
-            }
-        }, () => "http://elsewhere");
+            throw new NotLeaderException("http://elsewhere");
+        }
+    }
 
     private static Task<long> AddAsync(NotesDatabase notes, WriteTicket ticket) => notes.WriteAsync(ticket, InsertAsync, CancellationToken.None);
 
