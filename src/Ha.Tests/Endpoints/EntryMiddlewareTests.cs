@@ -1,6 +1,9 @@
+using System.Diagnostics;
 using System.Net;
 using Ha.Forwarding;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Moq;
 
 namespace Ha.Tests.Endpoints;
 
@@ -162,6 +165,20 @@ public sealed class EntryMiddlewareTests
         using var other = await fixedLeader.StartAsync();
         using var none = await other.PostAsync("/_ha/heartbeat", content: null);
         Assert.Equal(HttpStatusCode.NotFound, none.StatusCode);
+    }
+
+    [Fact]
+    public async Task Heartbeats_stay_out_of_the_apps_request_metrics_and_traces()
+    {
+        var metrics = new Mock<IHttpMetricsTagsFeature>();
+        await using var node = new TestNode { Heartbeat = _ => Task.CompletedTask };
+        var context = new DefaultHttpContext();
+        context.Features.Set(metrics.Object);
+        using var activity = new Activity("request") { ActivityTraceFlags = ActivityTraceFlags.Recorded };
+        activity.Start();
+        await node.Endpoints().HandleAsync(context, "/heartbeat");
+        metrics.VerifySet(feature => feature.MetricsDisabled = true);
+        Assert.False(activity.Recorded);
     }
 
     [Fact]

@@ -29,8 +29,8 @@ public sealed class ElectionTelemetryTests : IDisposable
         Publish(ElectionEventKind.LeaderSeen, "c", 9);
         Assert.Equal(
             "Leadership moved from nobody to a in epoch 7.\n" +
-            "Leader a of epoch 7 was lost: lease ran out.\n" +
-            "Leadership moved from nobody to this node in epoch 8: enough votes.\n" +
+            "Leader a of epoch 7 is gone: lease ran out.\n" +
+            "Leadership moved from a to this node in epoch 8: enough votes.\n" +
             "Leadership moved from this node to c in epoch 9.",
             string.Join('\n', _logs.Entries.Select(entry => entry.Text)));
         Assert.Equal("1 ha.change=seen; 1 ha.change=lost; 1 ha.change=won; 1 ha.change=seen", _measured.Of("ha.leadership.changes"));
@@ -60,7 +60,7 @@ public sealed class ElectionTelemetryTests : IDisposable
 
         _clock.Advance(TimeSpan.FromSeconds(10));
         Publish(ElectionEventKind.ConfigMismatch, "b", 0, "lease differs");
-        Assert.Equal("Settings of b differ from this node's, so it gets no vote: lease differs. 99 such reports were left out.", _logs.Entries[^1].Text);
+        Assert.Equal("Settings of b differ from this node's, so it gets no vote: lease differs. 99 more like it were left out.", _logs.Entries[^1].Text);
     }
 
     [Fact]

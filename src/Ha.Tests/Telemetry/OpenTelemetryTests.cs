@@ -101,7 +101,7 @@ public sealed class OpenTelemetryTests
             HaActivitySource.Source.StartActivity(HaActivitySource.Forward, ActivityKind.Client)?.Dispose();
         }
 
-        Assert.Contains("ha.forward", exported.All);
+        Assert.True(exported.All.Contains("ha.forward", StringComparer.Ordinal));
     }
 
     private sealed class Kept<T>(Func<T, string> text) : BaseExporter<T>

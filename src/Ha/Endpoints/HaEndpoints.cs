@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Ha.Endpoints;
 
@@ -29,9 +31,29 @@ internal sealed class HaEndpoints(EndpointSources sources)
             "/healthz/leader" => ReadAsync(context, _health.LeaderAsync),
             "/healthz/ready" => ReadAsync(context, _health.ReadyAsync),
             "/step-down" => StepDownAsync(context),
-            "/heartbeat" when sources.Heartbeat is { } heartbeat => heartbeat(context),
+            "/heartbeat" when sources.Heartbeat is { } heartbeat => BeatAsync(context, heartbeat),
             _ => NotFoundAsync(context),
         };
+    }
+
+    /// <summary>
+    /// Several beats a second would drown the app's own request metrics and fill a trace store with noise;
+    /// heartbeats have their own instruments.
+    /// </summary>
+    private static Task BeatAsync(HttpContext context, RequestDelegate heartbeat)
+    {
+        if (context.Features.Get<IHttpMetricsTagsFeature>() is { } metrics)
+        {
+            metrics.MetricsDisabled = true;
+        }
+
+        if (Activity.Current is { } activity)
+        {
+            activity.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
+            activity.IsAllDataRequested = false;
+        }
+
+        return heartbeat(context);
     }
 
     private static Task ReadAsync(HttpContext context, RequestDelegate handler) =>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Ha.Election;
 using Microsoft.Extensions.Logging;
 
@@ -49,7 +50,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         }
 
         var oldLeader = Remember(e);
-        Log(e, oldLeader, suppressed);
+        Log(e, oldLeader, LeftOut(suppressed));
     }
 
     /// <summary>Counts a refused heartbeat and says so in the log, at most once a minute per reason.</summary>
@@ -59,7 +60,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         Metrics.HeartbeatRejected(reason);
         if (_limiter.Passes($"rejected {reason}", out var suppressed))
         {
-            _log.HeartbeatRejected(reason, suppressed);
+            _log.HeartbeatRejected(reason, LeftOut(suppressed));
         }
     }
 
@@ -71,7 +72,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         Metrics.HeartbeatFailed(peer, reason);
         if (_limiter.Passes($"failed {peer} {reason}", out var suppressed))
         {
-            _log.HeartbeatFailed(peer, reason, suppressed);
+            _log.HeartbeatFailed(peer, reason, LeftOut(suppressed));
         }
     }
 
@@ -99,7 +100,10 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         ElectionEventKind.ConflictSeen or ElectionEventKind.ClockJumped or
         ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch;
 
-    /// <returns>Who led before this event.</returns>
+    private static string LeftOut(int suppressed) =>
+        suppressed == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {suppressed} more like it were left out.");
+
+    /// <returns>Who led last before this event.</returns>
     private string Remember(ElectionEvent e)
     {
         lock (_lock)
@@ -109,7 +113,6 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
             {
                 ElectionEventKind.LeadershipWon => "this node",
                 ElectionEventKind.LeaderSeen => e.Node ?? Nobody,
-                ElectionEventKind.LeadershipLapsed or ElectionEventKind.LeadershipReleased or ElectionEventKind.LeaderLost => Nobody,
                 _ => old,
             };
             if (e.Kind is ElectionEventKind.CampaignStarted or ElectionEventKind.CampaignCancelled)
@@ -127,7 +130,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         }
     }
 
-    private void Log(ElectionEvent e, string oldLeader, int suppressed)
+    private void Log(ElectionEvent e, string oldLeader, string leftOut)
     {
         var node = e.Node ?? "this node";
         switch (e.Kind)
@@ -136,7 +139,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
             case ElectionEventKind.QuarantineExtended: _log.QuarantineExtended(e.Why); break;
             case ElectionEventKind.CampaignStarted: _log.CampaignStarted(e.Epoch, e.Why); break;
             case ElectionEventKind.CampaignCancelled: _log.CampaignCancelled(e.Epoch, e.Why); break;
-            case ElectionEventKind.CampaignRefusedSlowNetwork: _log.CampaignRefusedSlowNetwork(e.Why, suppressed); break;
+            case ElectionEventKind.CampaignRefusedSlowNetwork: _log.CampaignRefusedSlowNetwork(e.Why, leftOut); break;
             case ElectionEventKind.LeadershipWon: _log.LeadershipWon(oldLeader, e.Epoch, e.Why); break;
             case ElectionEventKind.EpochBumped: _log.EpochBumped(e.Epoch, e.Why); break;
             case ElectionEventKind.LeadershipLapsed: _log.LeadershipLapsed(e.Epoch, e.Why); break;
@@ -146,11 +149,11 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
             case ElectionEventKind.HandoffStarted: _log.HandoffStarted(e.Node ?? "whoever wins", e.Epoch, e.Why); break;
             case ElectionEventKind.HandoffAborted: _log.HandoffAborted(e.Node ?? "whoever wins", e.Epoch, e.Why); break;
             case ElectionEventKind.DrainTimedOut: _log.DrainTimedOut(e.Epoch, e.Why); break;
-            case ElectionEventKind.PreemptionPending: _log.PreemptionPending(node, e.Why, suppressed); break;
-            case ElectionEventKind.ConflictSeen: _log.ConflictSeen(node, e.Epoch, e.Why, suppressed); break;
-            case ElectionEventKind.ClockJumped: _log.ClockJumped(e.Why, suppressed); break;
-            case ElectionEventKind.DuplicateId: _log.DuplicateId(node, e.Why, suppressed); break;
-            case ElectionEventKind.ConfigMismatch: _log.ConfigMismatch(node, e.Why, suppressed); break;
+            case ElectionEventKind.PreemptionPending: _log.PreemptionPending(node, e.Why, leftOut); break;
+            case ElectionEventKind.ConflictSeen: _log.ConflictSeen(node, e.Epoch, e.Why, leftOut); break;
+            case ElectionEventKind.ClockJumped: _log.ClockJumped(e.Why, leftOut); break;
+            case ElectionEventKind.DuplicateId: _log.DuplicateId(node, e.Why, leftOut); break;
+            case ElectionEventKind.ConfigMismatch: _log.ConfigMismatch(node, e.Why, leftOut); break;
             case ElectionEventKind.PeerUp: _log.PeerUp(node, e.Why); break;
             case ElectionEventKind.PeerDown: _log.PeerDown(node, e.Why); break;
             default: throw new ArgumentOutOfRangeException(nameof(e), e.Kind, message: null);

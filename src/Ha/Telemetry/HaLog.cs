@@ -22,8 +22,8 @@ internal static partial class HaLog
     [LoggerMessage(1003, LogLevel.Debug, "Campaign for epoch {Epoch} was cancelled: {Why}.")]
     public static partial void CampaignCancelled(this ILogger logger, long epoch, string why);
 
-    [LoggerMessage(1004, LogLevel.Error, "No campaign was started, the network is too slow for the heartbeat interval: {Why}. {Suppressed} such reports were left out.")]
-    public static partial void CampaignRefusedSlowNetwork(this ILogger logger, string why, int suppressed);
+    [LoggerMessage(1004, LogLevel.Error, "No campaign was started, the network is too slow for the heartbeat interval: {Why}.{LeftOut}")]
+    public static partial void CampaignRefusedSlowNetwork(this ILogger logger, string why, string leftOut);
 
     [LoggerMessage(1005, LogLevel.Information, "Leadership moved from {OldLeader} to this node in epoch {Epoch}: {Why}.")]
     public static partial void LeadershipWon(this ILogger logger, string oldLeader, long epoch, string why);
@@ -40,7 +40,7 @@ internal static partial class HaLog
     [LoggerMessage(1009, LogLevel.Information, "Leadership moved from {OldLeader} to {NewLeader} in epoch {Epoch}.")]
     public static partial void LeaderSeen(this ILogger logger, string oldLeader, string newLeader, long epoch);
 
-    [LoggerMessage(1010, LogLevel.Warning, "Leader {OldLeader} of epoch {Epoch} was lost: {Why}.")]
+    [LoggerMessage(1010, LogLevel.Information, "Leader {OldLeader} of epoch {Epoch} is gone: {Why}.")]
     public static partial void LeaderLost(this ILogger logger, string oldLeader, long epoch, string why);
 
     [LoggerMessage(1011, LogLevel.Information, "Handoff to {Successor} started in epoch {Epoch}: {Why}.")]
@@ -52,20 +52,20 @@ internal static partial class HaLog
     [LoggerMessage(1013, LogLevel.Warning, "Running writes did not finish in time, so the lease of epoch {Epoch} lapses instead of being released: {Why}.")]
     public static partial void DrainTimedOut(this ILogger logger, long epoch, string why);
 
-    [LoggerMessage(1014, LogLevel.Information, "Node {Node} is ready to take leadership back: {Why}. {Suppressed} such reports were left out.")]
-    public static partial void PreemptionPending(this ILogger logger, string node, string why, int suppressed);
+    [LoggerMessage(1014, LogLevel.Information, "Node {Node} is ready to take leadership back: {Why}.{LeftOut}")]
+    public static partial void PreemptionPending(this ILogger logger, string node, string why, string leftOut);
 
-    [LoggerMessage(1015, LogLevel.Error, "Two leaders met, this node and {Node}, around epoch {Epoch}: {Why}. {Suppressed} such reports were left out.")]
-    public static partial void ConflictSeen(this ILogger logger, string node, long epoch, string why, int suppressed);
+    [LoggerMessage(1015, LogLevel.Error, "Two leaders met, this node and {Node}, around epoch {Epoch}: {Why}.{LeftOut}")]
+    public static partial void ConflictSeen(this ILogger logger, string node, long epoch, string why, string leftOut);
 
-    [LoggerMessage(1016, LogLevel.Warning, "Wall clock and lease clock drifted apart: {Why}. {Suppressed} such reports were left out.")]
-    public static partial void ClockJumped(this ILogger logger, string why, int suppressed);
+    [LoggerMessage(1016, LogLevel.Warning, "Wall clock and lease clock drifted apart: {Why}.{LeftOut}")]
+    public static partial void ClockJumped(this ILogger logger, string why, string leftOut);
 
-    [LoggerMessage(1017, LogLevel.Error, "NodeID {Node} is used more than once, so nobody gets a vote: {Why}. {Suppressed} such reports were left out.")]
-    public static partial void DuplicateId(this ILogger logger, string node, string why, int suppressed);
+    [LoggerMessage(1017, LogLevel.Error, "NodeID {Node} is used more than once, so nobody gets a vote: {Why}.{LeftOut}")]
+    public static partial void DuplicateId(this ILogger logger, string node, string why, string leftOut);
 
-    [LoggerMessage(1018, LogLevel.Error, "Settings of {Node} differ from this node's, so it gets no vote: {Why}. {Suppressed} such reports were left out.")]
-    public static partial void ConfigMismatch(this ILogger logger, string node, string why, int suppressed);
+    [LoggerMessage(1018, LogLevel.Error, "Settings of {Node} differ from this node's, so it gets no vote: {Why}.{LeftOut}")]
+    public static partial void ConfigMismatch(this ILogger logger, string node, string why, string leftOut);
 
     [LoggerMessage(1019, LogLevel.Information, "Peer {Node} is up: {Why}.")]
     public static partial void PeerUp(this ILogger logger, string node, string why);
@@ -76,11 +76,11 @@ internal static partial class HaLog
     [LoggerMessage(1021, LogLevel.Error, "The application's stored epoch could not be read; this leader admits no write before it is.")]
     public static partial void EpochFloorFailed(this ILogger logger, Exception exception);
 
-    [LoggerMessage(1100, LogLevel.Warning, "A heartbeat was rejected: {Reason}. {Suppressed} such reports were left out.")]
-    public static partial void HeartbeatRejected(this ILogger logger, string reason, int suppressed);
+    [LoggerMessage(1100, LogLevel.Warning, "A heartbeat was rejected: {Reason}.{LeftOut}")]
+    public static partial void HeartbeatRejected(this ILogger logger, string reason, string leftOut);
 
-    [LoggerMessage(1101, LogLevel.Warning, "A heartbeat to {Peer} failed: {Reason}. {Suppressed} such reports were left out.")]
-    public static partial void HeartbeatFailed(this ILogger logger, string peer, string reason, int suppressed);
+    [LoggerMessage(1101, LogLevel.Warning, "A heartbeat to {Peer} failed: {Reason}.{LeftOut}")]
+    public static partial void HeartbeatFailed(this ILogger logger, string peer, string reason, string leftOut);
 
     [LoggerMessage(1300, LogLevel.Information, "Step-down towards {Successor} was requested by {Remote}: {Outcome}.")]
     public static partial void StepDownRequested(this ILogger logger, string successor, IPAddress? remote, StepDownOutcome outcome);

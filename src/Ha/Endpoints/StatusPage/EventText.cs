@@ -23,7 +23,7 @@ internal static class EventText
             ElectionEventKind.LeadershipLapsed => $"Leadership of epoch {epoch} lapsed",
             ElectionEventKind.LeadershipReleased => $"Leadership of epoch {epoch} released{To(e)}",
             ElectionEventKind.LeaderSeen => $"{node} leads, epoch {epoch}",
-            ElectionEventKind.LeaderLost => $"Leader {node} lost",
+            ElectionEventKind.LeaderLost => $"Leader {node} is gone",
             ElectionEventKind.HandoffStarted => $"Handoff{To(e)} started",
             ElectionEventKind.HandoffAborted => $"Handoff{To(e)} aborted",
             ElectionEventKind.DrainTimedOut => "Writes did not finish in time; the lease lapses",
@@ -45,7 +45,7 @@ internal static class EventText
     public static string Tone(ElectionEventKind kind) => kind switch
     {
         ElectionEventKind.LeadershipWon or ElectionEventKind.LeaderSeen => "good",
-        ElectionEventKind.LeadershipLapsed or ElectionEventKind.LeaderLost or ElectionEventKind.PeerDown or
+        ElectionEventKind.LeadershipLapsed or ElectionEventKind.PeerDown or
             ElectionEventKind.HandoffAborted or ElectionEventKind.DrainTimedOut or ElectionEventKind.ClockJumped => "warn",
         ElectionEventKind.ConflictSeen or ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch or
             ElectionEventKind.CampaignRefusedSlowNetwork => "bad",
