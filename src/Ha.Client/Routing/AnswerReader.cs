@@ -38,7 +38,7 @@ internal static class AnswerReader
 
         return (status, await ErrorAsync(response, cancellationToken)) switch
         {
-            (503, "no leader") => Refusal(response, "503 no leader", clock),
+            (503, ("no leader" or "not leader" or "leader unreachable") and var error) => Refusal(response, $"503 {error}", clock),
             (502, "outcome unknown") => new Answer(Meaning.OutcomeUnknown, "502 outcome unknown") { Response = response },
             _ => Application(response, clock),
         };

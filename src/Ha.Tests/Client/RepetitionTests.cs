@@ -9,6 +9,9 @@ public class RepetitionTests
     [Theory]
     [InlineData("no leader", false)]
     [InlineData("not leader", true)]
+    [InlineData("not leader", false)]
+    [InlineData("leader unreachable", false)]
+    [InlineData("something else", true)]
     public async Task Write_that_was_not_executed_is_sent_again_after_Retry_After(string error, bool notExecuted)
     {
         using var cluster = new ScriptedCluster();
