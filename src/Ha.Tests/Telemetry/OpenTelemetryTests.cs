@@ -101,7 +101,7 @@ public sealed class OpenTelemetryTests
             HaActivitySource.Source.StartActivity(HaActivitySource.Forward, ActivityKind.Client)?.Dispose();
         }
 
-        Assert.True(exported.All.Contains("ha.forward", StringComparer.Ordinal));
+        Assert.Contains(exported.All, name => name is "ha.forward");
     }
 
     private sealed class Kept<T>(Func<T, string> text) : BaseExporter<T>
