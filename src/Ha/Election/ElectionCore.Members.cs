@@ -136,9 +136,10 @@ internal sealed partial class ElectionCore
         SeeEpoch(Math.Max(from.MaxEpoch, from.Epoch));
         peer.PublicTarget = from.PublicTarget;
         peer.Role = from.Role;
-        if (_voter.IsQuarantined(now) && from.LeaseMicros > _config.LeaseMicros)
+        var outlasts = _createdAt + from.LeaseMicros + from.CandidacyMicros;
+        if (_voter.IsQuarantined(now) && outlasts > _voter.QuarantineUntil)
         {
-            _voter.ExtendQuarantine(now + from.LeaseMicros + from.CandidacyMicros);
+            _voter.ExtendQuarantine(outlasts);
             Report(ElectionEventKind.QuarantineExtended, from.Id, 0, "its lease timeout is longer");
         }
 

@@ -18,6 +18,7 @@ internal sealed partial class ElectionCore
     private readonly Peer[] _peers;
     private readonly List<ElectionEvent> _events = [];
     private readonly long[] _ranking;
+    private readonly long _createdAt;
 
     private long _seq;
     private long _maxEpochSeen;
@@ -38,7 +39,7 @@ internal sealed partial class ElectionCore
         _peers = [.. config.Peers.Select(target => new Peer(target))];
         _ranking = new long[config.Voters];
         _wasQuarantined = quarantine > 0;
-        (_nextRound, _lastNow, _lastWall) = (now, now, wall);
+        (_createdAt, _nextRound, _lastNow, _lastWall) = (now, now, now, wall);
         Advance(now, wall);
     }
 
