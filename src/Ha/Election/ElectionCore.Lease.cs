@@ -28,6 +28,7 @@ internal sealed partial class ElectionCore
     /// <summary>Tells the highest epoch stored behind the application's fence.</summary>
     public void ConfirmEpochFloor(long floor, long now)
     {
+        Advance(now, WallAt(now));
         SeeEpoch(floor);
         if (NeedsEpochFloor)
         {
