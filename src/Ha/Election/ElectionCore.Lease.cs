@@ -49,7 +49,8 @@ internal sealed partial class ElectionCore
     {
         if (Role == NodeRole.Leader && now >= LeaseUntil)
         {
-            GiveUp(now, null, ElectionEventKind.LeadershipLapsed, "not renewed in time");
+            var successor = _handoff.Phase == HandoffPhase.Lapsing ? _handoff.Successor?.Id : null;
+            GiveUp(now, successor, ElectionEventKind.LeadershipLapsed, "not renewed in time");
             if (!_config.Majority)
             {
                 _voter.ExtendQuarantine(now + _config.LeaseMicros);
