@@ -6,6 +6,8 @@ internal static class Program
     public static int Main(string[] args) => args switch
     {
         ["simulate", .. var rest] => Simulation.SimulateCommand.Run(rest, Console.Out),
+        ["play", .. var rest] => Simulation.PlayCommand.Run(rest, Scenarios.ScenarioFiles.Names, Scenarios.ScenarioFiles.Read, Console.Out),
+        ["mutants", .. var names] => Mutants.MutantsCommand.Run(names, Console.Out),
         _ => Usage(),
     };
 

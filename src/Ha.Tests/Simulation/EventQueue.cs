@@ -2,10 +2,10 @@ namespace Ha.Tests.Simulation;
 
 internal enum SimEventKind : byte
 {
-    /// <summary>A request reaches <c>Node</c>; <c>Peer</c> sent it.</summary>
+    /// <summary>A request reaches <c>Node</c>; node <c>Peer</c> sent it, which knows it as its peer <c>Number</c>.</summary>
     Request,
 
-    /// <summary>The answer of <c>Peer</c> reaches <c>Node</c>.</summary>
+    /// <summary>The answer to a request to <c>Node</c>'s peer <c>Peer</c> reaches <c>Node</c>.</summary>
     Reply,
 
     /// <summary>The owner's timer fires.</summary>

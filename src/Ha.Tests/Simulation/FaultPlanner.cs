@@ -33,7 +33,7 @@ internal sealed class FaultPlanner(World world, ChaosSettings settings)
             Continue(node, node.Life);
             node.StarvedUntil = 0;
             if (node.Stopping)
-                Kill(node, "its end is not waited for");
+                node.Crash("its end is not waited for");
 
             if (node.Core is null)
                 node.Start();
@@ -132,16 +132,8 @@ internal sealed class FaultPlanner(World world, ChaosSettings settings)
         if (node.Core is null || !MayForget(node))
             return;
 
-        Kill(node, "crash");
+        node.Crash("crash");
         RestartIn(node, RestartDelay());
-    }
-
-    private void Kill(SimNode node, string why)
-    {
-        if (settings.VmStops && node.Paused)
-            node.Clock.Continue(world.Now);
-
-        node.Crash(why);
     }
 
     private long RestartDelay() => Random.Pick(

@@ -15,6 +15,9 @@ internal enum RuleAction
 /// <param name="From">World index, or -1 for anyone.</param>
 internal sealed record MessageRule(RuleAction Action, string Kind, int From, int To, long DelayMicros, bool Once)
 {
+    public static readonly string[] Kinds =
+        ["any", "request", "reply", "acquire", "renew", "prepare", "plain", "release", "cancel", "grant", "refusal"];
+
     public bool Matches(int from, in SimEvent message) =>
         (From < 0 || From == from) && (To < 0 || To == message.Node) && Kind switch
         {

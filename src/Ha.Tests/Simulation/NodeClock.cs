@@ -52,6 +52,9 @@ internal sealed class NodeClock(long localBase, int ratePpm, long wallSkew)
 
     public void Continue(long real)
     {
+        if (!_stopped)
+            return;
+
         _realBase = real;
         _stopped = false;
     }

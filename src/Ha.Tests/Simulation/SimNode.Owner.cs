@@ -31,10 +31,7 @@ internal sealed partial class SimNode
         if (_world.Trace.On && SimStory.Tell(beat) is { } asked)
             Say($"hears {beat.From.Id}: {asked} -> {SimStory.Tell(reply) ?? "ok"}");
 
-        var sender = _world.Nodes[what.Peer];
-        int peer = sender.PeerOf(this);
-        if (peer >= 0)
-            _world.Network.Carry(Index, new SimEvent(SimEventKind.Reply, sender.Index, Peer: peer, Body: reply));
+        _world.Network.Carry(Index, new SimEvent(SimEventKind.Reply, what.Peer, Peer: (int)what.Number, Body: reply));
     }
 
     private void TakeReply(ElectionCore core, int peer, BeatReply reply, long now)
@@ -93,7 +90,7 @@ internal sealed partial class SimNode
         int to = _worldOfPeer[peer];
         var giveUp = new SimEvent(SimEventKind.GiveUp, Index, Life, peer, beat.Seq);
         if (to >= 0 && _world.Nodes[to].Core is not null)
-            _world.Network.Carry(Index, new SimEvent(SimEventKind.Request, to, Peer: Index, Body: beat));
+            _world.Network.Carry(Index, new SimEvent(SimEventKind.Request, to, Peer: Index, Number: peer, Body: beat));
         else if (_world.Random.Chance(_world.Settings.RefusePermille))
             patience = _world.Now + _world.Network.Delay() + _world.Network.Delay();
 

@@ -86,6 +86,7 @@ internal sealed partial class SimNode
         HighestEpochSaid = 0;
         _stopping = false;
         Inside = 0;
+        Clock.Continue(_world.Now);
         Say("starts with an empty memory");
         Core = new ElectionCore(config, LocalNow, Clock.Wall(_world.Now));
         Before = default;

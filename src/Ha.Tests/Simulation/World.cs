@@ -89,7 +89,14 @@ internal sealed class World
         return -1;
     }
 
-    public SimNode? Find(string target) => Array.Find(Nodes, node => node.Setup.Target == target);
+    /// <summary>Further URLs that lead to a node.</summary>
+    public Dictionary<string, string> Aliases { get; } = new(StringComparer.Ordinal);
+
+    public SimNode? Find(string target)
+    {
+        string known = Aliases.GetValueOrDefault(target, target);
+        return Array.Find(Nodes, node => node.Setup.Target == known);
+    }
 
     /// <summary>What a fault does to a node happens between events; the invariants look after it as after any event.</summary>
     public void CheckNow() => _invariants.AfterEvent();
