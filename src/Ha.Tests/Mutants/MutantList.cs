@@ -46,6 +46,7 @@ internal static class MutantList
                         {
                             _cancelledEpoch = _bumpEpoch;
                             _bumpEpoch = 0;
+                            _floorConfirmed = true;
                             RequestBeats();
                         }
 
@@ -72,11 +73,13 @@ internal static class MutantList
         new("resume after handoff", 3,
             new Edit(Lease, "        _successor = successor;\n        BecomeFollower();", "        _successor = successor;\n        if (successor is null) BecomeFollower(); else _handoff = default;")),
         new("defer without bound", 3,
-            new Edit("Voter.cs", " && deferToLower && now < deferUntil", " && deferToLower")),
+            new Edit("Voter.cs", " && deferToLower && now < DefersUntil", " && deferToLower"),
+            new Edit(Campaign, "now < _voter.DefersUntil && DefersToLower", "DefersToLower")),
         new("no suspect mark", 3,
             new Edit(Core, "peer.Suspect |= peer.Id == expired.Id", "peer.Suspect |= false && peer.Id == expired.Id")),
         new("no cancel", 3,
-            new Edit(Campaign, "_cancelledEpoch = Epoch;", "_cancelledEpoch = 0;")),
+            new Edit(Campaign, "_cancelledEpoch = Epoch;", ""),
+            new Edit(Campaign, "        _voter.Cancel(_self, Epoch);", "")),
 
         // Rules that the simulation itself asked for.
         new("release over a running write", 3,

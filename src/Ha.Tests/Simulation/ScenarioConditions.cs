@@ -1,5 +1,4 @@
 using System.Globalization;
-using Ha.Election;
 
 namespace Ha.Tests.Simulation;
 
