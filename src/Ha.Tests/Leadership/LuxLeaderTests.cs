@@ -65,6 +65,24 @@ public class LuxLeaderTests
     }
 
     [Fact]
+    public async Task Callbacks_of_the_application_that_block_or_throw_do_not_stop_the_election()
+    {
+        using var unblock = new ManualResetEventSlim();
+        await using var cluster = new LuxCluster("a", "b", "c").StartAll();
+        await Eventually.True(() => cluster["a"].IsLeader && cluster["a"].View().Members.All(m => m.Up));
+        using var throwing = cluster["a"].Current.LeaseLost.Register(() => throw new InvalidOperationException("a broken application"));
+        using var blocking = cluster["a"].Current.LeaseLost.Register(() => unblock.Wait());
+        using var changed = cluster["a"].GetChangeToken().RegisterChangeCallback(_ => unblock.Wait(), state: null);
+
+        await Task.Run(() => cluster["a"].StepDown("b")).WaitAsync(TimeSpan.FromSeconds(30));
+        await Eventually.True(() => cluster["b"].IsLeader && cluster["a"].Current.LeaderId == "b");
+        var epoch = cluster["b"].Current.Epoch;
+        await cluster.KillAsync("b");
+        await Eventually.True(() => cluster["a"].IsLeader && cluster["a"].Current.Epoch > epoch);
+        unblock.Set();
+    }
+
+    [Fact]
     public async Task A_handoff_waits_for_the_writer_inside()
     {
         await using var cluster = new LuxCluster("a", "b", "c").StartAll();

@@ -3,13 +3,16 @@ using Microsoft.Extensions.Primitives;
 
 namespace Ha.Leadership;
 
-/// <summary>Sources to cancel once the lock is released, the lease's before the change's.</summary>
+/// <summary>
+/// Sources to cancel once the lock is released, the lease's before the change's. Not inline: what applications
+/// register on these tokens may block or throw, and this thread keeps the lease.
+/// </summary>
 internal readonly record struct Published(LeadershipTerm? Ended, CancellationTokenSource? Changed)
 {
     public void Fire()
     {
         Ended?.Notify();
-        Changed?.Cancel();
+        _ = Changed?.CancelAsync();
     }
 }
 

@@ -18,5 +18,6 @@ internal sealed class LeadershipTerm
 
     public void End() => _ended = true;
 
-    public void Notify() => _lost.Cancel();
+    /// <summary>The token has fired when this returns; what is registered on it runs on the pool and may take its time.</summary>
+    public void Notify() => _ = _lost.CancelAsync();
 }

@@ -1,0 +1,84 @@
+using System.Net;
+using Ha.Tests.Configuration;
+using Ha.Tests.Support;
+using Ha.Tests.Telemetry;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Ha.Tests.Hosting;
+
+public class HaLifecycleServiceTests
+{
+    [Theory]
+    [InlineData("BASE_PEERS", "http://b:1", "1401 1403")]
+    [InlineData("BASE_QUORUM", "off", "1401 1404")]
+    [InlineData("BASE_INSECURE", "true", "1401 1405")]
+    [InlineData("BASE_STATIC_LEADER", "http://b:1", "1402")]
+    [InlineData("BASE_PEERS", "http://a:1", "1401")]
+    [InlineData("BASE_NODE_ID", "n1", "1401")]
+    public async Task A_start_says_what_it_is_and_what_is_risky(string key, string value, string expected)
+    {
+        using var logs = new RecordedLogs();
+        await using var app = Create(Settings.Cluster((key, value)), logs);
+        await app.StartAsync();
+        Assert.Equal(expected, string.Join(' ', logs.Entries.Where(e => e.Id is >= 1400 and < 1500).Select(e => e.Id)));
+    }
+
+    [Fact]
+    public async Task Two_members_are_told_of_the_risk_and_of_the_witness()
+    {
+        using var logs = new RecordedLogs();
+        await using var app = Create(Settings.Cluster(("BASE_PEERS", "http://b:1")), logs);
+        await app.StartAsync();
+        var (level, _, text) = Assert.Single(logs.Entries, e => e.Id == 1403);
+        Assert.Equal(LogLevel.Warning, level);
+        Assert.Contains("both lead", text, StringComparison.Ordinal);
+        Assert.Contains("BASE_WITNESS=true", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_stop_releases_the_writes_that_wait_for_a_leader()
+    {
+        using var logs = new RecordedLogs();
+        await using var app = Create(Settings.Cluster(("BASE_WRITE_HOLD", "10m")), logs);
+        app.MapPost("/notes", () => "x");
+        await app.StartAsync();
+        using var client = app.GetTestClient();
+        var held = client.PostAsync(new Uri("/notes", UriKind.Relative), new StringContent("x"));
+        var hold = app.Services.GetRequiredService<Ha.Hosting.ForwardingServices>().Hold;
+        await Eventually.True(() => hold.Held == 1);
+        await app.StopAsync();
+        using var answer = await held;
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Ready_says_draining_when_a_node_with_a_fixed_leader_stops()
+    {
+        using var logs = new RecordedLogs();
+        await using var app = Create([.. TestApp.FixedFollower, ("BASE_SHUTDOWN_DELAY", "2s")], logs);
+        await app.StartAsync();
+        using var client = app.GetTestClient();
+        var stopping = app.StopAsync();
+        await Eventually.True(async () => (await client.GetAsync(new Uri("/_ha/healthz/ready", UriKind.Relative))).StatusCode == HttpStatusCode.ServiceUnavailable);
+        Assert.False(stopping.IsCompleted);
+        await stopping;
+    }
+
+    [Fact]
+    public async Task A_handoff_that_outlasts_the_hosts_patience_is_cut_short_and_said()
+    {
+        using var logs = new RecordedLogs();
+        await using var app = Create([.. TestApp.FixedFollower, ("BASE_SHUTDOWN_DELAY", "20s")], logs);
+        await app.StartAsync();
+        var service = app.Services.GetServices<IHostedService>().OfType<IHostedLifecycleService>().Single();
+        await service.StoppingAsync(new CancellationToken(canceled: true));
+        Assert.Single(logs.Entries, e => e.Id == 1406);
+    }
+
+    private static WebApplication Create((string Key, string? Value)[] variables, RecordedLogs logs) =>
+        TestApp.Create(variables, builder => builder.Services.AddSingleton<ILoggerFactory>(logs));
+}
