@@ -48,7 +48,7 @@ public class ClusterTests
     [Fact]
     public async Task A_leader_that_stops_hands_over_while_it_still_serves_and_says_that_it_drains()
     {
-        await using var cluster = new KestrelCluster(["a", "b", "c"], [("BASE_SHUTDOWN_DELAY", "3s")]);
+        await using var cluster = new KestrelCluster(["a", "b", "c"], [("BASE_SHUTDOWN_DELAY", "5s")]);
         await cluster.StartAsync();
         await cluster.HasLeaderAsync("a");
         var epoch = cluster.Leader.Provider.Current.Epoch;

@@ -65,8 +65,9 @@ internal sealed class KestrelCluster : IAsyncDisposable
                 ("BASE_LOCAL_TARGET", Url(i)),
                 ("BASE_PEERS", string.Join(',', _sockets.Select((_, at) => Url(at)))),
                 ("BASE_CLUSTER_SECRET", "a-secret-for-the-tests-only"),
-                ("BASE_HEARTBEAT_INTERVAL", "100ms"),
-                ("BASE_LEASE_TIMEOUT", "800ms"),
+                ("BASE_HEARTBEAT_INTERVAL", "200ms"),
+                // Long enough for a machine that runs other tests: leadership must not move while one looks at it.
+                ("BASE_LEASE_TIMEOUT", "3s"),
             }.Concat(variables).GroupBy(v => v.Key, StringComparer.Ordinal).Select(same => KeyValuePair.Create(same.Key, same.Last().Value)));
         builder.WebHost.UseKestrelCore().UseSockets(sockets => sockets.CreateBoundListenSocket = _ => _sockets[i]);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));

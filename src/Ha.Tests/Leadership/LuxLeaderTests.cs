@@ -74,12 +74,18 @@ public class LuxLeaderTests
         using var blocking = cluster["a"].Current.LeaseLost.Register(() => unblock.Wait());
         using var changed = cluster["a"].GetChangeToken().RegisterChangeCallback(_ => unblock.Wait(), state: null);
 
-        await Task.Run(() => cluster["a"].StepDown("b")).WaitAsync(TimeSpan.FromSeconds(30));
-        await Eventually.True(() => cluster["b"].IsLeader && cluster["a"].Current.LeaderId == "b");
-        var epoch = cluster["b"].Current.Epoch;
-        await cluster.KillAsync("b");
-        await Eventually.True(() => cluster["a"].IsLeader && cluster["a"].Current.Epoch > epoch);
-        unblock.Set();
+        try
+        {
+            await Task.Run(() => cluster["a"].StepDown("b")).WaitAsync(TimeSpan.FromSeconds(30));
+            await Eventually.True(() => cluster["b"].IsLeader && cluster["a"].Current.LeaderId == "b");
+            var epoch = cluster["b"].Current.Epoch;
+            await cluster.KillAsync("b");
+            await Eventually.True(() => cluster["a"].Current.Epoch > epoch);
+        }
+        finally
+        {
+            unblock.Set();
+        }
     }
 
     [Fact]
