@@ -1,7 +1,10 @@
 using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 using Ha.Forwarding;
 using Ha.Leadership;
 using Ha.Telemetry;
+using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -31,6 +34,12 @@ internal sealed record TestNodeSetup
     public string Environment { get; init; } = Environments.Production;
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>Not null: the node listens with TLS.</summary>
+    public X509Certificate2? Certificate { get; init; }
+
+    /// <summary>How the node checks a leader with TLS.</summary>
+    public SslClientAuthenticationOptions? Tls { get; init; }
 }
 
 /// <summary>One node: a real Kestrel on a free port, the write path, and a leadership that the test controls.</summary>
@@ -45,17 +54,25 @@ internal sealed class TestNode : IAsyncDisposable
         Leadership = new FakeLeadership(setup.Id, setup.Clock);
         var options = new HaOptions { NodeId = setup.Id };
         setup.Options(options);
+        var reports = new ForwardingReports(Logs, setup.Clock);
         Hold = new WriteHold(Leadership, setup.Clock, options.WriteHoldMax);
         _terms = new LeaderTerms(Leadership, setup.Clock, options.EffectiveLeaseTimeout);
-        _forwarder = new LeaderForwarder(HaHeaders.EncodeId(setup.Id), options.PublicInfo, options.EffectiveLeaseTimeout);
+        _forwarder = new LeaderForwarder(HaHeaders.EncodeId(setup.Id), options.PublicInfo, options.EffectiveLeaseTimeout, reports, setup.Tls);
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment });
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = setup.Protocols));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            listen.Protocols = setup.Protocols;
+            if (setup.Certificate is not null)
+            {
+                listen.UseHttps(setup.Certificate);
+            }
+        }));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
         ExceptionCatchers.Add(builder.Services);
         Func<RequestDelegate, RequestDelegate> middleware = next => new WriteForwardingMiddleware(
-            next, options, Leadership, Gate, setup.Clock, _forwarder, _terms, Hold, Metrics).InvokeAsync;
+            next, options, Leadership, Gate, setup.Clock, _forwarder, _terms, Hold, Metrics, reports).InvokeAsync;
         if (!setup.AfterRouting)
         {
             builder.Services.AddSingleton<IStartupFilter>(new First(middleware));
@@ -77,6 +94,8 @@ internal sealed class TestNode : IAsyncDisposable
     public WriteGate Gate { get; } = new();
 
     public WriteHold Hold { get; }
+
+    public RecordedLogs Logs { get; } = new();
 
     public HaMetrics Metrics { get; } = new();
 

@@ -18,6 +18,7 @@ internal sealed class AwayPipeline(
     LeaderTerms terms,
     WriteHold hold,
     HaMetrics metrics,
+    ForwardingReports reports,
     WriteForwardingMiddleware here)
 {
     // A static leader that is down comes back, if at all, after a restart: holding for the time of a failover would
@@ -148,6 +149,7 @@ internal sealed class AwayPipeline(
             case HoldOutcome.TimedOut:
                 return await RefuseAsync(journey, LastWord(journey));
             case HoldOutcome.Full:
+                reports.HoldFull();
                 return await RefuseAsync(journey, Refusals.HoldFull);
             case HoldOutcome.Stopping:
                 return await RefuseAsync(journey, Refusals.Stopping);
@@ -185,6 +187,7 @@ internal sealed class AwayPipeline(
         switch (outcome)
         {
             case ForwardOutcome.RefuseLoop:
+                reports.Loop();
                 return Refusals.Loop;
             case ForwardOutcome.RefuseExtendedConnect:
                 return Refusals.StreamNotForwarded;

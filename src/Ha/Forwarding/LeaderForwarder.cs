@@ -55,16 +55,19 @@ internal sealed class LeaderForwarder : IDisposable
     private readonly HttpMessageInvoker _secureHttp2;
     private readonly string _ownMark;
     private readonly string _via;
+    private readonly ForwardingReports _reports;
 
     /// <param name="ownMark">This node's id as it stands in headers.</param>
     /// <param name="publicInfo">False: <c>Via</c> in answers does not name this node.</param>
     /// <param name="lease">Bounds the time to connect.</param>
+    /// <param name="reports">Told of every attempt that failed on the leader's side.</param>
     /// <param name="tls">How to check an <c>https</c> leader; null: as the machine trusts.</param>
-    public LeaderForwarder(string ownMark, bool publicInfo, TimeSpan lease, SslClientAuthenticationOptions? tls = null)
+    public LeaderForwarder(string ownMark, bool publicInfo, TimeSpan lease, ForwardingReports reports, SslClientAuthenticationOptions? tls = null)
     {
         tls ??= new SslClientAuthenticationOptions();
         _ownMark = ownMark;
         _via = publicInfo ? ownMark : "ha";
+        _reports = reports;
         _clear = new HttpMessageInvoker(LeaderHandler.Create(lease, tls: null));
         _secure = new HttpMessageInvoker(LeaderHandler.Create(lease, tls));
 
@@ -109,7 +112,7 @@ internal sealed class LeaderForwarder : IDisposable
         catch (Exception failure) when (IsExpected(failure, context, body))
         {
             activity?.SetStatus(ActivityStatusCode.Error);
-            return Classify(context, message, body);
+            return Classify(context, message, body, target, failure);
         }
         finally
         {
@@ -212,7 +215,7 @@ internal sealed class LeaderForwarder : IDisposable
         || body.ClientFault is not null
         || context.RequestAborted.IsCancellationRequested;
 
-    private static ForwardResult Classify(HttpContext context, ForwardMessage message, KeptBody body)
+    private ForwardResult Classify(HttpContext context, ForwardMessage message, KeptBody body, string target, Exception failure)
     {
         if (context.RequestAborted.IsCancellationRequested)
         {
@@ -224,6 +227,13 @@ internal sealed class LeaderForwarder : IDisposable
             return ForwardResult.ClientFault;
         }
 
-        return message.MayHaveBeenSent ? ForwardResult.OutcomeUnknown : ForwardResult.Unreachable;
+        if (!message.MayHaveBeenSent)
+        {
+            _reports.Unreachable(target, failure);
+            return ForwardResult.Unreachable;
+        }
+
+        _reports.Broken(target, failure);
+        return ForwardResult.OutcomeUnknown;
     }
 }

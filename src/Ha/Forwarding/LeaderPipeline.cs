@@ -8,7 +8,7 @@ namespace Ha.Forwarding;
 /// Runs the rest of the pipeline on this node. The result is null, or what the handler refused with: then nothing of
 /// its answer has left, and another answer is due. After the first byte the connection is aborted instead.
 /// </summary>
-internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provider, WriteGate gate, TimeSpan commitGuard)
+internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provider, WriteGate gate, TimeSpan commitGuard, ForwardingReports reports)
 {
     private static readonly Task<Exception?> NoRefusal = Task.FromResult<Exception?>(null);
 
@@ -72,6 +72,11 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         {
             run.LeaveGate();
             context.Features.Set(inner);
+        }
+
+        if (guard.Tripped)
+        {
+            reports.Withheld();
         }
 
         return Keep(context, refusal, guard.IsDirty);

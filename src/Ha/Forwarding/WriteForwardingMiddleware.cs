@@ -28,13 +28,14 @@ internal sealed class WriteForwardingMiddleware
         LeaderForwarder forwarder,
         LeaderTerms terms,
         WriteHold hold,
-        HaMetrics metrics)
+        HaMetrics metrics,
+        ForwardingReports reports)
     {
         _provider = provider;
         _gate = gate;
         _policy = new ForwardPolicy(HaHeaders.EncodeId(options.NodeId), options.ForwardMode, options.ForwardOverride);
-        _here = new LeaderPipeline(next, provider, gate, LeaderRun.CommitGuard(options.EffectiveLeaseTimeout));
-        _away = new AwayPipeline(options, provider, _policy, clock, forwarder, terms, hold, metrics, this);
+        _here = new LeaderPipeline(next, provider, gate, LeaderRun.CommitGuard(options.EffectiveLeaseTimeout), reports);
+        _away = new AwayPipeline(options, provider, _policy, clock, forwarder, terms, hold, metrics, reports, this);
     }
 
     public Task InvokeAsync(HttpContext context)

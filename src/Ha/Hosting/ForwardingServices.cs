@@ -2,21 +2,34 @@ using Ha.Forwarding;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 
 namespace Ha.Hosting;
 
 /// <summary>What all places of the write forwarding in one process share. Made on an active node only.</summary>
-internal sealed class ForwardingServices(HaNode node, HaMetrics metrics) : IDisposable
+internal sealed class ForwardingServices : IDisposable
 {
-    private readonly LeaderForwarder _forwarder = new(
-        HaHeaders.EncodeId(node.Options.NodeId), node.Options.PublicInfo, node.Options.EffectiveLeaseTimeout);
+    private readonly HaNode _node;
+    private readonly HaMetrics _metrics;
+    private readonly ForwardingReports _reports;
+    private readonly LeaderForwarder _forwarder;
+    private readonly LeaderTerms _terms;
 
-    private readonly LeaderTerms _terms = new(node.Provider, node.Clock, node.Options.EffectiveLeaseTimeout);
+    public ForwardingServices(HaNode node, HaMetrics metrics, ILoggerFactory loggers)
+    {
+        var options = node.Options;
+        _node = node;
+        _metrics = metrics;
+        _reports = new ForwardingReports(loggers, node.Clock);
+        _forwarder = new LeaderForwarder(HaHeaders.EncodeId(options.NodeId), options.PublicInfo, options.EffectiveLeaseTimeout, _reports);
+        _terms = new LeaderTerms(node.Provider, node.Clock, options.EffectiveLeaseTimeout);
+        Hold = new WriteHold(node.Provider, node.Clock, options.WriteHoldMax);
+    }
 
-    public WriteHold Hold { get; } = new(node.Provider, node.Clock, node.Options.WriteHoldMax);
+    public WriteHold Hold { get; }
 
     public WriteForwardingMiddleware Create(RequestDelegate next) =>
-        new(next, node.Options, node.Provider, node.Gate, node.Clock, _forwarder, _terms, Hold, metrics);
+        new(next, _node.Options, _node.Provider, _node.Gate, _node.Clock, _forwarder, _terms, Hold, _metrics, _reports);
 
     public void Dispose()
     {

@@ -1,0 +1,123 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Ha.Tests.Forwarding;
+
+/// <summary>A leader behind TLS is checked by the name in its URL, whatever Host the client sent.</summary>
+public sealed class TlsTests : IDisposable
+{
+    private readonly X509Certificate2 _localhost = SelfSigned("localhost");
+    private readonly X509Certificate2 _other = SelfSigned("other.example");
+
+    public void Dispose()
+    {
+        _localhost.Dispose();
+        _other.Dispose();
+    }
+
+    [Fact]
+    public async Task A_write_reaches_the_leader_with_the_clients_host()
+    {
+        await using var leader = await LeaderAsync(_localhost);
+        await using var follower = await FollowerAsync(leader, _localhost);
+        using var client = TestNode.Client();
+        using var request = new HttpRequestMessage(HttpMethod.Post, follower.Url + "/x?q=1") { Headers = { Host = "shop.example" } };
+
+        using var answer = await client.SendAsync(request);
+
+        Assert.Equal("https shop.example HTTP/1.1 /x?q=1", await answer.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task Grpc_reaches_the_leader_over_http2()
+    {
+        await using var leader = await LeaderAsync(_localhost);
+        await using var follower = await FollowerAsync(leader, _localhost, HttpProtocols.Http2);
+        using var client = TestNode.Client();
+        using var request = new HttpRequestMessage(HttpMethod.Post, follower.Url + "/pkg.S/Call")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(new byte[5]) { Headers = { ContentType = new("application/grpc") } },
+            Headers = { Host = "shop.example" },
+        };
+
+        using var answer = await client.SendAsync(request);
+
+        // The handler would check the certificate against Host, so that stays behind here; X-Forwarded-Host has it.
+        Assert.Equal($"https localhost:{leader.Port} HTTP/2 /pkg.S/Call", await answer.Content.ReadAsStringAsync());
+    }
+
+    [Theory]
+    [InlineData(HttpProtocols.Http1)]
+    [InlineData(HttpProtocols.Http2)]
+    public async Task A_leader_with_another_name_gets_nothing(HttpProtocols protocols)
+    {
+        await using var leader = await LeaderAsync(_other);
+        await using var follower = await FollowerAsync(leader, _other, protocols);
+        using var client = TestNode.Client();
+        using var request = new HttpRequestMessage(HttpMethod.Post, follower.Url)
+        {
+            Version = protocols == HttpProtocols.Http2 ? HttpVersion.Version20 : HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(new byte[5]) { Headers = { ContentType = new("text/plain") } },
+            Headers = { Host = "other.example" },
+        };
+        request.Headers.TE.ParseAdd("trailers");
+
+        using var answer = await client.SendAsync(request);
+
+        Assert.Equal("leader unreachable", await answer.ErrorAsync());
+        Assert.Contains(follower.Logs.Entries, static entry => entry.Id == 1201);
+    }
+
+    [Fact]
+    public async Task A_leader_whose_certificate_nobody_vouches_for_gets_nothing()
+    {
+        await using var leader = await LeaderAsync(_localhost);
+        await using var follower = await FollowerAsync(leader, _other);
+        using var client = TestNode.Client();
+
+        using var answer = await client.PostAsync(follower.Url, content: null);
+
+        Assert.Equal("leader unreachable", await answer.ErrorAsync());
+    }
+
+    private static Task<TestNode> LeaderAsync(X509Certificate2 certificate) => TestNode.LeaderAsync(
+        app => app.Run(context => context.Response.WriteAsync(
+            $"{context.Request.Scheme} {context.Request.Host} {context.Request.Protocol} {context.Request.Path}{context.Request.QueryString}")),
+        new TestNodeSetup { Certificate = certificate, Protocols = HttpProtocols.Http1AndHttp2 });
+
+    private static async Task<TestNode> FollowerAsync(TestNode leader, X509Certificate2 trusted, HttpProtocols protocols = HttpProtocols.Http1) =>
+        await TestNode.ProxyAsync($"https://localhost:{leader.Port}", new TestNodeSetup
+        {
+            Protocols = protocols,
+            Options = o => o.WriteHold = TimeSpan.FromMilliseconds(50),
+            Tls = new SslClientAuthenticationOptions
+            {
+                CertificateChainPolicy = new X509ChainPolicy
+                {
+                    TrustMode = X509ChainTrustMode.CustomRootTrust,
+                    CustomTrustStore = { trusted },
+                    RevocationMode = X509RevocationMode.NoCheck,
+                },
+            },
+        });
+
+    private static X509Certificate2 SelfSigned(string name)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(name);
+        request.CertificateExtensions.Add(names.Build());
+        var now = TimeProvider.System.GetUtcNow();
+        using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+        return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), password: null);
+    }
+}

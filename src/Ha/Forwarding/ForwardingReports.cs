@@ -1,0 +1,80 @@
+using System.Globalization;
+using Ha.Telemetry;
+using Microsoft.Extensions.Logging;
+
+namespace Ha.Forwarding;
+
+/// <summary>
+/// What the write path tells a log: once a minute per cause, because a failover makes every request report the same.
+/// Thread-safe.
+/// </summary>
+internal sealed class ForwardingReports(ILoggerFactory loggers, TimeProvider clock)
+{
+    /// <summary>Logger category.</summary>
+    public const string Category = "Ha.Forwarding";
+
+    private readonly ILogger _log = loggers.CreateLogger(Category);
+    private readonly LogLimiter _limiter = new(clock, ElectionTelemetry.ReportInterval);
+
+    public void Broken(string leader, Exception failure)
+    {
+        if (_limiter.Passes("broken " + leader, out var leftOut))
+        {
+            _log.LeaderBroken(leader, failure.GetBaseException().Message, LeftOut(leftOut));
+        }
+    }
+
+    public void Unreachable(string leader, Exception failure)
+    {
+        if (_limiter.Passes("unreachable " + leader, out var leftOut))
+        {
+            _log.LeaderUnreachable(leader, failure.GetBaseException().Message, LeftOut(leftOut));
+        }
+    }
+
+    public void HoldFull()
+    {
+        if (_limiter.Passes("full", out var leftOut))
+        {
+            _log.HoldFull(LeftOut(leftOut));
+        }
+    }
+
+    public void Loop()
+    {
+        if (_limiter.Passes("loop", out var leftOut))
+        {
+            _log.Loop(LeftOut(leftOut));
+        }
+    }
+
+    public void Withheld()
+    {
+        if (_limiter.Passes("withheld", out var leftOut))
+        {
+            _log.Withheld(LeftOut(leftOut));
+        }
+    }
+
+    private static string LeftOut(int count) =>
+        count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {count} more like it were left out.");
+}
+
+/// <summary>Event ids 1200-1299, listed in docs/operations.md; a number is never used again.</summary>
+internal static partial class ForwardingLog
+{
+    [LoggerMessage(1200, LogLevel.Warning, "A write's outcome is unknown, the connection to the leader at {Leader} broke: {Why}{LeftOut}")]
+    public static partial void LeaderBroken(this ILogger logger, string leader, string why, string leftOut);
+
+    [LoggerMessage(1201, LogLevel.Warning, "The leader at {Leader} cannot be connected to, writes wait for it or the next one: {Why}{LeftOut}")]
+    public static partial void LeaderUnreachable(this ILogger logger, string leader, string why, string leftOut);
+
+    [LoggerMessage(1202, LogLevel.Warning, "As many writes wait for a leader as BASE_WRITE_HOLD_MAX allows; more were refused.{LeftOut}")]
+    public static partial void HoldFull(this ILogger logger, string leftOut);
+
+    [LoggerMessage(1203, LogLevel.Error, "A forwarded write came back to this node: the leader's URL leads here, or a client made up the mark.{LeftOut}")]
+    public static partial void Loop(this ILogger logger, string leftOut);
+
+    [LoggerMessage(1204, LogLevel.Warning, "The lease was lost while a write ran, so its success was not confirmed.{LeftOut}")]
+    public static partial void Withheld(this ILogger logger, string leftOut);
+}
