@@ -7,9 +7,9 @@ public static class Program
 {
     public static async Task<int> Main(string[] args)
     {
-        if (args is ["cluster", .. var rest])
+        if (args is ["cluster", ..])
         {
-            return await ClusterCommand.RunAsync(rest);
+            return await ClusterCommand.RunAsync(args);
         }
 
         await using var app = await BuildAsync(args);

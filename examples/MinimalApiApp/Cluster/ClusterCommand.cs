@@ -19,7 +19,7 @@ internal static class ClusterCommand
         load.Validators.Add(r => Require(r, r.GetValue(load) is >= 0 and <= 1000, "--load is 0 to 1000."));
         var stopAfter = new Option<TimeSpan?>("--for") { Description = "Stop by itself after this long.", CustomParser = Durations.Parse };
 
-        var command = new RootCommand("Runs a cluster of node processes on loopback over one database, and shows it.")
+        var command = new Command("cluster", "Runs a cluster of node processes on loopback over one database, and shows it.")
         {
             nodes, interval, lease, mode, database, data, load, stopAfter,
         };
@@ -36,7 +36,8 @@ internal static class ClusterCommand
         }));
 
         // Signals are handled in ClusterRun, which has children to stop first.
-        return command.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+        var app = new RootCommand("A notes API; without a command it runs as one node.") { command };
+        return app.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
     }
 
     private static void Require(System.CommandLine.Parsing.SymbolResult result, bool holds, string otherwise)

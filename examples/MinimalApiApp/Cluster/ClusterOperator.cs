@@ -1,7 +1,7 @@
 namespace MinimalApiApp.Cluster;
 
 /// <summary>Does what a person or a script asks: one verb, one node. Says what it did in the event log.</summary>
-internal sealed class ClusterOperator(LocalCluster cluster, NodeWatcher watcher, EventLog events, TimeProvider clock)
+internal sealed class ClusterOperator(LocalCluster cluster, NodeWatcher watcher, WriteLoad load, EventLog events, TimeProvider clock)
 {
     public const string Help = "kill|pause|resume|restart|start|stop|step-down <node|leader> · wait <duration|leader> · status · quit";
 
@@ -52,6 +52,10 @@ internal sealed class ClusterOperator(LocalCluster cluster, NodeWatcher watcher,
         {
             case "kill":
                 Tell(node, node.Kill(), $"killed (SIGKILL, pid {node.Pid})");
+                break;
+            case "pause" when !watcher.Status.Any(s => s.Node == node && s.Answered):
+                // Stopped this early it would not yet know to die with this command.
+                events.Add($"{node.Id} is still starting, pause it later");
                 break;
             case "pause":
                 Tell(node, node.State != ProcessState.Paused && node.Pause(), $"paused (SIGSTOP, pid {node.Pid})");
@@ -117,5 +121,7 @@ internal sealed class ClusterOperator(LocalCluster cluster, NodeWatcher watcher,
         {
             events.Add($"{status.Node.Id} {StatusWords.Role(status)} · epoch {status.Epoch} · pid {status.Node.Pid} · {status.Node.Url}");
         }
+
+        events.Add($"writes: {StatusWords.Writes(load)}");
     }
 }

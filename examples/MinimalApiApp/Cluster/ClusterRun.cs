@@ -22,7 +22,7 @@ internal sealed class ClusterRun : IAsyncDisposable
         _cluster = new LocalCluster(settings);
         _watcher = new NodeWatcher(_cluster, _events, _clock);
         _load = new WriteLoad(_cluster, _watcher, _clock);
-        _operator = new ClusterOperator(_cluster, _watcher, _events, _clock);
+        _operator = new ClusterOperator(_cluster, _watcher, _load, _events, _clock);
         foreach (var node in _cluster.Nodes)
         {
             node.OnExited = OnExited;
@@ -68,7 +68,7 @@ internal sealed class ClusterRun : IAsyncDisposable
         if (first == _noneCameUp.Task)
         {
             var node = await _noneCameUp.Task;
-            await Console.Error.WriteLineAsync($"No node came up. Node {node.Id} said:\n  {string.Join("\n  ", node.Output.TakeLast(20))}");
+            await Console.Error.WriteLineAsync($"No node came up. Node {node.Id} said:\n  {string.Join("\n  ", Complaint(node).Take(8))}");
             return 1;
         }
 
@@ -138,9 +138,9 @@ internal sealed class ClusterRun : IAsyncDisposable
         }
 
         _events.Add($"{node.Id} ended ({(code > 128 ? $"signal {code - 128}" : $"exit code {code}")})", important: true);
-        if (code is not (0 or Killed) && Complaint(node) is { } complaint)
+        if (code is not (0 or Killed) && Complaint(node).FirstOrDefault() is { } complaint)
         {
-            _events.Add($"{node.Id} said: {complaint}");
+            _events.Add($"{node.Id} said: {complaint.Trim()}");
         }
 
         if (_cluster.Nodes.All(n => n is { State: ProcessState.Dead, Starts: 1, ExitCode: not (0 or Killed) }))
@@ -149,10 +149,12 @@ internal sealed class ClusterRun : IAsyncDisposable
         }
     }
 
-    // What a .NET process says when it gives up; otherwise its last word.
-    private static string? Complaint(NodeProcess node)
+    /// <summary>What a .NET process says when it gives up; if it said nothing like it, its last words.</summary>
+    private static IReadOnlyList<string> Complaint(NodeProcess node)
     {
+        const string Mark = "Unhandled exception. ";
         var output = node.Output;
-        return (output.FirstOrDefault(l => l.StartsWith("Unhandled exception", StringComparison.Ordinal)) ?? output.LastOrDefault())?.Trim();
+        var lines = output.SkipWhile(l => !l.StartsWith(Mark, StringComparison.Ordinal)).ToArray();
+        return lines.Length > 0 ? [lines[0][Mark.Length..], .. lines[1..]] : [.. output.TakeLast(1)];
     }
 }

@@ -84,8 +84,8 @@ internal sealed class LiveView(LocalCluster cluster, NodeWatcher watcher, WriteL
 
     private Panel Writes()
     {
-        var text = cluster.Settings.Load == 0
-            ? "[grey]no load; start with --load 5 to see writes pass through the followers[/]"
+        var text = cluster.Settings.Load == 0 ? "[grey]no load; start with --load 5 to see writes pass through the followers[/]"
+            : load.Ok + load.Failed == 0 ? "[grey]waiting for a leader[/]"
             : $"[green]{load.Ok}[/] ok  [yellow]{load.Retried}[/] retried  [{(load.Failed > 0 ? "red" : "grey")}]{load.Failed}[/] failed"
                 + $"  [grey]last[/] {Durations.Show(load.LastTook)}  [grey]longest gap[/] {Durations.Show(load.LongestGap)}";
         var room = Math.Max(Width - 4, 10);
@@ -124,7 +124,7 @@ internal sealed class LiveView(LocalCluster cluster, NodeWatcher watcher, WriteL
         "leader" => "bold green",
         "dead" => "red",
         "paused" => "yellow",
-        "silent" => "grey",
+        "silent" or "starting" => "grey",
         _ => "default",
     };
 

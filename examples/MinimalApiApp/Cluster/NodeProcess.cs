@@ -123,7 +123,13 @@ internal sealed class NodeProcess(string id, string url, IReadOnlyDictionary<str
                 return;
             }
 
-            var process = new Process { StartInfo = Command() };
+            var start = Command("--urls", url, $"--{ParentGuard.Key}", $"{Environment.ProcessId}");
+            foreach (var (key, value) in environment)
+            {
+                start.Environment[key] = value;
+            }
+
+            var process = new Process { StartInfo = start };
             process.OutputDataReceived += (_, line) => Keep(line.Data);
             process.ErrorDataReceived += (_, line) => Keep(line.Data);
             process.Start();
@@ -148,24 +154,19 @@ internal sealed class NodeProcess(string id, string url, IReadOnlyDictionary<str
         OnExited?.Invoke(this, code);
     }
 
-    private ProcessStartInfo Command()
+    /// <summary>This application with other arguments and all three streams at hand.</summary>
+    public static ProcessStartInfo Command(params IReadOnlyList<string> arguments)
     {
         var dotnet = Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet");
-        var start = new ProcessStartInfo(Path.GetFullPath(dotnet))
+        var application = typeof(Program).Assembly.Location;
+        return new ProcessStartInfo(Path.GetFullPath(dotnet), [application, .. arguments])
         {
-            ArgumentList = { typeof(Program).Assembly.Location, "--urls", url, $"--{ParentGuard.Key}", $"{Environment.ProcessId}" },
-            WorkingDirectory = Path.GetDirectoryName(typeof(Program).Assembly.Location)!,
+            WorkingDirectory = Path.GetDirectoryName(application)!,
             UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var (key, value) in environment)
-        {
-            start.Environment[key] = value;
-        }
-
-        return start;
     }
 
     private void Keep(string? line)

@@ -4,11 +4,15 @@ namespace MinimalApiApp.Cluster;
 
 /// <param name="Node">The process this is about.</param>
 /// <param name="Answers">It answered the last poll.</param>
+/// <param name="Answered">The process that runs now has answered before; until then it is starting.</param>
 /// <param name="Leads">It says that it leads.</param>
 /// <param name="Role">Its own word for what it does.</param>
 /// <param name="Epoch">The epoch it knows.</param>
 /// <param name="LeaseUntil">Clock timestamp at which the lease it knows runs out unless renewed.</param>
-internal sealed record NodeStatus(NodeProcess Node, bool Answers, bool Leads, string Role, long Epoch, long LeaseUntil);
+internal sealed record NodeStatus(NodeProcess Node, bool Answers, bool Answered, bool Leads, string Role, long Epoch, long LeaseUntil)
+{
+    public static NodeStatus Silent(NodeProcess node, bool answered) => new(node, false, answered, false, "", 0, 0);
+}
 
 /// <summary>Polls the nodes and says who leads. Its view lags by a poll: good to look at, not to decide by.</summary>
 internal sealed class NodeWatcher(LocalCluster cluster, EventLog events, TimeProvider clock) : IDisposable
@@ -20,8 +24,9 @@ internal sealed class NodeWatcher(LocalCluster cluster, EventLog events, TimePro
         Timeout = TimeSpan.FromMilliseconds(500),
     };
 
-    private readonly NodeStatus[] _status = [.. cluster.Nodes.Select(n => Silent(n))];
+    private readonly NodeStatus[] _status = [.. cluster.Nodes.Select(n => NodeStatus.Silent(n, answered: false))];
     private (string Id, long Epoch)? _leader;
+    private long _highestEpoch;
     private long _leaderless;
 
     /// <summary>The latest status of every node, in order.</summary>
@@ -41,10 +46,14 @@ internal sealed class NodeWatcher(LocalCluster cluster, EventLog events, TimePro
     private async Task WatchAsync(int index, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(_every, clock);
+        var answeredPid = 0;
         while (await timer.WaitForNextTickAsync(cancellationToken))
         {
             var node = cluster.Nodes[index];
-            _status[index] = node.State == ProcessState.Running ? await PollAsync(node, cancellationToken) : Silent(node);
+            var pid = node.Pid;
+            var status = node.State == ProcessState.Running ? await PollAsync(node, cancellationToken) : null;
+            answeredPid = status is null ? answeredPid : pid;
+            _status[index] = status ?? NodeStatus.Silent(node, answeredPid == pid);
             lock (events)
             {
                 NoteLeaderNeedsLock();
@@ -55,8 +64,15 @@ internal sealed class NodeWatcher(LocalCluster cluster, EventLog events, TimePro
     private void NoteLeaderNeedsLock()
     {
         var leader = Leader;
+        if (leader is not null && leader.Epoch < _highestEpoch)
+        {
+            // An answer from before the last change, read late.
+            return;
+        }
+
         if (leader is not null && _leader != (leader.Node.Id, leader.Epoch))
         {
+            _highestEpoch = leader.Epoch;
             var after = clock.GetElapsedTime(_leaderless);
             var gap = _leader is null ? $" after {after.TotalSeconds:0.00} s" : "";
             events.Add($"{leader.Node.Id} leads in epoch {leader.Epoch}{gap}", important: true);
@@ -70,7 +86,8 @@ internal sealed class NodeWatcher(LocalCluster cluster, EventLog events, TimePro
         }
     }
 
-    private async Task<NodeStatus> PollAsync(NodeProcess node, CancellationToken cancellationToken)
+    /// <summary>Null when it does not answer.</summary>
+    private async Task<NodeStatus?> PollAsync(NodeProcess node, CancellationToken cancellationToken)
     {
         try
         {
@@ -79,19 +96,17 @@ internal sealed class NodeWatcher(LocalCluster cluster, EventLog events, TimePro
             var known = leader.RootElement;
             var self = peers.RootElement.EnumerateArray().First(p => p.GetProperty("is_self").GetBoolean());
             var left = known.GetProperty("lease_remaining_ms");
-            return new NodeStatus(node, true, known.GetProperty("is_self").GetBoolean(), self.GetProperty("role").GetString() ?? "",
+            return new NodeStatus(node, true, true, known.GetProperty("is_self").GetBoolean(), self.GetProperty("role").GetString() ?? "",
                 known.GetProperty("epoch").GetInt64(),
                 clock.GetTimestamp() + (long)((left.ValueKind == JsonValueKind.Number ? left.GetDouble() : 0) / 1000 * clock.TimestampFrequency));
         }
         catch (Exception e) when (e is HttpRequestException or JsonException or KeyNotFoundException or InvalidOperationException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return Silent(node);
+            return null;
         }
     }
 
     private async Task<JsonDocument> GetAsync(string url, CancellationToken cancellationToken) =>
         JsonDocument.Parse(await _http.GetByteArrayAsync(url, cancellationToken));
-
-    private static NodeStatus Silent(NodeProcess node) => new(node, false, false, "", 0, 0);
 }

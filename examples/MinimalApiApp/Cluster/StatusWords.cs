@@ -9,6 +9,7 @@ internal static class StatusWords
         ProcessState.Paused => "paused",
         _ when status.Leads => "leader",
         _ when status.Answers => status.Role,
+        _ when !status.Answered => "starting",
         _ => "silent",
     };
 

@@ -35,6 +35,7 @@ internal sealed class Banner(IServer server, NotesDatabase database) : IHostedLi
           curl {{url}}/notes
 
         Three nodes with a leader:  dotnet run --project examples/MinimalApiApp -- cluster
+        Ctrl-C stops this one.
 
         """);
 }

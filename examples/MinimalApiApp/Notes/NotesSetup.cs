@@ -1,3 +1,4 @@
+using System.Data.Common;
 using MinimalApiApp.Cluster;
 
 namespace MinimalApiApp.Notes;
@@ -13,7 +14,15 @@ internal static class NotesSetup
         ParentGuard.DieWithCluster(builder.Configuration);
         var database = NotesDatabase.Open(builder.Configuration.GetConnectionString("Notes")
             ?? $"Data Source={Path.Combine(builder.Environment.ContentRootPath, "notes.db")}");
-        await NotesSchema.CreateAsync(database, CancellationToken.None);
+        try
+        {
+            await NotesSchema.CreateAsync(database, CancellationToken.None);
+        }
+        catch (DbException e)
+        {
+            throw new InvalidOperationException($"The {database.Sql.Name} database in ConnectionStrings__Notes cannot be used: {e.Message}", e);
+        }
+
         // The factory makes the container dispose it.
         builder.Services.AddSingleton(_ => database);
         builder.Services.AddSingleton(TimeProvider.System);
