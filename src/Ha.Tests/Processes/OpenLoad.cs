@@ -1,0 +1,112 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using MinimalApiApp.Cluster;
+
+namespace Ha.Tests.Processes;
+
+/// <summary>What came of one write: when it was due, how long it took, and a failure's words.</summary>
+internal sealed record WriteResult(string Text, long DueAt, TimeSpan Took, string? Failure);
+
+/// <summary>
+/// Writes at a fixed rate whether or not earlier ones were answered, in turn through the nodes of
+/// <see cref="Through"/>, the way clients behind a balancer arrive.
+/// </summary>
+internal sealed class OpenLoad : IAsyncDisposable
+{
+    private const int PerSecond = 200;
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(5);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentQueue<Task> _open = new();
+    private readonly ExampleCluster _cluster;
+    private readonly Task _schedule;
+    private NodeProcess[] _through;
+    private int _inFlight;
+
+    public OpenLoad(ExampleCluster cluster, params NodeProcess[] through)
+    {
+        _cluster = cluster;
+        _through = through;
+        _schedule = RunAsync();
+    }
+
+    /// <summary>Send an <c>Idempotency-Key</c> with each write.</summary>
+    public bool Keys { get; init; }
+
+    public ConcurrentQueue<WriteResult> Results { get; } = new();
+
+    public IEnumerable<WriteResult> Failures => Results.Where(result => result.Failure is not null);
+
+    public int InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>Takes effect for the writes that are due from now on.</summary>
+    public void Through(params NodeProcess[] nodes) => Volatile.Write(ref _through, nodes);
+
+    /// <summary>Stops the schedule and waits for every answer.</summary>
+    public async Task StopAsync()
+    {
+        await _stop.CancelAsync();
+        await _schedule;
+        await Task.WhenAll(_open);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        _stop.Dispose();
+    }
+
+    /// <summary>The worst and the 99th percentile of the writes that were due from a moment on, for a second.</summary>
+    public (TimeSpan P99, TimeSpan Worst, int Count) InTheSecondAfter(long moment)
+    {
+        TimeSpan[] took = [.. Results
+            .Where(r => r.DueAt >= moment && TimeProvider.System.GetElapsedTime(moment, r.DueAt) <= TimeSpan.FromSeconds(1))
+            .Select(r => r.Took).Order()];
+        return took.Length == 0 ? default : (took[(took.Length - 1) * 99 / 100], took[^1], took.Length);
+    }
+
+    public void AssertEveryAcknowledgedNoteIsThereOnce(IReadOnlyList<NoteAnswer> notes)
+    {
+        var counts = notes.GroupBy(n => n.Text, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);
+        Assert.All(Results, result =>
+        {
+            var count = counts.GetValueOrDefault(result.Text);
+            Assert.True(result.Failure is null ? count == 1 : count <= 1, $"{result.Text} is there {count} times ({result.Failure ?? "201"})");
+        });
+    }
+
+    private async Task RunAsync()
+    {
+        await Task.Yield();
+        using var timer = new PeriodicTimer(Tick);
+        var start = TimeProvider.System.GetTimestamp();
+        for (var sent = 0; !_stop.IsCancellationRequested; await timer.WaitForNextTickAsync())
+        {
+            var due = (int)(TimeProvider.System.GetElapsedTime(start).TotalSeconds * PerSecond);
+            for (; sent < due; sent++)
+            {
+                var through = Volatile.Read(ref _through);
+                _open.Enqueue(WriteAsync(through[sent % through.Length], $"write {sent}"));
+            }
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever went wrong is what the test asks for.")]
+    private async Task WriteAsync(NodeProcess node, string text)
+    {
+        var due = TimeProvider.System.GetTimestamp();
+        string? failure = null;
+        Interlocked.Increment(ref _inFlight);
+        try
+        {
+            var answer = await _cluster.AddAsync(node, text, Keys ? Guid.NewGuid().ToString("N") : null);
+            failure = answer.Status == 201 ? null : $"{node.Id}: {answer.Status} {answer.Body}";
+        }
+        catch (Exception e)
+        {
+            failure = $"{node.Id}: {e.Message}";
+        }
+
+        Interlocked.Decrement(ref _inFlight);
+        Results.Enqueue(new WriteResult(text, due, TimeProvider.System.GetElapsedTime(due), failure));
+    }
+}
