@@ -32,7 +32,16 @@ public sealed class LeaderRoutingException : HttpRequestException
 }
 
 /// <summary>What one node said during a call that failed.</summary>
-/// <param name="Node">The node's base URL.</param>
-/// <param name="Attempts">How often this call was sent there; 0 when it was avoided.</param>
-/// <param name="LastWord">The last answer or failure, for people; its wording may change.</param>
-public sealed record NodeReport(Uri Node, int Attempts, string LastWord);
+public sealed class NodeReport
+{
+    internal NodeReport(Uri node, int attempts, string lastWord) => (Node, Attempts, LastWord) = (node, attempts, lastWord);
+
+    /// <summary>The node's base URL.</summary>
+    public Uri Node { get; }
+
+    /// <summary>How often this call was sent there; 0 when it was avoided, or not asked for other reasons.</summary>
+    public int Attempts { get; }
+
+    /// <summary>The last answer or failure, for people; its wording may change.</summary>
+    public string LastWord { get; }
+}

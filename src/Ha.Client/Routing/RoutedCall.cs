@@ -159,11 +159,12 @@ internal sealed class RoutedCall
             throw Fail($"{from.Url} redirects to {answer.Target}, which would lose the encryption", answer);
         }
 
+        // Whoever redirects does not lead, whatever epoch it was known by.
+        _routing.Map.Forget(from);
         var target = _routing.Map.Learn(answer.Target, answer.Epoch, from);
         if (target is null)
         {
             // Only a configured node may name a new one: ask those.
-            _routing.Map.Forget(from);
             _tried.Add(from);
             return null;
         }

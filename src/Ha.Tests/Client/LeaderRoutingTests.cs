@@ -83,6 +83,20 @@ public class LeaderRoutingTests
     }
 
     [Fact]
+    public async Task Leader_that_redirects_is_believed_whatever_the_epoch()
+    {
+        // A cluster that goes over from election to a static leader falls back to epoch 0.
+        using var cluster = new ScriptedCluster();
+        cluster.LedBy(B, 9);
+        await cluster.Client.GetStringAsync("/");
+        cluster.LedBy(C, 0);
+        using var first = await cluster.Client.PostAsync("/notes", content: null);
+        cluster.Forget();
+        using var second = await cluster.Client.PostAsync("/notes", content: null);
+        Assert.Equal([C], cluster.Path);
+    }
+
+    [Fact]
     public async Task Nodes_that_send_a_write_in_circles_are_asked_again_until_they_agree()
     {
         using var cluster = new ScriptedCluster(o => o.MaxRedirects = 3);

@@ -42,6 +42,48 @@ public class NodeHealthTests
     }
 
     [Fact]
+    public async Task Burst_of_failures_counts_once()
+    {
+        using var cluster = new ScriptedCluster();
+        var release = new TaskCompletionSource();
+        cluster.On(B, async (request, _) =>
+        {
+            await release.Task;
+            return Refuse(request);
+        });
+        var burst = Enumerable.Range(0, 30).Select(_ => ReadAsync(cluster, 1)).ToArray();
+        release.SetResult();
+        await Task.WhenAll(burst);
+        Assert.Equal(10, cluster.Path.Count(node => node == B));
+
+        cluster.On(B, Ok());
+        cluster.Time.Advance(TimeSpan.FromMilliseconds(501));
+        cluster.Forget();
+        await ReadAsync(cluster, 3);
+        Assert.Contains(B, cluster.Path);
+    }
+
+    [Fact]
+    public async Task One_call_finds_out_whether_a_dead_node_is_back_while_the_others_stay_away()
+    {
+        using var cluster = new ScriptedCluster();
+        cluster.On(B, Refuse);
+        await ReadAsync(cluster, 3);
+        var release = new TaskCompletionSource();
+        cluster.On(B, async (request, _) =>
+        {
+            await release.Task;
+            return Ok()(request);
+        });
+        cluster.Time.Advance(TimeSpan.FromMilliseconds(501));
+        cluster.Forget();
+        var reads = Enumerable.Range(0, 12).Select(_ => ReadAsync(cluster, 1)).ToArray();
+        Assert.Single(cluster.Path, B);
+        release.SetResult();
+        await Task.WhenAll(reads);
+    }
+
+    [Fact]
     public async Task Node_that_is_back_takes_its_turn_again()
     {
         using var cluster = new ScriptedCluster();
