@@ -22,11 +22,11 @@ internal static class Failure
     /// <param name="timedOut">The attempt was given up, so the exception only says that.</param>
     public static bool NothingWasSent(Exception error, SentMark mark, Proof proof, bool timedOut) => error switch
     {
-        _ when proof == Proof.Mark => !mark.Sent,
+        _ when proof == Proof.Mark && mark.Tells => !mark.Sent,
         _ when timedOut => false,
         HttpRequestException http => http.HttpRequestError is HttpRequestError.NameResolutionError
             or HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError,
-        OperationCanceledException { InnerException: TimeoutException } => proof == Proof.RuntimeExceptions,
+        OperationCanceledException { InnerException: TimeoutException } => proof != Proof.Exceptions,
         _ => false,
     };
 

@@ -18,7 +18,16 @@ internal sealed class SentMark
 
     public bool Sent => _sent;
 
-    public void Attach(HttpRequestMessage attempt) => attempt.Options.Set(_key, this);
+    /// <summary>False for a request without any header, of which the selector never hears.</summary>
+    public bool Tells { get; private set; }
+
+    public void Attach(HttpRequestMessage attempt)
+    {
+        attempt.Options.Set(_key, this);
+
+        // Asking for the length puts it among the headers, where it is going to be anyway.
+        Tells = attempt.Headers.NonValidated.Count > 0 || attempt.Content?.Headers is { ContentLength: not null } or { NonValidated.Count: > 0 };
+    }
 
     private static Encoding? Select(string header, HttpRequestMessage request)
     {

@@ -114,6 +114,37 @@ public class SetupTests
         Assert.Equal(expected, MemberUrl.TryParse(text, out var url) ? url : null);
 
     [Fact]
+    public void Mark_claims_no_proof_for_a_request_without_headers()
+    {
+        Assert.False(Mark(content: null).Tells);
+        Assert.True(Mark(new ByteArrayContent([])).Tells);
+        Assert.True(Mark(new StringContent("")).Tells);
+        var broken = new HttpRequestException("broken", new IOException());
+        var refused = new HttpRequestException(HttpRequestError.ConnectionError, "refused");
+        Assert.False(Failure.NothingWasSent(broken, Mark(content: null), Proof.Mark, timedOut: false));
+        Assert.True(Failure.NothingWasSent(refused, Mark(content: null), Proof.Mark, timedOut: false));
+        Assert.True(Failure.NothingWasSent(broken, Mark(new ByteArrayContent([])), Proof.Mark, timedOut: true));
+
+        static SentMark Mark(HttpContent? content)
+        {
+            var mark = new SentMark();
+            using var request = new HttpRequestMessage(HttpMethod.Post, "http://a") { Content = content };
+            mark.Attach(request);
+            return mark;
+        }
+    }
+
+    [Theory]
+    [InlineData(Proof.Exceptions, false)]
+    [InlineData(Proof.RuntimeExceptions, true)]
+    public void Connect_timeout_is_believed_of_the_runtimes_handlers_only(object proof, bool nothingSent)
+    {
+        var timeout = new TaskCanceledException("canceled", new TimeoutException());
+        Assert.Equal(nothingSent, Failure.NothingWasSent(timeout, new SentMark(), (Proof)proof, timedOut: false));
+        Assert.False(Failure.NothingWasSent(timeout, new SentMark(), (Proof)proof, timedOut: true));
+    }
+
+    [Fact]
     public void Public_surface_is_the_one_that_was_reviewed()
     {
         const string Reviewed = """
