@@ -1,12 +1,10 @@
-using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Text;
-using System.Text.Json;
 using Ha.Election;
 using Ha.Heartbeat;
 using Ha.Signing;
 using Ha.Tests.Signing;
+using static Ha.Tests.Heartbeat.HeartbeatRequests;
 
 namespace Ha.Tests.Heartbeat;
 
@@ -153,99 +151,6 @@ public sealed class HeartbeatEndpointTests : IDisposable
         await AssertRefused(host, response, 400, "malformed");
     }
 
-    [Theory]
-    [InlineData(SignatureHeaders.ContentDigestName)]
-    [InlineData(SignatureHeaders.SignatureInputName)]
-    [InlineData(SignatureHeaders.SignatureName)]
-    public async Task A_request_without_one_of_the_signature_headers_gets_401(string name)
-    {
-        await using var host = await HeartbeatHost.StartAsync(Rings.Old);
-        using var request = Signed(host, _body);
-        request.Headers.Remove(name);
-
-        using var response = await _http.SendAsync(request);
-
-        await AssertRefused(host, response, 401, "unsigned");
-    }
-
-    [Theory]
-    [InlineData(SignatureHeaders.ContentDigestName)]
-    [InlineData(SignatureHeaders.SignatureInputName)]
-    [InlineData(SignatureHeaders.SignatureName)]
-    public async Task A_request_that_repeats_a_signature_header_gets_401(string name)
-    {
-        await using var host = await HeartbeatHost.StartAsync(Rings.Old);
-        var headers = Headers(Signed(host, _body).Headers);
-        var lines = string.Create(
-            CultureInfo.InvariantCulture,
-            $"POST /_ha/heartbeat HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n" +
-            $"Content-Length: {_body.Length}\r\nContent-Digest: {headers.ContentDigest}\r\n" +
-            $"Signature-Input: {headers.SignatureInput}\r\nSignature: {headers.Signature}\r\n");
-        var repeated = name switch
-        {
-            SignatureHeaders.ContentDigestName => headers.ContentDigest,
-            SignatureHeaders.SignatureInputName => headers.SignatureInput,
-            _ => headers.Signature,
-        };
-
-        var once = await RawHttp.SendAsync(host.Url, $"{lines}\r\n{Encoding.ASCII.GetString(_body)}");
-        var twice = await RawHttp.SendAsync(host.Url, $"{lines}{name}: {repeated}\r\n\r\n{Encoding.ASCII.GetString(_body)}");
-
-        Assert.StartsWith("HTTP/1.1 200 ", once, StringComparison.Ordinal);
-        Assert.StartsWith("HTTP/1.1 401 ", twice, StringComparison.Ordinal);
-        Assert.Contains("malformed_signature", twice, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Another_body_under_the_same_headers_gets_401()
-    {
-        await using var host = await HeartbeatHost.StartAsync(Rings.Old);
-        using var request = Signed(host, _body);
-        request.Content = Json(BeatJson.Serialize(Beats.Request(seq: 8)));
-
-        using var response = await _http.SendAsync(request);
-
-        await AssertRefused(host, response, 401, "wrong_digest");
-    }
-
-    [Fact]
-    public async Task Another_body_with_its_own_digest_gets_401()
-    {
-        await using var host = await HeartbeatHost.StartAsync(Rings.Old);
-        var body = BeatJson.Serialize(Beats.Request(seq: 8));
-        using var request = Signed(host, _body);
-        using var other = Signed(host, body);
-        request.Content = Json(body);
-        request.Headers.Remove(SignatureHeaders.ContentDigestName);
-        request.Headers.TryAddWithoutValidation(SignatureHeaders.ContentDigestName, Headers(other.Headers).ContentDigest);
-
-        using var response = await _http.SendAsync(request);
-
-        await AssertRefused(host, response, 401, "bad_signature");
-    }
-
-    [Fact]
-    public async Task A_signature_by_a_key_that_is_not_ours_gets_401()
-    {
-        await using var host = await HeartbeatHost.StartAsync(Rings.New);
-        using var request = Signed(host, _body);
-
-        using var response = await _http.SendAsync(request);
-
-        await AssertRefused(host, response, 401, "unknown_key");
-    }
-
-    [Fact]
-    public async Task Without_any_key_and_without_permission_every_request_gets_401()
-    {
-        await using var host = await HeartbeatHost.StartAsync(Rings.Of());
-        using var request = Signed(host, _body);
-
-        using var response = await _http.SendAsync(request);
-
-        await AssertRefused(host, response, 401, "unknown_key");
-    }
-
     [Fact]
     public async Task In_unsigned_mode_nothing_is_asked_for_and_nothing_is_signed()
     {
@@ -271,42 +176,4 @@ public sealed class HeartbeatEndpointTests : IDisposable
         Assert.DoesNotContain("script", text, StringComparison.Ordinal);
         Assert.DoesNotContain(Rings.OldSecret, text, StringComparison.Ordinal);
     }
-
-    private static async Task AssertRefused(HeartbeatHost host, HttpResponseMessage response, int status, string error)
-    {
-        Assert.Equal(status, (int)response.StatusCode);
-        Assert.True(response.Headers.CacheControl!.NoStore);
-        Assert.Equal(default, Headers(response.Headers));
-        Assert.Equal(status == 401, response.Headers.WwwAuthenticate.Count > 0);
-        Assert.Empty(host.Received);
-        Assert.Equal(error, Assert.Single(host.Rejected));
-        Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.ToString());
-        if (response.RequestMessage!.Method != HttpMethod.Head)
-        {
-            using var problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
-            Assert.Equal(status, problem.RootElement.GetProperty("status").GetInt32());
-            Assert.Equal(error, problem.RootElement.GetProperty("error").GetString());
-        }
-    }
-
-    private static HttpRequestMessage Signed(HeartbeatHost host, byte[] body)
-    {
-        var request = new HttpRequestMessage(HttpMethod.Post, host.Url + HeartbeatSignature.Path) { Content = Json(body) };
-        var signed = HeartbeatSignature.SignRequest(Rings.Old.Signer!, body, 1);
-        request.Headers.TryAddWithoutValidation(SignatureHeaders.ContentDigestName, signed.ContentDigest);
-        request.Headers.TryAddWithoutValidation(SignatureHeaders.SignatureInputName, signed.SignatureInput);
-        request.Headers.TryAddWithoutValidation(SignatureHeaders.SignatureName, signed.Signature);
-        return request;
-    }
-
-    private static ByteArrayContent Json(byte[] body) =>
-        new(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
-
-    private static SignatureHeaders Headers(HttpHeaders headers) => new(
-        Value(headers, SignatureHeaders.ContentDigestName),
-        Value(headers, SignatureHeaders.SignatureInputName),
-        Value(headers, SignatureHeaders.SignatureName));
-
-    private static string? Value(HttpHeaders headers, string name) =>
-        headers.NonValidated.TryGetValues(name, out var values) ? Assert.Single(values) : null;
 }
