@@ -56,7 +56,7 @@ internal sealed class ChaosRun
                 return;
         }
 
-        var ledBefore = _world.Nodes.Where(node => node.LeadsNow()).Select(node => (node.Incarnation, node.Core!.Epoch)).ToList();
+        var ledBefore = _world.Nodes.Where(node => node.LeadsNow() && !node.Stopping).Select(node => (node.Incarnation, node.Core!.Epoch)).ToList();
         _faults.Heal();
         long healed = _world.Now;
         if (!_settings.Majority && ledBefore.Count > 1 && !OffModeSettles(ledBefore))

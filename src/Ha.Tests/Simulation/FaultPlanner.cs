@@ -167,7 +167,8 @@ internal sealed class FaultPlanner(World world, ChaosSettings settings)
 
     private void Terminate(SimNode node)
     {
-        if (MayForget(node))
+        // Between the signal and the end an epoch may be won that this node alone remembers.
+        if (settings.Walls != WallRegime.Wild)
             node.Terminate(() => RestartIn(node, RestartDelay()));
     }
 
