@@ -29,7 +29,7 @@ internal sealed class ExampleCluster : IAsyncDisposable
 
     public HttpClient Http { get; } = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
     {
-        Timeout = TimeSpan.FromSeconds(30),
+        Timeout = TimeSpan.FromMinutes(2),
     };
 
     public IReadOnlyList<NodeProcess> Nodes => _processes.Nodes;
