@@ -93,6 +93,8 @@ internal static class MutantList
         new("off mode leaves quarantined members out", 2,
             new Edit(Campaign, "(!_config.Majority || !peer.Quarantined)", "!peer.Quarantined"),
             new Edit("Voter.cs", "IsQuarantined(now) && !votesInQuarantine", "IsQuarantined(now)")),
+        new("no wait for the lowest in a cold start", 3,
+            new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness)", "false")),
         new("two off-mode leaders do not yield", 2,
             new Edit(Receiving, "        if (yields)", "        if (yields && _config.Majority)")),
     ];

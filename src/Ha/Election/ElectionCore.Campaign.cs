@@ -250,6 +250,13 @@ internal sealed partial class ElectionCore
 
     private void SeeEpoch(long epoch) => _maxEpochSeen = Math.Max(_maxEpochSeen, epoch);
 
+    /// <summary>
+    /// Could lead, or will in a moment: in a cold start members leave quarantine one after the other, and without this
+    /// the one that started first would lead until pre-emption.
+    /// </summary>
+    private bool IsWorthWaitingFor(Peer peer) =>
+        peer.Eligible || (_voter.Floor == 0 && peer.Quarantined && !peer.Witness);
+
     /// <summary>Rule 6: is there a lower NodeID, this node included, that could lead and should be waited for?</summary>
     private bool DefersToLower(string askerId, long now)
     {
@@ -260,7 +267,7 @@ internal sealed partial class ElectionCore
 
         foreach (var peer in _peers)
         {
-            if (peer.Eligible && peer.IsAlive(now, _config.LeaseMicros) && string.CompareOrdinal(peer.Id, askerId) < 0)
+            if (IsWorthWaitingFor(peer) && peer.IsAlive(now, _config.LeaseMicros) && string.CompareOrdinal(peer.Id, askerId) < 0)
             {
                 return true;
             }
