@@ -31,6 +31,24 @@ public class SuccessorTests
         Assert.Equal(NodeRole.Follower, cores["b"].Role);
     }
 
+    [Fact]
+    public void A_release_is_known_when_requests_from_after_it_were_answered()
+    {
+        var cores = new Cores(majority: true, awaitFloor: false, "a", "b", "c");
+        cores.Run(8 * Cores.Lease, () => cores["a"].Role == NodeRole.Leader);
+        cores["a"].BeginHandoff("b", HandoffReason.Shutdown, cores.Now);
+        cores.DeliverAll();
+        var before = cores.Take("c", cores.Beat("a", "c"));
+        cores.Run(1);
+
+        cores["a"].CompleteDrain(cores.Now);
+        cores.TakeReply("a", "c", before);
+        Assert.False(cores["a"].ReleaseIsKnown(cores.Now));
+        cores.DeliverAll();
+
+        Assert.True(cores["a"].ReleaseIsKnown(cores.Now));
+    }
+
     private static void HandOver(Cores cores, string from, string to)
     {
         Assert.Equal(HandoffResult.Accepted, cores[from].BeginHandoff(to, HandoffReason.StepDown, cores.Now).Result);

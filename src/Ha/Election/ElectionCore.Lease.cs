@@ -8,6 +8,7 @@ internal sealed partial class ElectionCore
     private long _selfBumpUntil = Peer.Never;
     private long _bumpEpoch;
     private long _releasedUpTo;
+    private long _gaveUpAt = Peer.Never;
     private long _leadSince;
     private long _revalidateFrom = Peer.Never;
     private bool _floorConfirmed = true;
@@ -111,6 +112,7 @@ internal sealed partial class ElectionCore
     {
         Report(kind, successor, Epoch, why);
         _releasedUpTo = _lastProposed;
+        _gaveUpAt = now;
         _successor = successor;
         BecomeFollower();
         _voter.Release(_self, _releasedUpTo, successor, now);
@@ -121,6 +123,10 @@ internal sealed partial class ElectionCore
 
         RequestBeats();
     }
+
+    /// <summary>True once every member that is heard has answered a request that tells of the last release.</summary>
+    public bool ReleaseIsKnown(long now) =>
+        Array.TrueForAll(_peers, peer => peer.LastAckedSend >= _gaveUpAt || !peer.IsAlive(now, _config.LeaseMicros));
 
     private void RenewOwnVote(long now)
     {

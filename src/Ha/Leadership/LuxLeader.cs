@@ -35,6 +35,7 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
     private readonly PeerClient _client;
     private readonly ITimer _timer;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly TaskCompletionSource _releaseKnown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly bool[] _sending;
     private readonly Task[] _sends;
     private bool _shuttingDown;
@@ -198,7 +199,7 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
             await change.FiredAsync(cancellationToken);
         }
 
-        await Task.WhenAll(_sends).WaitAsync(BeatTimeout, TimeProvider.System, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _releaseKnown.Task.WaitAsync(BeatTimeout, TimeProvider.System, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     internal ClusterView View()
@@ -236,27 +237,35 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
     /// <summary>Publishes what the step changed and collects what is to be done outside the lock.</summary>
     private Effects SettleNeedsLock()
     {
-        var published = _publisher.PublishNeedsLock(_core, _clock.NowMicros(), _shuttingDown);
-        if (_stopping.IsCancellationRequested)
-        {
-            return new Effects(_core.TakeEvents(), published, null, Drain: false, AskFloor: false);
-        }
-
+        var stopping = _stopping.IsCancellationRequested;
         List<(int, Beat)>? beats = null;
         for (var peer = 0; peer < _core.PeerCount; peer++)
         {
-            if (_core.WantsBeat(peer) && !_sending[peer])
+            if (!stopping && _core.WantsBeat(peer) && !_sending[peer])
             {
                 _sending[peer] = true;
                 (beats ??= []).Add((peer, _core.CreateBeat(peer, _clock.NowMicros(), _clock.WallMicros())));
             }
         }
 
+        // Building a message lets time pass in the core, so this comes last; no byte leaves before the lock is released.
+        var now = _clock.NowMicros();
+        var published = _publisher.PublishNeedsLock(_core, now, _shuttingDown);
+        if (stopping)
+        {
+            return new Effects(_core.TakeEvents(), published, null, Drain: false, AskFloor: false);
+        }
+
+        if (_shuttingDown && _core.Role != NodeRole.Leader && _core.ReleaseIsKnown(now))
+        {
+            _releaseKnown.TrySetResult();
+        }
+
         var drain = _core.GateClosed && !_drainRuns;
         _drainRuns |= drain;
         var askFloor = _core.NeedsEpochFloor && !_floorRuns;
         _floorRuns |= askFloor;
-        var wait = Math.Max(1, (_core.NextDeadline - _clock.NowMicros() + 999) / 1000);
+        var wait = Math.Max(1, (_core.NextDeadline - now + 999) / 1000);
         _timer.Change(TimeSpan.FromMilliseconds(wait), Timeout.InfiniteTimeSpan);
         return new Effects(_core.TakeEvents(), published, beats, drain, askFloor);
     }
