@@ -138,7 +138,7 @@ internal sealed class ClusterRun : IAsyncDisposable
         }
 
         _events.Add($"{node.Id} ended ({(code > 128 ? $"signal {code - 128}" : $"exit code {code}")})", important: true);
-        if (code is not (0 or Killed) && Complaint(node).FirstOrDefault() is { } complaint)
+        if (code is not (0 or Killed) && Complaint(node) is [var complaint, ..])
         {
             _events.Add($"{node.Id} said: {complaint.Trim()}");
         }

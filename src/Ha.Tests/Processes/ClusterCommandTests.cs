@@ -79,10 +79,10 @@ public partial class ClusterCommandTests(ITestOutputHelper output)
         }
     }
 
-    [GeneratedRegex("Data Source=([^,]+),", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("Data Source=(?<file>[^,]+),", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex DataFile();
 
-    [GeneratedRegex(@"started \(pid ([0-9]+)\)", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"started \(pid (?<pid>[0-9]+)\)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex StartedPid();
 
     private sealed class Run : IDisposable

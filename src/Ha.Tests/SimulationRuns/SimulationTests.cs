@@ -71,11 +71,11 @@ public class SimulationTests(ITestOutputHelper output)
     [Fact]
     public void The_command_line_is_checked()
     {
-        var output = new StringWriter();
-        Assert.Equal(2, SimulateCommand.Run(["--seeds"], output));
-        Assert.Equal(2, SimulateCommand.Run(["--nodes", "10"], output));
-        Assert.Equal(2, SimulateCommand.Run(["--fly", "1"], output));
-        Assert.Equal(0, SimulateCommand.Run(["--seeds", "2", "--nodes", "3", "--seconds", "5"], output));
-        Assert.Contains("2 seeds", output.ToString(), StringComparison.Ordinal);
+        var printed = new StringWriter();
+        Assert.Equal(2, SimulateCommand.Run(["--seeds"], printed));
+        Assert.Equal(2, SimulateCommand.Run(["--nodes", "10"], printed));
+        Assert.Equal(2, SimulateCommand.Run(["--fly", "1"], printed));
+        Assert.Equal(0, SimulateCommand.Run(["--seeds", "2", "--nodes", "3", "--seconds", "5"], printed));
+        Assert.Contains("2 seeds", printed.ToString(), StringComparison.Ordinal);
     }
 }
