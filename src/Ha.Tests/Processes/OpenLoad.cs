@@ -20,7 +20,7 @@ internal sealed class OpenLoad : IAsyncDisposable
     private readonly ExampleCluster _cluster;
     private readonly Task _schedule;
     private NodeProcess[] _through;
-    private int _inFlight;
+    private readonly ConcurrentDictionary<string, int> _inFlight = new(StringComparer.Ordinal);
 
     public OpenLoad(ExampleCluster cluster, params NodeProcess[] through)
     {
@@ -36,7 +36,9 @@ internal sealed class OpenLoad : IAsyncDisposable
 
     public IEnumerable<WriteResult> Failures => Results.Where(result => result.Failure is not null);
 
-    public int InFlight => Volatile.Read(ref _inFlight);
+    public int InFlight => _inFlight.Values.Sum();
+
+    public int InFlightThrough(NodeProcess node) => _inFlight.GetValueOrDefault(node.Id);
 
     /// <summary>Takes effect for the writes that are due from now on.</summary>
     public void Through(params NodeProcess[] nodes) => Volatile.Write(ref _through, nodes);
@@ -95,7 +97,7 @@ internal sealed class OpenLoad : IAsyncDisposable
     {
         var due = TimeProvider.System.GetTimestamp();
         string? failure = null;
-        Interlocked.Increment(ref _inFlight);
+        _inFlight.AddOrUpdate(node.Id, 1, static (_, count) => count + 1);
         try
         {
             var answer = await _cluster.AddAsync(node, text, Keys ? Guid.NewGuid().ToString("N") : null);
@@ -106,7 +108,7 @@ internal sealed class OpenLoad : IAsyncDisposable
             failure = $"{node.Id}: {e.Message}";
         }
 
-        Interlocked.Decrement(ref _inFlight);
+        _inFlight.AddOrUpdate(node.Id, 0, static (_, count) => count - 1);
         Results.Enqueue(new WriteResult(text, due, TimeProvider.System.GetElapsedTime(due), failure));
     }
 }
