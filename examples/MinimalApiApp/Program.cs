@@ -23,7 +23,7 @@ public static class Program
         var database = await builder.AddNotesAsync();
 
         // AddHa() alone is enough. The hook makes epochs rise even if the nodes' clocks disagree.
-        builder.Services.AddHa(options => options.EpochFloor = database.ReadFenceAsync);
+        builder.Services.AddHa(options => options.RaiseFence = database.RaiseFenceAsync);
         builder.Services.AddHostedService<HeartbeatJob>();
 
         var app = builder.Build();

@@ -118,10 +118,12 @@ public sealed class HaOptions
     public bool StatusPage { get; set; } = true;
 
     /// <value>
-    /// Reads the highest epoch that the application has stored behind its fence. Asked after each won election and
-    /// before the first write; makes epochs rise even when wall clocks disagree. Default null: not asked.
+    /// Stores the given epoch behind the application's fence, unless a higher one is there, and returns the highest
+    /// that was stored before. Called once for each epoch a node wins, before it admits the first write; repeated
+    /// after each <see cref="HeartbeatInterval"/> while it fails. Makes epochs rise even when wall clocks disagree.
+    /// Default null: not called.
     /// </value>
-    public Func<CancellationToken, ValueTask<long>>? EpochFloor { get; set; }
+    public Func<long, CancellationToken, ValueTask<long>>? RaiseFence { get; set; }
 
     /// <summary>Values that could not even be read; the validator reports them with everything else.</summary>
     internal List<string> Malformed { get; } = [];

@@ -79,7 +79,21 @@ internal sealed class NotesDatabase(SqlDialect sql) : IDisposable
         }
     }
 
-    /// <summary>The highest epoch that ever wrote here: the floor for the next one.</summary>
+    /// <summary>Closes the fence to all epochs below, before the first write, and says which was the highest so far.</summary>
+    public async ValueTask<long> RaiseFenceAsync(long epoch, CancellationToken cancellationToken)
+    {
+        await using var connection = await OpenAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+
+        // Locks the row: what is read next cannot change before the commit.
+        await connection.ExecuteAsync("UPDATE fence SET epoch = epoch", transaction: transaction);
+        var before = await connection.ExecuteScalarAsync<long>("SELECT epoch FROM fence", transaction: transaction);
+        await connection.ExecuteAsync("UPDATE fence SET epoch = @epoch WHERE epoch < @epoch", new { epoch }, transaction);
+        await transaction.CommitAsync(cancellationToken);
+        return before;
+    }
+
+    /// <summary>The highest epoch that was ever let in here.</summary>
     public async ValueTask<long> ReadFenceAsync(CancellationToken cancellationToken)
     {
         await using var connection = await OpenAsync(cancellationToken);

@@ -2,7 +2,7 @@ using Ha.Election;
 
 namespace Ha.Tests.Election;
 
-/// <summary>With <c>EpochFloor</c> set, no write is admitted before the leader's epoch is above what the application stored.</summary>
+/// <summary>With <c>RaiseFence</c> set, no write is admitted before the leader's epoch is above what the application stored.</summary>
 public class EpochFloorTests
 {
     [Fact]
@@ -14,9 +14,9 @@ public class EpochFloorTests
         Assert.True(cores["a"].NeedsEpochFloor);
         Assert.False(cores["a"].IsLeaderAt(cores.Now));
 
-        cores["a"].ConfirmEpochFloor(floor, cores.Now);
+        cores["a"].ConfirmEpochFloor(floor, cores["a"].Epoch, cores.Now);
         cores.Run(2 * Cores.Interval, () => cores["a"].NeedsEpochFloor);
-        cores["a"].ConfirmEpochFloor(floor, cores.Now);
+        cores["a"].ConfirmEpochFloor(floor, cores["a"].Epoch, cores.Now);
 
         Assert.True(cores["a"].IsLeaderAt(cores.Now));
         Assert.True(cores["a"].Epoch > floor);
@@ -28,10 +28,21 @@ public class EpochFloorTests
         var cores = Won();
         var epoch = cores["a"].Epoch;
 
-        cores["a"].ConfirmEpochFloor(epoch - 1, cores.Now);
+        cores["a"].ConfirmEpochFloor(epoch - 1, epoch, cores.Now);
 
         Assert.True(cores["a"].IsLeaderAt(cores.Now));
         Assert.Equal(epoch, cores["a"].Epoch);
+    }
+
+    [Fact]
+    public void An_answer_for_another_epoch_confirms_nothing()
+    {
+        var cores = Won();
+
+        cores["a"].ConfirmEpochFloor(0, cores["a"].Epoch - 1, cores.Now);
+
+        Assert.True(cores["a"].NeedsEpochFloor);
+        Assert.False(cores["a"].IsLeaderAt(cores.Now));
     }
 
     private static Cores Won()

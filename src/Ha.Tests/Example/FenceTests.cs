@@ -20,6 +20,17 @@ public class FenceTests(PostgresServer postgres)
     }
 
     [Theory, EachDatabase]
+    public async Task Raising_the_fence_shuts_older_epochs_out_and_tells_the_highest_before(string kind)
+    {
+        using var database = await TestDatabase.NewAsync(kind, postgres);
+        using var notes = await OpenAsync(database);
+        Assert.Equal(0, await notes.RaiseFenceAsync(20, CancellationToken.None));
+        Assert.Equal(20, await notes.RaiseFenceAsync(15, CancellationToken.None));
+        await Assert.ThrowsAsync<NotLeaderException>(() => AddAsync(notes, Ticket("a", 19)));
+        Assert.Equal(20, await notes.ReadFenceAsync(CancellationToken.None));
+    }
+
+    [Theory, EachDatabase]
     public async Task A_leader_that_lost_its_lease_before_the_commit_leaves_nothing(string kind)
     {
         using var database = await TestDatabase.NewAsync(kind, postgres);

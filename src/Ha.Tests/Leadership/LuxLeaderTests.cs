@@ -129,11 +129,12 @@ public class LuxLeaderTests
     {
         var stored = (1L << 52) + 7;
         await using var cluster = new LuxCluster("a");
-        cluster.Start("a", o => o.EpochFloor = _ => ValueTask.FromResult(stored));
+        cluster.Start("a", o => o.RaiseFence = (epoch, _) => ValueTask.FromResult(Interlocked.Exchange(ref stored, Math.Max(stored, epoch))));
 
         await Eventually.True(() => cluster["a"].Current.AdmitsWrites);
 
-        Assert.True(cluster["a"].Current.Epoch > stored);
+        Assert.True(cluster["a"].Current.Epoch > (1L << 52) + 7);
+        Assert.Equal(cluster["a"].Current.Epoch, stored);
     }
 
     [Fact]
@@ -141,7 +142,7 @@ public class LuxLeaderTests
     {
         var answers = 0;
         await using var cluster = new LuxCluster("a");
-        cluster.Start("a", o => o.EpochFloor = _ => ++answers < 3 ? throw new IOException("the database is down") : ValueTask.FromResult(1L));
+        cluster.Start("a", o => o.RaiseFence = (_, _) => ++answers < 3 ? throw new IOException("the database is down") : ValueTask.FromResult(1L));
 
         Assert.False(cluster["a"].Current.AdmitsWrites);
         await Eventually.True(() => cluster["a"].Current.AdmitsWrites);

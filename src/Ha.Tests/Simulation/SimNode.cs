@@ -177,7 +177,7 @@ internal sealed partial class SimNode
                 Say($"learns that the database's highest epoch is {SimTrace.Epoch(what.Number)}");
                 FloorTold = what.Number;
                 _floorAskedFor = 0;
-                Touch(now).ConfirmEpochFloor(what.Number, now);
+                Touch(now).ConfirmEpochFloor(what.Number, (long)what.Body!, now);
                 break;
             case SimEventKind.Commit:
                 Commit(Core, (SimWriter)what.Body!, now);

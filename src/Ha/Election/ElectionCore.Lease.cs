@@ -26,12 +26,15 @@ internal sealed partial class ElectionCore
     public long ValidUntil =>
         Role == NodeRole.Leader && _revalidateFrom == Peer.Never && _floorConfirmed ? LeaseUntil : Peer.Never;
 
-    /// <summary>Tells the highest epoch stored behind the application's fence.</summary>
-    public void ConfirmEpochFloor(long floor, long now)
+    /// <summary>
+    /// Tells the highest epoch that was stored behind the application's fence when <paramref name="epoch"/> was put
+    /// there. An answer for an earlier epoch of this node confirms nothing.
+    /// </summary>
+    public void ConfirmEpochFloor(long floor, long epoch, long now)
     {
         Advance(now, WallAt(now));
         SeeEpoch(floor);
-        if (NeedsEpochFloor)
+        if (NeedsEpochFloor && epoch == Epoch)
         {
             if (floor < Epoch)
             {

@@ -29,7 +29,7 @@ internal static class ElectionSetup
             Preempt = (PreemptMode)options.Preempt,
             Witness = options.Witness,
             DrainMicros = options.DrainTimeout.ToMicros(),
-            AwaitEpochFloor = options.EpochFloor is not null,
+            AwaitEpochFloor = options.RaiseFence is not null,
             Digest = ConfigDigest.Compute(
                 options.ClusterId, [.. options.Peers, target], lease, interval, ElectionConfig.DriftPermille, options.UsesMajority, ProtocolVersion),
             NewNonce = NewRandom,

@@ -40,7 +40,7 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
     private readonly Task[] _sends;
     private bool _shuttingDown;
     private bool _drainRuns;
-    private bool _floorRuns;
+    private long _fenceRaisedFor;
     private int _disposed;
 
     /// <param name="options">Read once; <see cref="HaOptions.LocalTarget"/> is required.</param>
@@ -253,7 +253,7 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
         var published = _publisher.PublishNeedsLock(_core, now, _shuttingDown);
         if (stopping)
         {
-            return new Effects(_core.TakeEvents(), published, null, Drain: false, AskFloor: false);
+            return new Effects(_core.TakeEvents(), published, null, Drain: false, RaiseFenceTo: null);
         }
 
         if (_shuttingDown && _core.Role != NodeRole.Leader && _core.ReleaseIsKnown(now))
@@ -263,11 +263,15 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
 
         var drain = _core.GateClosed && !_drainRuns;
         _drainRuns |= drain;
-        var askFloor = _core.NeedsEpochFloor && !_floorRuns;
-        _floorRuns |= askFloor;
+        var raiseFence = _core.NeedsEpochFloor && _fenceRaisedFor != _core.Epoch;
+        if (raiseFence)
+        {
+            _fenceRaisedFor = _core.Epoch;
+        }
+
         var wait = Math.Max(1, (_core.NextDeadline - now + 999) / 1000);
         _timer.Change(TimeSpan.FromMilliseconds(wait), Timeout.InfiniteTimeSpan);
-        return new Effects(_core.TakeEvents(), published, beats, drain, askFloor);
+        return new Effects(_core.TakeEvents(), published, beats, drain, raiseFence ? _core.Epoch : null);
     }
 
     private void Act(Effects effects)
@@ -291,9 +295,9 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
             _ = DrainAsync();
         }
 
-        if (effects.AskFloor)
+        if (effects.RaiseFenceTo is { } epoch)
         {
-            _ = AskFloorAsync();
+            _ = RaiseFenceAsync(epoch);
         }
     }
 
@@ -355,31 +359,35 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
         }
     }
 
-    private async Task AskFloorAsync()
+    private async Task RaiseFenceAsync(long epoch)
     {
         while (!_stopping.IsCancellationRequested)
         {
-            long? floor = null;
+            long? before = null;
             try
             {
-                floor = await _options.EpochFloor!(_stopping.Token);
+                before = await _options.RaiseFence!(epoch, _stopping.Token);
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
-                _telemetry.EpochFloorFailed(e);
+                _telemetry.FenceFailed(e);
             }
 
             Effects effects;
             var again = false;
             lock (_lock)
             {
-                if (floor is { } known)
+                if (before is { } floor)
                 {
-                    _core.ConfirmEpochFloor(known, _clock.NowMicros());
+                    _core.ConfirmEpochFloor(floor, epoch, _clock.NowMicros());
                 }
 
-                again = floor is null && _core.NeedsEpochFloor;
-                _floorRuns = again;
+                again = before is null && _core.NeedsEpochFloor && _core.Epoch == epoch;
+                if (!again && _fenceRaisedFor == epoch)
+                {
+                    _fenceRaisedFor = 0;
+                }
+
                 effects = SettleNeedsLock();
             }
 
@@ -394,5 +402,5 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
     }
 
     private readonly record struct Effects(
-        IReadOnlyList<ElectionEvent> Events, Published Published, List<(int Peer, Beat Beat)>? Beats, bool Drain, bool AskFloor);
+        IReadOnlyList<ElectionEvent> Events, Published Published, List<(int Peer, Beat Beat)>? Beats, bool Drain, long? RaiseFenceTo);
 }

@@ -76,8 +76,8 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         }
     }
 
-    /// <summary>Says that the application's stored epoch could not be read.</summary>
-    public void EpochFloorFailed(Exception exception) => _log.EpochFloorFailed(exception);
+    /// <summary>Says that the application's fence could not be raised.</summary>
+    public void FenceFailed(Exception exception) => _log.FenceFailed(exception);
 
     private void Count(ElectionEvent e)
     {
