@@ -37,6 +37,19 @@ public sealed class RedirectTests
         }
     }
 
+    [Theory]
+    [InlineData("/a\u0001b", "/a%01b")]
+    [InlineData("/a?b=\t\u007f", "/a?b=%09%7F")]
+    public async Task Control_characters_that_no_header_can_carry_are_encoded(string target, string expected)
+    {
+        await using var node = await FollowerAsync();
+
+        var answer = await RawConnection.AskAsync(node.Port, $"POST {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 307", answer, StringComparison.Ordinal);
+        Assert.Contains($"\r\nLocation: {Leader}{expected}\r\n", answer, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task An_absolute_target_that_agrees_with_host_loses_its_authority()
     {
