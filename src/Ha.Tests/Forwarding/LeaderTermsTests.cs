@@ -67,6 +67,21 @@ public sealed class LeaderTermsTests : IDisposable
     }
 
     [Fact]
+    public void A_request_that_still_goes_to_the_last_leader_does_not_end_the_present_term()
+    {
+        var last = _leadership.Current;
+        _leadership.Follow("http://b", epoch: 2);
+        var present = _terms.GivenUp(_leadership.Current);
+
+        var late = _terms.GivenUp(last);
+        _time.Advance(Lease);
+
+        Assert.True(late.IsCancellationRequested);
+        Assert.False(present.IsCancellationRequested);
+        Assert.Equal(present, _terms.GivenUp(_leadership.Current));
+    }
+
+    [Fact]
     public void A_leader_that_returns_after_it_was_given_up_gets_a_fresh_token()
     {
         var stale = _leadership.Current;

@@ -33,13 +33,25 @@ internal sealed class LeaderTerms : IDisposable
     {
         lock (_lock)
         {
-            if (_term is null || _term.IsGivenUp || !_term.IsOf(leadership))
+            if (_term is { IsGivenUp: false } shared && shared.IsOf(leadership))
             {
-                _term?.End(_grace);
-                _term = new Term(leadership, _clock);
+                return shared.GivenUp;
             }
 
-            return _term.GivenUp;
+            var term = new Term(leadership, _clock);
+            if (term.IsOf(_provider.Current))
+            {
+                _term?.End(_grace);
+                _term = term;
+            }
+            else
+            {
+                // The leader changed after the request had looked. Nobody will announce the end of this term again,
+                // and its request must not end the present one.
+                term.End(_grace);
+            }
+
+            return term.GivenUp;
         }
     }
 
