@@ -1,4 +1,6 @@
+using System.Net;
 using Ha.Forwarding;
+using Ha.Tests.Forwarding;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.TestHost;
@@ -83,6 +85,23 @@ public class UseHaTests
             var error = await Assert.ThrowsAsync<InvalidOperationException>(() => host.StartAsync());
             Assert.Contains("app.UseHa()", error.Message, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task A_refusal_in_a_branch_without_UseHa_is_no_success()
+    {
+        await using var app = TestApp.Create(
+            TestApp.FixedLeader, builder => builder.Services.AddControllers().AddApplicationPart(typeof(RefusingController).Assembly));
+        app.UseWhen(context => context.Request.Path.StartsWithSegments("/api"), api => api.UseHa());
+        app.MapControllers();
+        await app.StartAsync();
+        using var client = app.GetTestClient();
+
+        using var answer = await client.PostAsync(new Uri("/refusing", UriKind.Relative), content: null);
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.Contains("\"error\":\"not leader\"", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.True(answer.Headers.Contains("X-Base-Not-Executed"));
     }
 
     [AttributeUsage(AttributeTargets.Method)]

@@ -1,4 +1,5 @@
 using Ha.Endpoints;
+using Ha.Forwarding;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Builder;
@@ -25,7 +26,9 @@ internal sealed class HaStartupFilter : IStartupFilter
             app.Use(inner => Entry(inner, services));
 
             // Asked when the pipeline is built, that is after the application has described all of it.
-            app.Use(inner => pipeline.UseHaWasCalled ? inner : Forwarding(inner, services));
+            app.Use(inner => pipeline.UseHaWasCalled
+                ? new UnansweredRefusal(inner, services.GetRequiredService<HaNode>().Options).InvokeAsync
+                : Forwarding(inner, services));
         }
 
         next(app);
