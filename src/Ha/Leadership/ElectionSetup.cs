@@ -7,9 +7,6 @@ namespace Ha.Leadership;
 /// <summary>From options that were validated, and so normalised, to what one state-machine instance is created with.</summary>
 internal static class ElectionSetup
 {
-    /// <summary>Part of the config digest: members that speak different protocols do not vote together.</summary>
-    public const int ProtocolVersion = 1;
-
     public static ElectionConfig Create(HaOptions options)
     {
         var target = options.LocalTarget!;
@@ -31,7 +28,7 @@ internal static class ElectionSetup
             DrainMicros = options.DrainTimeout.ToMicros(),
             AwaitEpochFloor = options.RaiseFence is not null,
             Digest = ConfigDigest.Compute(
-                options.ClusterId, [.. options.Peers, target], lease, interval, ElectionConfig.DriftPermille, options.UsesMajority, ProtocolVersion),
+                options.ClusterId, [.. options.Peers, target], lease, interval, ElectionConfig.DriftPermille, options.UsesMajority),
             NewNonce = NewRandom,
         };
     }
