@@ -92,7 +92,7 @@ public class UseHaTests
     {
         await using var app = TestApp.Create(
             TestApp.FixedLeader, builder => builder.Services.AddControllers().AddApplicationPart(typeof(RefusingController).Assembly));
-        app.UseWhen(context => context.Request.Path.StartsWithSegments("/api"), api => api.UseHa());
+        app.UseWhen(context => context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase), api => api.UseHa());
         app.MapControllers();
         await app.StartAsync();
         using var client = app.GetTestClient();

@@ -151,6 +151,24 @@ public class LuxLeaderTests
     }
 
     [Fact]
+    public async Task An_application_that_blocks_while_it_raises_its_fence_holds_nobody_up()
+    {
+        using var answer = new ManualResetEventSlim();
+        await using var cluster = new LuxCluster("a");
+
+        var starting = Task.Run(() => cluster.Start("a", o => o.RaiseFence = (_, stopping) =>
+        {
+            answer.Wait(stopping);
+            return ValueTask.FromResult(1L);
+        }));
+        var a = await starting.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.False(a.Current.AdmitsWrites);
+
+        answer.Set();
+        await Eventually.True(() => a.Current.AdmitsWrites);
+    }
+
+    [Fact]
     public async Task A_change_token_fires_when_leadership_moves_and_not_when_the_lease_is_renewed()
     {
         await using var cluster = new LuxCluster("a", "b", "c").StartAll();

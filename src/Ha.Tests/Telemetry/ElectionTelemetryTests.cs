@@ -76,6 +76,19 @@ public sealed class ElectionTelemetryTests : IDisposable
     }
 
     [Fact]
+    public void A_fence_that_cannot_be_raised_is_logged_once_a_minute()
+    {
+        for (var i = 0; i < 121; i++)
+        {
+            _telemetry.FenceFailed(new IOException("the database is down"));
+            _clock.Advance(TimeSpan.FromMilliseconds(500));
+        }
+
+        Assert.Equal(2, _logs.Entries.Count);
+        Assert.EndsWith("before it is. 119 more like it were left out.", _logs.Entries[^1].Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Rejected_and_failed_heartbeats_are_logged_once_a_minute_per_reason()
     {
         for (var i = 0; i < 10; i++)

@@ -366,7 +366,12 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
             long? before = null;
             try
             {
-                before = await _options.RaiseFence!(epoch, _stopping.Token);
+                // On the pool: what the application does here may block, and this thread may be answering a member.
+                before = await Task.Run(() => _options.RaiseFence!(epoch, _stopping.Token).AsTask());
+            }
+            catch (Exception e) when (_stopping.IsCancellationRequested && e is (OperationCanceledException or ObjectDisposedException))
+            {
+                return;
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {

@@ -76,8 +76,14 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         }
     }
 
-    /// <summary>Says that the application's fence could not be raised.</summary>
-    public void FenceFailed(Exception exception) => _log.FenceFailed(exception);
+    /// <summary>Says that the application's fence could not be raised, at most once a minute: it is tried in every interval.</summary>
+    public void FenceFailed(Exception exception)
+    {
+        if (_limiter.Passes("fence", out var suppressed))
+        {
+            _log.FenceFailed(exception, LeftOut(suppressed));
+        }
+    }
 
     private void Count(ElectionEvent e)
     {

@@ -73,8 +73,8 @@ internal static partial class HaLog
     [LoggerMessage(1020, LogLevel.Warning, "Peer {Node} is down: {Why}.")]
     public static partial void PeerDown(this ILogger logger, string node, string why);
 
-    [LoggerMessage(1021, LogLevel.Error, "The application's fence could not be raised; this leader admits no write before it is.")]
-    public static partial void FenceFailed(this ILogger logger, Exception exception);
+    [LoggerMessage(1021, LogLevel.Error, "The application's fence could not be raised; this leader admits no write before it is.{LeftOut}")]
+    public static partial void FenceFailed(this ILogger logger, Exception exception, string leftOut);
 
     [LoggerMessage(1100, LogLevel.Warning, "A heartbeat was rejected: {Reason}.{LeftOut}")]
     public static partial void HeartbeatRejected(this ILogger logger, string reason, string leftOut);
