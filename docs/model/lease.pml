@@ -108,8 +108,8 @@ bool crashed[N];
 byte crashes;
 byte slow;              /* ticks until node 0's clock may miss one again */
 byte top;               /* highest epoch anyone has proposed */
-byte wallFloor;         /* ... before the last crash */
-byte wallTimer;         /* ticks until every wall clock is past wallFloor */
+byte wallFloor[N];      /* ... before the crash of n */
+byte wallTimer[N];      /* ticks until every wall clock is past that */
 
 /* ---- what the invariants remember ---- */
 byte maxLed;            /* highest epoch of any leadership so far */
@@ -303,7 +303,8 @@ inline forgetTerm(n) {
 #ifdef M_MEMORY_EPOCH
 #define PAST_WALL(e) 1
 #else
-#define PAST_WALL(e) (wallTimer > 0 || (e) > wallFloor)
+#define PAST_WALL_OF(n,e) (wallTimer[n] > 0 || (e) > wallFloor[n])
+#define PAST_WALL(e) (PAST_WALL_OF(0, e) && PAST_WALL_OF(1, e) && PAST_WALL_OF(2, e))
 #endif
 /* Above all that n proposed or granted, and above what its wall clock is past. How far above is
    open: it may have heard of any epoch, and its clock may be ahead. */
@@ -432,7 +433,7 @@ inline giveUp(n) {
    others too, but none that was meant for it. */
 inline crash(n) {
     printf("node %d crashes and starts again\n", n);
-    crashes++; crashed[n] = 1; wallFloor = top; wallTimer = WALL;
+    crashes++; crashed[n] = 1; wallFloor[n] = top; wallTimer[n] = WALL;
     oldProposed[n] = proposed[n]; oldLed[n] = hasLed[n];
     oldReleased[n] = released[n]; oldCancelled[n] = cancelled[n];
     proposed[n] = 0; hasLed[n] = 0; released[n] = 0; cancelled[n] = 0;
@@ -518,7 +519,7 @@ inline tick(missed) {
     :: !missed -> printf("-- tick --\n"); pass(0)
     fi;
     pass(1); pass(2);
-    DEC(wallTimer);
+    DEC(wallTimer[0]); DEC(wallTimer[1]); DEC(wallTimer[2]);
 #ifndef M_CLOCK_STOPS
     if
     :: missed -> slow = T - 1
