@@ -23,6 +23,9 @@ namespace Ha;
 /// </remarks>
 public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
 {
+    private const int MaxClockReads = 4;
+    private const long MaxClockReadMicros = 10_000;
+
     private readonly Lock _lock = new();
     private readonly HaOptions _options;
     private readonly TimeProvider _clock;
@@ -149,12 +152,13 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
         Effects effects;
         lock (_lock)
         {
-            reply = _core.Receive(beat, _clock.NowMicros(), _clock.WallMicros());
+            var (now, wall) = ReadClocks();
+            reply = _core.Receive(beat, now, wall);
             effects = SettleNeedsLock();
         }
 
         Act(effects);
-        _telemetry.Metrics.HeartbeatReceived();
+        Tell(_telemetry.Metrics.HeartbeatReceived);
         return reply;
     }
 
@@ -215,7 +219,8 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
         Effects effects;
         lock (_lock)
         {
-            _core.Tick(_clock.NowMicros(), _clock.WallMicros());
+            var (now, wall) = ReadClocks();
+            _core.Tick(now, wall);
             effects = SettleNeedsLock();
         }
 
@@ -234,6 +239,23 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
         Act(effects);
     }
 
+    /// <summary>
+    /// Both clocks at one moment: a thread that a busy machine stops between the two reads would take that for a jump
+    /// of the wall clock, and a leader would admit no writes until a majority has answered.
+    /// </summary>
+    private (long Now, long Wall) ReadClocks()
+    {
+        for (var reads = 1; ; reads++)
+        {
+            var now = _clock.NowMicros();
+            var wall = _clock.WallMicros();
+            if (reads == MaxClockReads || _clock.NowMicros() - now < MaxClockReadMicros)
+            {
+                return (now, wall);
+            }
+        }
+    }
+
     /// <summary>Publishes what the step changed and collects what is to be done outside the lock.</summary>
     private Effects SettleNeedsLock()
     {
@@ -244,7 +266,8 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
             if (!stopping && _core.WantsBeat(peer) && !_sending[peer])
             {
                 _sending[peer] = true;
-                (beats ??= []).Add((peer, _core.CreateBeat(peer, _clock.NowMicros(), _clock.WallMicros())));
+                var (sentAt, wall) = ReadClocks();
+                (beats ??= []).Add((peer, _core.CreateBeat(peer, sentAt, wall)));
             }
         }
 
@@ -287,7 +310,7 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
 
         foreach (var e in effects.Events)
         {
-            _telemetry.Publish(e);
+            Tell(() => _telemetry.Publish(e));
         }
 
         if (effects.Drain)
@@ -305,16 +328,15 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
     {
         var target = _config.Peers[peer];
         var started = _clock.GetTimestamp();
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
-        timeout.CancelAfter(BeatTimeout);
-        var exchange = await _client.SendAsync(target, beat, timeout.Token);
+        var exchange = await ExchangeAsync(target, beat);
         Effects effects;
         lock (_lock)
         {
             _sending[peer] = false;
             if (exchange.Reply is { } reply)
             {
-                _core.ReceiveReply(peer, reply, _clock.NowMicros(), _clock.WallMicros());
+                var (now, wall) = ReadClocks();
+                _core.ReceiveReply(peer, reply, now, wall);
             }
             else
             {
@@ -327,11 +349,43 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
         Act(effects);
         if (exchange.Reply is not null)
         {
-            _telemetry.Metrics.HeartbeatSent(target, _clock.GetElapsedTime(started));
+            Tell(() => _telemetry.Metrics.HeartbeatSent(target, _clock.GetElapsedTime(started)));
         }
         else if (!_stopping.IsCancellationRequested)
         {
-            _telemetry.HeartbeatFailed(target, exchange.Reason);
+            Tell(() => _telemetry.HeartbeatFailed(target, exchange.Reason));
+        }
+    }
+
+    /// <summary>Does not throw: nothing would ever be sent to this peer again.</summary>
+    private async Task<BeatExchange> ExchangeAsync(string target, Beat beat)
+    {
+        try
+        {
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+            timeout.CancelAfter(BeatTimeout);
+            return await _client.SendAsync(target, beat, timeout.Token);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // A handler that the application brought may throw anything.
+            return BeatExchange.Failed(ExchangeFailure.Broken, e.Message);
+        }
+    }
+
+    /// <summary>
+    /// A log or a meter listener of the application may throw. That must cost neither the process, which an exception
+    /// in the timer would, nor the loops that drain and ask for the stored epoch.
+    /// </summary>
+    private static void Tell(Action report)
+    {
+        try
+        {
+            report();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // What would be said about it would be said to the same listeners.
         }
     }
 
@@ -363,19 +417,10 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
     {
         while (!_stopping.IsCancellationRequested)
         {
-            long? before = null;
-            try
-            {
-                // On the pool: what the application does here may block, and this thread may be answering a member.
-                before = await Task.Run(() => _options.RaiseFence!(epoch, _stopping.Token).AsTask());
-            }
-            catch (Exception e) when (_stopping.IsCancellationRequested && e is (OperationCanceledException or ObjectDisposedException))
+            var before = await TryRaiseFenceAsync(epoch);
+            if (before is null && _stopping.IsCancellationRequested)
             {
                 return;
-            }
-            catch (Exception e) when (e is not OutOfMemoryException)
-            {
-                _telemetry.FenceFailed(e);
             }
 
             Effects effects;
@@ -403,6 +448,27 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
             }
 
             await Task.Delay(_options.HeartbeatInterval, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<long?> TryRaiseFenceAsync(long epoch)
+    {
+        try
+        {
+            // On the pool: what the application does here may block, and this thread may be answering a member.
+            var before = await Task.Run(() => _options.RaiseFence!(epoch, _stopping.Token).AsTask());
+            return before < ElectionCore.MaxEpoch
+                ? before
+                : throw new InvalidOperationException($"The stored epoch {before} is too high: none of this cluster ever was {ElectionCore.MaxEpoch}.");
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            if (!(_stopping.IsCancellationRequested && e is (OperationCanceledException or ObjectDisposedException)))
+            {
+                Tell(() => _telemetry.FenceFailed(e));
+            }
+
+            return null;
         }
     }
 
