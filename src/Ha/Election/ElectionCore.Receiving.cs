@@ -37,12 +37,6 @@ internal sealed partial class ElectionCore
             return BeatStatus.NotMember;
         }
 
-        if (from.Id == _config.NodeId || UsesIdOfAnother(peer, from.Id, now))
-        {
-            ReportDuplicate(peer, from.Id, now);
-            return BeatStatus.DuplicateId;
-        }
-
         if (!IsFresh(peer, beat))
         {
             if (peer.NonceIssued == default)
@@ -52,6 +46,15 @@ internal sealed partial class ElectionCore
 
             nonce = peer.NonceIssued;
             return BeatStatus.Conflict;
+        }
+
+        if (from.Id == _config.NodeId || UsesIdOfAnother(peer, from.Id, now))
+        {
+            // Fresh once only: whoever repeats a captured request could stop the election for as long as he does.
+            peer.NonceIssued = default;
+            peer.LastSeq = peer.Knows(from.Incarnation) ? beat.Seq : peer.LastSeq;
+            ReportDuplicate(peer, from.Id, now);
+            return BeatStatus.DuplicateId;
         }
 
         if (!peer.Knows(from.Incarnation))
