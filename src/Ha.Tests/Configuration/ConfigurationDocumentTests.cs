@@ -7,14 +7,14 @@ namespace Ha.Tests.Configuration;
 /// <summary>docs/configuration.md says what the code does.</summary>
 public partial class ConfigurationDocumentTests
 {
-    private static readonly string s_document = Repository.Read("docs/configuration.md");
+    private static readonly string _document = Repository.Read("docs/configuration.md");
 
     [Fact]
     public void Every_key_has_a_row_and_every_row_is_a_key()
     {
-        var rows = RowKey().Matches(s_document).Select(match => match.Groups["key"].Value);
+        var rows = RowKey().Matches(_document).Select(match => match.Groups["key"].Value);
         Assert.Equal(HaKeys.Known.Order(StringComparer.Ordinal), rows.Order(StringComparer.Ordinal));
-        Assert.All(HaKeys.Unsupported, key => Assert.Contains($"`{key}`", s_document, StringComparison.Ordinal));
+        Assert.All(HaKeys.Unsupported, key => Assert.Contains($"`{key}`", _document, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -23,7 +23,7 @@ public partial class ConfigurationDocumentTests
         var options = Settings.Read(
             ("BASE_LOCALTARGET", "http://a:1"), ("BASE_PEERS", "http://a:1,http://b:1"), ("BASE_LEASE_TIMEOUT", "400ms"), ("BASE_INSECURE", "true"));
         var error = Assert.Throws<InvalidHaOptionsException>(() => HaOptionsValidator.ThrowIfInvalid(options));
-        Assert.Contains(error.Message.ReplaceLineEndings("\n"), s_document, StringComparison.Ordinal);
+        Assert.Contains(error.Message.ReplaceLineEndings("\n"), _document, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -41,7 +41,7 @@ public partial class ConfigurationDocumentTests
     public void Each_quoted_message_is_the_start_of_a_real_one(string key, string value)
     {
         var problem = Settings.ProblemOfCluster((key, value));
-        Assert.Contains(QuotedMessage().Matches(s_document), quoted => problem.StartsWith(quoted.Groups["text"].Value, StringComparison.Ordinal));
+        Assert.Contains(QuotedMessage().Matches(_document), quoted => problem.StartsWith(quoted.Groups["text"].Value, StringComparison.Ordinal));
     }
 
     [GeneratedRegex(@"^\| `(?<key>BASE_[A-Z_]+)` \|", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -5,13 +5,13 @@ namespace Ha.Tests.Configuration;
 
 public class HaOptionsValidatorTests
 {
-    private static readonly TimeSpan HalfMinute = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _halfMinute = TimeSpan.FromSeconds(30);
 
     [Fact]
     public void A_sound_cluster_has_no_problem_and_normalised_urls()
     {
         var options = Settings.Read(Settings.Cluster(("BASE_LOCAL_TARGET", "HTTP://A:1/"), ("BASE_PUBLIC_TARGET", "https://A.example:443/")));
-        Assert.Empty(HaOptionsValidator.Check(options, HalfMinute));
+        Assert.Empty(HaOptionsValidator.Check(options, _halfMinute));
         Assert.Equal(("http://a:1", "https://a.example"), (options.LocalTarget, options.PublicTarget));
         Assert.Equal(["http://b:1", "http://c:1"], options.Peers);
         Assert.True(options.UsesMajority);
@@ -139,7 +139,7 @@ public class HaOptionsValidatorTests
             Peers = { null!, "http://b" },
             ClusterSecrets = { null! },
         };
-        var problems = HaOptionsValidator.Check(options, HalfMinute);
+        var problems = HaOptionsValidator.Check(options, _halfMinute);
         Assert.All(
             [
                 "BASE_NODE_ID is empty", "BASE_LEASE_TIMEOUT (-1s) is negative", "BASE_DRAIN_TIMEOUT (-2s) is negative",
@@ -156,7 +156,7 @@ public class HaOptionsValidatorTests
         var options = Settings.Read(Settings.Cluster(("BASE_SHUTDOWN_DELAY", "1h")));
         Assert.Empty(HaOptionsValidator.Check(options, Timeout.InfiniteTimeSpan));
         Assert.Empty(HaOptionsValidator.Check(options));
-        Assert.Single(HaOptionsValidator.Check(options, HalfMinute));
+        Assert.Single(HaOptionsValidator.Check(options, _halfMinute));
     }
 
     [Fact]

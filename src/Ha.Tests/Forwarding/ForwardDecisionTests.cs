@@ -4,9 +4,9 @@ namespace Ha.Tests.Forwarding;
 
 public sealed class ForwardDecisionTests
 {
-    private static readonly ForwardPolicy Redirecting = new("me", ForwardMode.Redirect, AllowOverride: false);
-    private static readonly ForwardPolicy Proxying = Redirecting with { Mode = ForwardMode.Proxy };
-    private static readonly RequestFacts Post = new() { Method = "POST", Path = "/notes" };
+    private static readonly ForwardPolicy _redirecting = new("me", ForwardMode.Redirect, AllowOverride: false);
+    private static readonly ForwardPolicy _proxying = _redirecting with { Mode = ForwardMode.Proxy };
+    private static readonly RequestFacts _post = new() { Method = "POST", Path = "/notes" };
 
     [Theory]
     [InlineData("POST", true)]
@@ -24,7 +24,7 @@ public sealed class ForwardDecisionTests
     [InlineData("CONNECT", false)]
     public void Only_writes_are_kept_from_a_follower(string method, bool write)
     {
-        var outcome = Decide(Post with { Method = method }, Follower());
+        var outcome = Decide(_post with { Method = method }, Follower());
 
         Assert.Equal(write ? ForwardOutcome.Redirect : ForwardOutcome.Pass, outcome);
     }
@@ -37,20 +37,20 @@ public sealed class ForwardDecisionTests
     [InlineData("/_harvest", ForwardOutcome.Redirect)]
     [InlineData("/grpc.health.v1.HealthX/Check", ForwardOutcome.Redirect)]
     public void Own_routes_are_never_forwarded_and_nothing_else_looks_like_them(string path, object expected) =>
-        Assert.Equal(expected, Decide(Post with { Path = path }, Follower()));
+        Assert.Equal(expected, Decide(_post with { Path = path }, Follower()));
 
     [Fact]
     public void An_endpoint_decides_before_the_method()
     {
-        Assert.Equal(ForwardOutcome.Pass, Decide(Post with { Choice = NodeChoice.AnyNode }, Follower()));
-        Assert.Equal(ForwardOutcome.Redirect, Decide(Post with { Method = "GET", Choice = NodeChoice.LeaderOnly }, Follower()));
+        Assert.Equal(ForwardOutcome.Pass, Decide(_post with { Choice = NodeChoice.AnyNode }, Follower()));
+        Assert.Equal(ForwardOutcome.Redirect, Decide(_post with { Method = "GET", Choice = NodeChoice.LeaderOnly }, Follower()));
     }
 
     [Fact]
     public void The_leader_runs_a_write_whoever_sent_it()
     {
-        Assert.Equal(ForwardOutcome.RunHere, Decide(Post, Leader()));
-        Assert.Equal(ForwardOutcome.RunHere, Decide(Post with { ForwardedBy = "other" }, Leader()));
+        Assert.Equal(ForwardOutcome.RunHere, Decide(_post, Leader()));
+        Assert.Equal(ForwardOutcome.RunHere, Decide(_post with { ForwardedBy = "other" }, Leader()));
     }
 
     [Fact]
@@ -58,7 +58,7 @@ public sealed class ForwardDecisionTests
     {
         using var leadership = new FakeLeadership("me").Lead(admits: false);
 
-        Assert.Equal(ForwardOutcome.Hold, Decide(Post, leadership.Current));
+        Assert.Equal(ForwardOutcome.Hold, Decide(_post, leadership.Current));
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class ForwardDecisionTests
     {
         using var leadership = new FakeLeadership("me").Lead(lease: TimeSpan.FromSeconds(-1));
 
-        Assert.Equal(ForwardOutcome.Hold, Decide(Post, leadership.Current));
+        Assert.Equal(ForwardOutcome.Hold, Decide(_post, leadership.Current));
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public sealed class ForwardDecisionTests
     {
         using var leadership = new FakeLeadership("me");
 
-        Assert.Equal(ForwardOutcome.Hold, Decide(Post, leadership.Current));
+        Assert.Equal(ForwardOutcome.Hold, Decide(_post, leadership.Current));
     }
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class ForwardDecisionTests
     {
         using var leadership = new FakeLeadership("me").Follow("http://me", leaderId: "me");
 
-        Assert.Equal(ForwardOutcome.Hold, Decide(Post, leadership.Current));
+        Assert.Equal(ForwardOutcome.Hold, Decide(_post, leadership.Current));
     }
 
     [Fact]
@@ -90,9 +90,9 @@ public sealed class ForwardDecisionTests
     {
         using var nobody = new FakeLeadership("me");
 
-        Assert.Equal(ForwardOutcome.RefuseSecondHop, Decide(Post with { ForwardedBy = "other" }, Follower()));
-        Assert.Equal(ForwardOutcome.RefuseSecondHop, Decide(Post with { ForwardedBy = "other" }, nobody.Current));
-        Assert.Equal(ForwardOutcome.RefuseSecondHop, Decide(Post with { ForwardedBy = "" }, Follower()));
+        Assert.Equal(ForwardOutcome.RefuseSecondHop, Decide(_post with { ForwardedBy = "other" }, Follower()));
+        Assert.Equal(ForwardOutcome.RefuseSecondHop, Decide(_post with { ForwardedBy = "other" }, nobody.Current));
+        Assert.Equal(ForwardOutcome.RefuseSecondHop, Decide(_post with { ForwardedBy = "" }, Follower()));
     }
 
     [Theory]
@@ -103,15 +103,15 @@ public sealed class ForwardDecisionTests
     [InlineData("me2", false)]
     public void A_node_knows_its_own_mark_even_as_leader(string mark, bool loop)
     {
-        Assert.Equal(loop ? ForwardOutcome.RefuseLoop : ForwardOutcome.RunHere, Decide(Post with { ForwardedBy = mark }, Leader()));
-        Assert.Equal(loop ? ForwardOutcome.RefuseLoop : ForwardOutcome.RefuseSecondHop, Decide(Post with { ForwardedBy = mark }, Follower()));
+        Assert.Equal(loop ? ForwardOutcome.RefuseLoop : ForwardOutcome.RunHere, Decide(_post with { ForwardedBy = mark }, Leader()));
+        Assert.Equal(loop ? ForwardOutcome.RefuseLoop : ForwardOutcome.RefuseSecondHop, Decide(_post with { ForwardedBy = mark }, Follower()));
     }
 
     [Fact]
     public void What_follows_no_redirects_is_always_proxied()
     {
-        Assert.Equal(ForwardOutcome.Proxy, Decide(Post with { Grpc = true }, Follower()));
-        Assert.Equal(ForwardOutcome.Proxy, Decide(Post with { Method = "GET", Choice = NodeChoice.LeaderOnly, Upgrade = true }, Follower()));
+        Assert.Equal(ForwardOutcome.Proxy, Decide(_post with { Grpc = true }, Follower()));
+        Assert.Equal(ForwardOutcome.Proxy, Decide(_post with { Method = "GET", Choice = NodeChoice.LeaderOnly, Upgrade = true }, Follower()));
     }
 
     [Fact]
@@ -133,17 +133,17 @@ public sealed class ForwardDecisionTests
     [InlineData("teleport", true, ForwardOutcome.Redirect)]
     [InlineData("proxy", false, ForwardOutcome.Redirect)]
     public void A_request_chooses_only_where_the_options_let_it(string wish, bool allowed, object expected) =>
-        Assert.Equal(expected, ForwardDecision.Decide(Post with { Override = wish }, Follower(), Redirecting with { AllowOverride = allowed }));
+        Assert.Equal(expected, ForwardDecision.Decide(_post with { Override = wish }, Follower(), _redirecting with { AllowOverride = allowed }));
 
     [Fact]
     public void In_proxy_mode_a_request_may_ask_for_a_redirect()
     {
-        Assert.Equal(ForwardOutcome.Proxy, ForwardDecision.Decide(Post, Follower(), Proxying));
-        Assert.Equal(ForwardOutcome.Redirect, ForwardDecision.Decide(Post with { Override = "redirect" }, Follower(), Proxying with { AllowOverride = true }));
+        Assert.Equal(ForwardOutcome.Proxy, ForwardDecision.Decide(_post, Follower(), _proxying));
+        Assert.Equal(ForwardOutcome.Redirect, ForwardDecision.Decide(_post with { Override = "redirect" }, Follower(), _proxying with { AllowOverride = true }));
     }
 
     private static ForwardOutcome Decide(RequestFacts facts, LeadershipSnapshot leadership) =>
-        ForwardDecision.Decide(facts, leadership, Redirecting);
+        ForwardDecision.Decide(facts, leadership, _redirecting);
 
     private static LeadershipSnapshot Follower()
     {

@@ -8,7 +8,7 @@ namespace Ha.Tests.Forwarding;
 /// <summary>What clients meet while no leader is known, over real sockets.</summary>
 public sealed class HoldTests
 {
-    private static readonly Action<WebApplication> Here = app => app.Run(async context =>
+    private static readonly Action<WebApplication> _here = app => app.Run(async context =>
     {
         using var reader = new StreamReader(context.Request.Body);
         await context.Response.WriteAsync("here " + await reader.ReadToEndAsync());
@@ -30,7 +30,7 @@ public sealed class HoldTests
     [Fact]
     public async Task A_held_write_is_forwarded_when_a_leader_appears()
     {
-        await using var leader = await TestNode.LeaderAsync(Here);
+        await using var leader = await TestNode.LeaderAsync(_here);
         await using var node = await TestNode.ProxyAsync(leader.Url);
         node.Leadership.LoseLeader();
         using var client = TestNode.Client();
@@ -46,7 +46,7 @@ public sealed class HoldTests
     [InlineData(ForwardMode.Proxy)]
     public async Task A_held_write_runs_here_when_this_node_becomes_the_leader(ForwardMode mode)
     {
-        await using var node = await TestNode.StartAsync(new TestNodeSetup { App = Here, Options = o => o.ForwardMode = mode });
+        await using var node = await TestNode.StartAsync(new TestNodeSetup { App = _here, Options = o => o.ForwardMode = mode });
         using var client = TestNode.Client();
 
         var answer = await HeldAsync(node, client.PostAsync(node.Url, new StringContent("body")), () => node.Leadership.Lead());
@@ -57,7 +57,7 @@ public sealed class HoldTests
     [Fact]
     public async Task A_leader_that_hands_over_holds_and_then_points_to_its_successor()
     {
-        await using var node = await TestNode.StartAsync(new TestNodeSetup { App = Here });
+        await using var node = await TestNode.StartAsync(new TestNodeSetup { App = _here });
         node.Leadership.Lead();
         node.Leadership.Drain();
         using var client = TestNode.Client();
@@ -71,7 +71,7 @@ public sealed class HoldTests
     [Fact]
     public async Task A_handover_that_is_called_off_lets_the_held_in()
     {
-        await using var node = await TestNode.StartAsync(new TestNodeSetup { App = Here });
+        await using var node = await TestNode.StartAsync(new TestNodeSetup { App = _here });
         node.Leadership.Lead(admits: false);
         using var client = TestNode.Client();
 
@@ -123,7 +123,7 @@ public sealed class HoldTests
     [Fact]
     public async Task Writes_beyond_the_places_are_refused_at_once_and_the_held_go_on()
     {
-        await using var node = await TestNode.StartAsync(new TestNodeSetup { App = Here, Options = o => o.WriteHoldMax = 3 });
+        await using var node = await TestNode.StartAsync(new TestNodeSetup { App = _here, Options = o => o.WriteHoldMax = 3 });
         using var client = TestNode.Client();
         var held = Enumerable.Range(0, 3).Select(_ => client.PostAsync(node.Url, content: null)).ToList();
         await Eventually.True(() => node.Hold.Held == 3);
@@ -178,7 +178,7 @@ public sealed class HoldTests
     [Fact]
     public async Task Reads_are_served_meanwhile()
     {
-        await using var node = await TestNode.StartAsync(new TestNodeSetup { App = Here });
+        await using var node = await TestNode.StartAsync(new TestNodeSetup { App = _here });
         using var client = TestNode.Client();
 
         Assert.Equal("here ", await client.GetStringAsync(node.Url));

@@ -4,7 +4,7 @@ namespace Ha.Tests.Forwarding;
 
 public sealed class LeaderTermsTests : IDisposable
 {
-    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan _lease = TimeSpan.FromSeconds(1.5);
 
     private readonly ManualTime _time = new();
     private readonly FakeLeadership _leadership;
@@ -13,7 +13,7 @@ public sealed class LeaderTermsTests : IDisposable
     public LeaderTermsTests()
     {
         _leadership = new FakeLeadership("me", _time).Follow("http://a", epoch: 1);
-        _terms = new LeaderTerms(_leadership, _time, Lease);
+        _terms = new LeaderTerms(_leadership, _time, _lease);
     }
 
     public void Dispose()
@@ -26,13 +26,13 @@ public sealed class LeaderTermsTests : IDisposable
     public void Requests_are_given_up_one_lease_after_their_leader()
     {
         var token = _terms.GivenUp(_leadership.Current);
-        _time.Advance(10 * Lease);
+        _time.Advance(10 * _lease);
         Assert.False(token.IsCancellationRequested);
 
         _leadership.LoseLeader();
-        _time.Advance(Lease / 2);
+        _time.Advance(_lease / 2);
         _leadership.Follow("http://b", epoch: 2);
-        _time.Advance(Lease / 2 - TimeSpan.FromMilliseconds(1));
+        _time.Advance(_lease / 2 - TimeSpan.FromMilliseconds(1));
         Assert.False(token.IsCancellationRequested);
 
         _time.Advance(TimeSpan.FromMilliseconds(1));
@@ -45,9 +45,9 @@ public sealed class LeaderTermsTests : IDisposable
         var token = _terms.GivenUp(_leadership.Current);
 
         _leadership.LoseLeader();
-        _time.Advance(Lease / 2);
+        _time.Advance(_lease / 2);
         _leadership.Follow("http://a", epoch: 1);
-        _time.Advance(10 * Lease);
+        _time.Advance(10 * _lease);
 
         Assert.False(token.IsCancellationRequested);
     }
@@ -60,7 +60,7 @@ public sealed class LeaderTermsTests : IDisposable
 
         _leadership.Follow("http://a", epoch: 2);
         var second = _terms.GivenUp(_leadership.Current);
-        _time.Advance(Lease);
+        _time.Advance(_lease);
 
         Assert.True(first.IsCancellationRequested);
         Assert.False(second.IsCancellationRequested);
@@ -74,7 +74,7 @@ public sealed class LeaderTermsTests : IDisposable
         var present = _terms.GivenUp(_leadership.Current);
 
         var late = _terms.GivenUp(last);
-        _time.Advance(Lease);
+        _time.Advance(_lease);
 
         Assert.True(late.IsCancellationRequested);
         Assert.False(present.IsCancellationRequested);
@@ -87,7 +87,7 @@ public sealed class LeaderTermsTests : IDisposable
         var stale = _leadership.Current;
         _terms.GivenUp(stale);
         _leadership.LoseLeader();
-        _time.Advance(Lease);
+        _time.Advance(_lease);
 
         Assert.False(_terms.GivenUp(stale).IsCancellationRequested);
     }

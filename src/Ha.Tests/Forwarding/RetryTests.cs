@@ -11,7 +11,7 @@ namespace Ha.Tests.Forwarding;
 /// <summary>What was provably not executed goes to the next leader; what may have been does not.</summary>
 public sealed class RetryTests
 {
-    private static readonly Action<WebApplication> Length = app => app.Map("/{**rest}", async context =>
+    private static readonly Action<WebApplication> _length = app => app.Map("/{**rest}", async context =>
     {
         var total = 0L;
         var buffer = new byte[8192];
@@ -31,7 +31,7 @@ public sealed class RetryTests
     public async Task A_refused_write_is_tried_on_the_next_leader_with_its_whole_body(int size)
     {
         await using var old = await DeposedAsync();
-        await using var next = await TestNode.LeaderAsync(Length);
+        await using var next = await TestNode.LeaderAsync(_length);
         await using var follower = await TestNode.ProxyAsync(old.Url);
         using var client = TestNode.Client();
 
@@ -46,7 +46,7 @@ public sealed class RetryTests
     public async Task A_small_chunked_body_is_kept_too()
     {
         await using var old = await DeposedAsync();
-        await using var next = await TestNode.LeaderAsync(Length);
+        await using var next = await TestNode.LeaderAsync(_length);
         await using var follower = await TestNode.ProxyAsync(old.Url);
         using var connection = await RawConnection.ConnectAsync(follower.Port);
         await connection.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
@@ -60,7 +60,7 @@ public sealed class RetryTests
     [Fact]
     public async Task A_dead_leader_is_left_for_the_next_one()
     {
-        await using var next = await TestNode.LeaderAsync(Length);
+        await using var next = await TestNode.LeaderAsync(_length);
         await using var follower = await TestNode.ProxyAsync(ClosedPort());
         using var client = TestNode.Client();
 
@@ -74,7 +74,7 @@ public sealed class RetryTests
     [Fact]
     public async Task The_same_leader_is_tried_again_when_it_admits_writes_after_all()
     {
-        await using var leader = await TestNode.LeaderAsync(Length);
+        await using var leader = await TestNode.LeaderAsync(_length);
         leader.Leadership.Drain();
         await using var follower = await TestNode.ProxyAsync(leader.Url);
         using var client = TestNode.Client();
@@ -87,12 +87,12 @@ public sealed class RetryTests
     }
 
     [Theory]
-    [InlineData("Content-Length: 5\r\n\r\nhello")]
+    [InlineData("Content-_length: 5\r\n\r\nhello")]
     [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")]
     public async Task A_refused_write_runs_here_with_its_whole_body_when_this_node_takes_over(string rest)
     {
         await using var old = await DeposedAsync();
-        await using var follower = await TestNode.ProxyAsync(old.Url, new TestNodeSetup { App = Length });
+        await using var follower = await TestNode.ProxyAsync(old.Url, new TestNodeSetup { App = _length });
         using var connection = await RawConnection.ConnectAsync(follower.Port);
         await connection.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + rest);
         await Eventually.True(() => follower.Hold.Held == 1);
@@ -108,7 +108,7 @@ public sealed class RetryTests
         await using var old = await DeposedAsync();
         await using var follower = await TestNode.ProxyAsync(old.Url, new TestNodeSetup
         {
-            App = Length,
+            App = _length,
             Builder = builder => builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = 3),
         });
         using var connection = await RawConnection.ConnectAsync(follower.Port);
@@ -178,7 +178,7 @@ public sealed class RetryTests
         await using var leader = new RawLeader(async (connection, _) =>
         {
             Interlocked.Increment(ref runs);
-            await connection.SendAsync("HTTP/1.1 503 Busy\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n");
+            await connection.SendAsync("HTTP/1.1 503 Busy\r\nRetry-After: 9\r\nContent-_length: 0\r\n\r\n");
         });
         await using var follower = await TestNode.ProxyAsync(leader.Url);
         using var client = TestNode.Client();
@@ -193,8 +193,8 @@ public sealed class RetryTests
     public async Task With_an_idempotency_key_that_the_endpoint_honours_an_unknown_outcome_is_tried_again()
     {
         await using var dying = new RawLeader((_, _) => Task.CompletedTask);
-        await using var next = await TestNode.LeaderAsync(Length);
-        await using var follower = await TestNode.ProxyAsync(dying.Url, new TestNodeSetup { AfterRouting = true, App = Length });
+        await using var next = await TestNode.LeaderAsync(_length);
+        await using var follower = await TestNode.ProxyAsync(dying.Url, new TestNodeSetup { AfterRouting = true, App = _length });
         using var client = TestNode.Client();
 
         var answer = client.SendAsync(WithKey(follower.Url, size: 9));
@@ -221,7 +221,7 @@ public sealed class RetryTests
         await using var follower = await TestNode.ProxyAsync(dying.Url, new TestNodeSetup
         {
             AfterRouting = true,
-            App = promise ? Length : app => app.MapPost("/{**rest}", () => "ok"),
+            App = promise ? _length : app => app.MapPost("/{**rest}", () => "ok"),
         });
         using var client = TestNode.Client();
         using var request = WithKey(follower.Url, size);
@@ -243,7 +243,7 @@ public sealed class RetryTests
         await using var follower = await TestNode.ProxyAsync(dying.Url, new TestNodeSetup
         {
             AfterRouting = true,
-            App = Length,
+            App = _length,
             Options = o => o.WriteHold = TimeSpan.FromMilliseconds(300),
         });
         using var client = TestNode.Client();
@@ -272,7 +272,7 @@ public sealed class RetryTests
     [Fact]
     public async Task A_forwarded_write_gets_no_second_hop()
     {
-        await using var third = await TestNode.LeaderAsync(Length);
+        await using var third = await TestNode.LeaderAsync(_length);
         await using var second = await TestNode.ProxyAsync(third.Url);
         using var client = TestNode.Client();
         using var request = new HttpRequestMessage(HttpMethod.Post, second.Url) { Headers = { { "X-Base-Forwarded-By", "first" } } };
@@ -314,7 +314,7 @@ public sealed class RetryTests
     {
         var http2 = new TestNodeSetup { Protocols = HttpProtocols.Http2 };
         await using var old = await DeposedAsync(http2);
-        await using var next = await TestNode.LeaderAsync(Length, http2);
+        await using var next = await TestNode.LeaderAsync(_length, http2);
         await using var follower = await TestNode.ProxyAsync(old.Url, http2);
         using var client = TestNode.Client();
         var content = new ByteArrayContent(new byte[7]) { Headers = { ContentType = new("application/grpc") } };

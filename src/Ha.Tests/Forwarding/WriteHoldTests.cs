@@ -5,7 +5,7 @@ namespace Ha.Tests.Forwarding;
 /// <summary>The waiting room by itself, on virtual time.</summary>
 public sealed class WriteHoldTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
     private readonly ManualTime _time = new();
     private readonly FakeLeadership _leadership;
@@ -59,13 +59,13 @@ public sealed class WriteHoldTests : IDisposable
     {
         using var hold = new WriteHold(_leadership, _time, max: 10);
         var late = Wait(hold);
-        var early = hold.WaitAsync(null, _time.GetTimestamp() + Patience.Ticks / 2, long.MaxValue, default).AsTask();
+        var early = hold.WaitAsync(null, _time.GetTimestamp() + _patience.Ticks / 2, long.MaxValue, default).AsTask();
 
-        _time.Advance(Patience / 2);
+        _time.Advance(_patience / 2);
         Assert.Equal(HoldOutcome.TimedOut, await early);
         Assert.False(late.IsCompleted);
 
-        _time.Advance(Patience / 2 - TimeSpan.FromTicks(1));
+        _time.Advance(_patience / 2 - TimeSpan.FromTicks(1));
         Assert.False(late.IsCompleted);
         _time.Advance(TimeSpan.FromMilliseconds(1));
         Assert.Equal(HoldOutcome.TimedOut, await late);
@@ -122,7 +122,7 @@ public sealed class WriteHoldTests : IDisposable
         _leadership.Follow("http://old", epoch: 1);
         using var hold = new WriteHold(_leadership, _time, max: 10);
         var refusedBy = _leadership.Current;
-        var refused = hold.WaitAsync(refusedBy, _time.GetTimestamp() + Patience.Ticks, long.MaxValue, default).AsTask();
+        var refused = hold.WaitAsync(refusedBy, _time.GetTimestamp() + _patience.Ticks, long.MaxValue, default).AsTask();
         var other = Wait(hold);
         Assert.Equal(HoldOutcome.MoveOn, await other);
 
@@ -140,7 +140,7 @@ public sealed class WriteHoldTests : IDisposable
         _leadership.Follow("http://old");
         using var hold = new WriteHold(_leadership, _time, max: 10);
         var now = _time.GetTimestamp();
-        var refused = hold.WaitAsync(_leadership.Current, now + Patience.Ticks, now + TimeSpan.FromMilliseconds(25).Ticks, default).AsTask();
+        var refused = hold.WaitAsync(_leadership.Current, now + _patience.Ticks, now + TimeSpan.FromMilliseconds(25).Ticks, default).AsTask();
 
         _time.Advance(TimeSpan.FromMilliseconds(24));
         Assert.False(refused.IsCompleted);
@@ -165,5 +165,5 @@ public sealed class WriteHoldTests : IDisposable
     private static void LeaveTestContext() => SynchronizationContext.SetSynchronizationContext(null);
 
     private Task<HoldOutcome> Wait(WriteHold hold, CancellationToken client = default) =>
-        hold.WaitAsync(refusedBy: null, _time.GetTimestamp() + Patience.Ticks, long.MaxValue, client).AsTask();
+        hold.WaitAsync(refusedBy: null, _time.GetTimestamp() + _patience.Ticks, long.MaxValue, client).AsTask();
 }

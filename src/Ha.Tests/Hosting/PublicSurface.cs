@@ -11,7 +11,7 @@ internal static class PublicSurface
     private const BindingFlags Declared =
         BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
-    private static readonly Dictionary<Type, string> s_keywords = new()
+    private static readonly Dictionary<Type, string> _keywords = new()
     {
         [typeof(void)] = "void",
         [typeof(object)] = "object",
@@ -133,7 +133,7 @@ internal static class PublicSurface
             return Name(inner) + "?";
         }
 
-        var name = s_keywords.GetValueOrDefault(type);
+        var name = _keywords.GetValueOrDefault(type);
         if (name is null && type.IsGenericType)
         {
             var arguments = type.GetGenericArguments().Select((t, i) => Name(t, nulls?.GenericTypeArguments.ElementAtOrDefault(i)));

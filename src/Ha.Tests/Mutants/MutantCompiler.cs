@@ -20,7 +20,7 @@ internal sealed class MutantCompiler
         global using System.Threading.Tasks;
         """;
 
-    private static readonly CSharpParseOptions Language = new(LanguageVersion.Preview);
+    private static readonly CSharpParseOptions _language = new(LanguageVersion.Preview);
     private readonly Dictionary<string, string> _sources = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SyntaxTree> _trees = new(StringComparer.Ordinal);
     private readonly List<MetadataReference> _references;
@@ -91,5 +91,5 @@ internal sealed class MutantCompiler
         return new AssemblyLoadContext(mutant.Name, isCollectible: true).LoadFromStream(image);
     }
 
-    private static SyntaxTree Parse(string text, string file) => CSharpSyntaxTree.ParseText(text, Language, file);
+    private static SyntaxTree Parse(string text, string file) => CSharpSyntaxTree.ParseText(text, _language, file);
 }

@@ -10,7 +10,7 @@ internal static class MutantList
     private const string Receiving = "ElectionCore.Receiving.cs";
     private const string Replies = "ElectionCore.Replies.cs";
 
-    private static readonly Edit NoGeneration = new(Replies, "request.Generation != Generation || ", "");
+    private static readonly Edit _noGeneration = new(Replies, "request.Generation != Generation || ", "");
 
     public static IReadOnlyList<Mutant> All { get; } =
     [
@@ -53,13 +53,13 @@ internal static class MutantList
                         return;
             """)),
         new("stale acks kept over a campaign", 5,
-            NoGeneration,
+            _noGeneration,
             new Edit(Lease, "            peer.ClearPromises();", "")),
         new("same epoch on regain", 3,
             new Edit(Campaign, "var epoch = Math.Max(", "var epoch = _lastProposed >= _maxEpochSeen && _lastProposed > 0 ? _lastProposed : Math.Max("),
             new Edit("Voter.cs", "epoch <= Tomb || epoch < Floor || (op == BeatOp.Acquire && epoch == Floor)", "epoch < Tomb || epoch < Floor")),
         new("resurrect after release", 3,
-            NoGeneration,
+            _noGeneration,
             new Edit(Replies, "        if (Role == NodeRole.Candidate)\n        {\n            peer.Vote = VoteState.Granted;", "        if (Role == NodeRole.Follower && request.Op == BeatOp.Renew)\n        {\n            (Role, Epoch) = (NodeRole.Leader, request.Epoch);\n        }\n\n        if (Role == NodeRole.Candidate)\n        {\n            peer.Vote = VoteState.Granted;")),
         new("in-memory epoch counter", 3,
             new Edit(Campaign, "TrustedWall(now, wall));", "0);")),

@@ -14,7 +14,7 @@ public class HeldClientsTests(ITestOutputHelper output)
     private const int Excess = 200;
 
     // No such endpoint: what counts here is the way to the leader, not ten thousand transactions.
-    private static readonly byte[] Write = Encoding.ASCII.GetBytes(
+    private static readonly byte[] _write = Encoding.ASCII.GetBytes(
         "POST /nowhere HTTP/1.1\r\nHost: held\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"text\":\"x\"}");
 
     [Fact]
@@ -70,7 +70,7 @@ public class HeldClientsTests(ITestOutputHelper output)
             var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             sockets.Add(socket);
             await socket.ConnectAsync(IPAddress.Loopback, url.Port);
-            await socket.SendAsync(Write);
+            await socket.SendAsync(_write);
         }
     }
 

@@ -14,7 +14,7 @@ internal sealed record WriteResult(string Text, long DueAt, TimeSpan Took, strin
 internal sealed class OpenLoad : IAsyncDisposable
 {
     private const int PerSecond = 200;
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan _tick = TimeSpan.FromMilliseconds(5);
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<Task> _open = new();
     private readonly ExampleCluster _cluster;
@@ -79,7 +79,7 @@ internal sealed class OpenLoad : IAsyncDisposable
     private async Task RunAsync()
     {
         await Task.Yield();
-        using var timer = new PeriodicTimer(Tick);
+        using var timer = new PeriodicTimer(_tick);
         var start = TimeProvider.System.GetTimestamp();
         for (var sent = 0; !_stop.IsCancellationRequested; await timer.WaitForNextTickAsync())
         {

@@ -3,14 +3,14 @@ namespace Ha.Tests.Simulation;
 /// <summary>One line that is written over; silent when the output is not a terminal.</summary>
 internal sealed class ProgressBar(TextWriter output, ulong total, TimeProvider clock)
 {
-    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan _pace = TimeSpan.FromMilliseconds(250);
     private readonly long _started = clock.GetTimestamp();
     private readonly bool _terminal = !Console.IsOutputRedirected;
     private long _shown;
 
     public void Show(SeedSummary summary)
     {
-        if (!_terminal || clock.GetElapsedTime(_shown) < Pace)
+        if (!_terminal || clock.GetElapsedTime(_shown) < _pace)
             return;
 
         _shown = clock.GetTimestamp();

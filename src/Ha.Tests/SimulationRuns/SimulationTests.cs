@@ -6,7 +6,7 @@ namespace Ha.Tests.SimulationRuns;
 /// <summary>A slice of the simulation for every <c>dotnet test</c>; <c>.ci/run</c> runs far more.</summary>
 public class SimulationTests(ITestOutputHelper output)
 {
-    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan _budget = TimeSpan.FromSeconds(15);
 
     [Theory]
     [InlineData(3)]
@@ -16,7 +16,7 @@ public class SimulationTests(ITestOutputHelper output)
     {
         var clock = TimeProvider.System;
         long started = clock.GetTimestamp();
-        var runner = new SeedRunner(nodes, seconds: 20) { Enough = () => clock.GetElapsedTime(started) > Budget };
+        var runner = new SeedRunner(nodes, seconds: 20) { Enough = () => clock.GetElapsedTime(started) > _budget };
         var summary = runner.Run(from: 1, count: 2_000, threads: 2);
         output.WriteLine(summary.ToString());
         if (summary.Failed is { } failed)

@@ -5,16 +5,16 @@ namespace Ha.Tests.Support;
 /// <summary>Waits for a condition by asking again and again, up to a deadline that only a broken build reaches.</summary>
 internal static class Eventually
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(5);
 
     public static Task True(Func<bool> condition, TimeSpan? within = null, [CallerArgumentExpression(nameof(condition))] string what = "") =>
         True(() => Task.FromResult(condition()), within, what);
 
     public static async Task True(Func<Task<bool>> condition, TimeSpan? within = null, [CallerArgumentExpression(nameof(condition))] string what = "")
     {
-        using var deadline = new CancellationTokenSource(within ?? Patience);
-        using var timer = new PeriodicTimer(Pause);
+        using var deadline = new CancellationTokenSource(within ?? _patience);
+        using var timer = new PeriodicTimer(_pause);
         while (!await condition())
         {
             try
@@ -23,7 +23,7 @@ internal static class Eventually
             }
             catch (OperationCanceledException)
             {
-                Assert.Fail($"Not within {within ?? Patience}: {what}");
+                Assert.Fail($"Not within {within ?? _patience}: {what}");
             }
         }
     }

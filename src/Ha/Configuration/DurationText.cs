@@ -12,7 +12,7 @@ internal static class DurationText
     private const string Remedy = "write it like 500ms, 1.5s, 2m or 00:00:00.5";
 
     // "ms" stands before "m" and "s", whose last letter it shares.
-    private static readonly (string Suffix, long Ticks)[] s_units =
+    private static readonly (string Suffix, long Ticks)[] _units =
     [
         ("ms", TimeSpan.TicksPerMillisecond),
         ("s", TimeSpan.TicksPerSecond),
@@ -21,7 +21,7 @@ internal static class DurationText
     ];
 
     // TimeSpan.Parse is no help here: it reads "5" as five days and "24:00:00" as twenty-four.
-    private static readonly string[] s_clockFormats = [@"h\:mm\:ss", @"h\:mm\:ss\.FFFFFFF"];
+    private static readonly string[] _clockFormats = [@"h\:mm\:ss", @"h\:mm\:ss\.FFFFFFF"];
 
     /// <param name="value">What a person wrote.</param>
     /// <param name="duration">The duration, never negative; zero on failure.</param>
@@ -46,8 +46,8 @@ internal static class DurationText
             : size.Ticks % TimeSpan.TicksPerHour == 0 ? 3
             : size.Ticks % TimeSpan.TicksPerMinute == 0 ? 2
             : 1;
-        var amount = (decimal)duration.Ticks / s_units[unit].Ticks;
-        return amount.ToString("0.#######", CultureInfo.InvariantCulture) + s_units[unit].Suffix;
+        var amount = (decimal)duration.Ticks / _units[unit].Ticks;
+        return amount.ToString("0.#######", CultureInfo.InvariantCulture) + _units[unit].Suffix;
     }
 
     private static string? Parse(string text, out TimeSpan duration)
@@ -65,12 +65,12 @@ internal static class DurationText
 
         if (text.Contains(':', StringComparison.Ordinal))
         {
-            return TimeSpan.TryParseExact(text, s_clockFormats, CultureInfo.InvariantCulture, TimeSpanStyles.None, out duration)
+            return TimeSpan.TryParseExact(text, _clockFormats, CultureInfo.InvariantCulture, TimeSpanStyles.None, out duration)
                 ? null
                 : $"is not a time of the form hh:mm:ss; {Remedy}";
         }
 
-        foreach (var (suffix, ticks) in s_units)
+        foreach (var (suffix, ticks) in _units)
         {
             if (text.EndsWith(suffix, StringComparison.OrdinalIgnoreCase))
             {

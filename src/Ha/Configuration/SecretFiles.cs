@@ -9,7 +9,7 @@ internal static class SecretFiles
     /// <summary>A secret is a line, not a disk: whatever is larger was named by mistake.</summary>
     public const int MaxBytes = 64 * 1024;
 
-    private static readonly char[] s_separators = [',', '\r', '\n'];
+    private static readonly char[] _separators = [',', '\r', '\n'];
 
     public static void ReadInto(HaOptions options)
     {
@@ -54,7 +54,7 @@ internal static class SecretFiles
             return [];
         }
 
-        var entries = content.Split(s_separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var entries = content.Split(_separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         if (entries.Length == 0)
         {
             problems.Add($"{key} ({Shown(path)}) names an empty file; write the secret into it.");

@@ -17,7 +17,7 @@ internal sealed class Peer(string target)
     public const long Never = long.MinValue / 4;
     private const int MaxOutstanding = 4;
     private const int MaxFormer = 16;
-    private static readonly long LossMemoryMicros = 600_000_000;
+    private const long LossMemoryMicros = 600_000_000;
     private readonly Outstanding[] _outstanding = new Outstanding[MaxOutstanding];
     private readonly Queue<long> _losses = new();
     private readonly Queue<(Guid Incarnation, long LastSeq)> _former = new();

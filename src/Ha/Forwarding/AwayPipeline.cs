@@ -23,11 +23,11 @@ internal sealed class AwayPipeline(
 {
     // A static leader that is down comes back, if at all, after a restart: holding for the time of a failover would
     // only make every client wait for the same answer.
-    private static readonly TimeSpan StaticLeaderPatience = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan _staticLeaderPatience = TimeSpan.FromMilliseconds(500);
 
-    private readonly TimeSpan _patience = options.StaticLeader is null || options.EffectiveWriteHold < StaticLeaderPatience
+    private readonly TimeSpan _patience = options.StaticLeader is null || options.EffectiveWriteHold < _staticLeaderPatience
         ? options.EffectiveWriteHold
-        : StaticLeaderPatience;
+        : _staticLeaderPatience;
 
     /// <param name="context">The request.</param>
     /// <param name="facts">What was gathered from it.</param>

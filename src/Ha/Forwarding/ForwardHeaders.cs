@@ -15,21 +15,21 @@ internal static class ForwardHeaders
     private const string ForwardedHost = "X-Forwarded-Host";
 
     // Meant for one connection, whatever Connection says.
-    private static readonly string[] HopByHop =
+    private static readonly string[] _hopByHop =
     [
         HeaderNames.Connection, HeaderNames.KeepAlive, HeaderNames.TransferEncoding, HeaderNames.TE, HeaderNames.Upgrade,
         HeaderNames.ProxyConnection, HeaderNames.ProxyAuthorization, HeaderNames.ProxyAuthenticate,
         "Proxy-Authentication-Info", "HTTP2-Settings", HeaderNames.AltSvc,
     ];
 
-    private static readonly FrozenSet<string> NotToLeader = Set(
-        [.. HopByHop, HeaderNames.Host, HeaderNames.Expect, ForwardedFor, ForwardedProto, ForwardedHost, HeaderNames.Via,
+    private static readonly FrozenSet<string> _notToLeader = Set(
+        [.. _hopByHop, HeaderNames.Host, HeaderNames.Expect, ForwardedFor, ForwardedProto, ForwardedHost, HeaderNames.Via,
             HaHeaders.ForwardedBy, HaHeaders.Forward, HaHeaders.NotExecuted]);
 
-    private static readonly FrozenSet<string> NotToClient = Set(
-        [.. HopByHop, HaHeaders.NotExecuted, HaHeaders.Leader, HaHeaders.Epoch, HaHeaders.Node]);
+    private static readonly FrozenSet<string> _notToClient = Set(
+        [.. _hopByHop, HaHeaders.NotExecuted, HaHeaders.Leader, HaHeaders.Epoch, HaHeaders.Node]);
 
-    private static readonly FrozenSet<string> TraceFields = Set([.. DistributedContextPropagator.Current.Fields]);
+    private static readonly FrozenSet<string> _traceFields = Set([.. DistributedContextPropagator.Current.Fields]);
 
     /// <summary>Client's request to the leader's.</summary>
     /// <param name="context">The client's request.</param>
@@ -44,7 +44,7 @@ internal static class ForwardHeaders
         var activity = Activity.Current;
         foreach (var (name, values) in request.Headers)
         {
-            if (NotToLeader.Contains(name) || named?.Contains(name) == true || (activity is not null && TraceFields.Contains(name)) || name[0] == ':')
+            if (_notToLeader.Contains(name) || named?.Contains(name) == true || (activity is not null && _traceFields.Contains(name)) || name[0] == ':')
             {
                 continue;
             }
@@ -97,7 +97,7 @@ internal static class ForwardHeaders
     {
         foreach (var (name, values) in from)
         {
-            if (!NotToClient.Contains(name) && named?.Contains(name) != true)
+            if (!_notToClient.Contains(name) && named?.Contains(name) != true)
             {
                 to[name] = ToValues(values);
             }

@@ -8,9 +8,9 @@ namespace Ha.Forwarding;
 /// <summary>Makes the handlers that connect to the leader.</summary>
 internal static class LeaderHandler
 {
-    private static readonly TimeSpan LeastConnectTimeout = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan MostConnectTimeout = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan LeastContinueTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _leastConnectTimeout = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan _mostConnectTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _leastContinueTimeout = TimeSpan.FromSeconds(1);
 
     /// <param name="lease">A leader that takes longer to connect to is as good as dead.</param>
     /// <param name="tls">
@@ -19,7 +19,7 @@ internal static class LeaderHandler
     /// </param>
     public static SocketsHttpHandler Create(TimeSpan lease, SslClientAuthenticationOptions? tls)
     {
-        var connectTimeout = Clamp(lease, LeastConnectTimeout, MostConnectTimeout);
+        var connectTimeout = Clamp(lease, _leastConnectTimeout, _mostConnectTimeout);
         return new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -34,7 +34,7 @@ internal static class LeaderHandler
 
             // A paused leader that comes back as a follower still finds the body unread, and refuses provably. One
             // that reads the body says "continue" at once, so nobody waits for this.
-            Expect100ContinueTimeout = 2 * lease > LeastContinueTimeout ? 2 * lease : LeastContinueTimeout,
+            Expect100ContinueTimeout = 2 * lease > _leastContinueTimeout ? 2 * lease : _leastContinueTimeout,
 
             // Runs for every header that is written, which is the one place that tells when a request leaves.
             // Kestrel reads header values as UTF-8, so they go out as UTF-8.

@@ -10,7 +10,7 @@ namespace Ha.Forwarding;
 /// </summary>
 internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provider, WriteGate gate, TimeSpan commitGuard, ForwardingReports reports)
 {
-    private static readonly Task<Exception?> NoRefusal = Task.FromResult<Exception?>(null);
+    private static readonly Task<Exception?> _noRefusal = Task.FromResult<Exception?>(null);
 
     /// <summary>A request that may run on any node. Not async itself, so that a quick answer costs nothing.</summary>
     public Task<Exception?> PassAsync(HttpContext context)
@@ -25,7 +25,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
             running = Task.FromException(refusal);
         }
 
-        return running.IsCompletedSuccessfully && !CaughtRefusal.IsKept(context) ? NoRefusal : AwaitAsync(context, running);
+        return running.IsCompletedSuccessfully && !CaughtRefusal.IsKept(context) ? _noRefusal : AwaitAsync(context, running);
     }
 
     /// <summary>A request that was admitted with <paramref name="admitted"/>; the gate is entered.</summary>

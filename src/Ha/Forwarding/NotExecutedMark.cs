@@ -9,7 +9,7 @@ namespace Ha.Forwarding;
 /// </summary>
 internal sealed class NotExecutedMark
 {
-    private static readonly NotExecutedMark Instance = new();
+    private static readonly NotExecutedMark _instance = new();
 
     private NotExecutedMark()
     {
@@ -18,7 +18,7 @@ internal sealed class NotExecutedMark
     /// <summary>Marks the response of this request, which must not have started.</summary>
     public static void Set(HttpContext context)
     {
-        context.Features.Set(Instance);
+        context.Features.Set(_instance);
         context.Response.Headers[HaHeaders.NotExecuted] = "1";
     }
 

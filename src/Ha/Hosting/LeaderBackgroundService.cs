@@ -18,8 +18,8 @@ namespace Ha;
 /// </remarks>
 public abstract class LeaderBackgroundService : BackgroundService
 {
-    private static readonly TimeSpan s_firstDelay = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan s_longestDelay = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _firstDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _longestDelay = TimeSpan.FromSeconds(30);
 
     private readonly ILeaderProvider _leader;
     private readonly ILogger _logger;
@@ -56,11 +56,11 @@ public abstract class LeaderBackgroundService : BackgroundService
         {
             await LeadingAsync(stoppingToken);
             using var term = new LeaderTerm(_leader, stoppingToken);
-            var delay = s_firstDelay;
+            var delay = _firstDelay;
             while (!await RunAsync(term, delay))
             {
                 await EndOrAsync(term, delay);
-                delay = delay * 2 < s_longestDelay ? delay * 2 : s_longestDelay;
+                delay = delay * 2 < _longestDelay ? delay * 2 : _longestDelay;
             }
 
             await EndOrAsync(term, Timeout.InfiniteTimeSpan);

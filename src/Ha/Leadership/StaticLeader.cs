@@ -8,7 +8,7 @@ namespace Ha;
 /// </summary>
 public sealed class StaticLeader : ILeaderProvider
 {
-    private static readonly IChangeToken Never = new CancellationChangeToken(CancellationToken.None);
+    private static readonly IChangeToken _never = new CancellationChangeToken(CancellationToken.None);
 
     /// <param name="nodeId">This node's id.</param>
     /// <param name="leaderUrl">The leader's base URL, or null when this node leads and has none.</param>
@@ -43,7 +43,7 @@ public sealed class StaticLeader : ILeaderProvider
     public Task Ready => Task.CompletedTask;
 
     /// <inheritdoc />
-    public IChangeToken GetChangeToken() => Never;
+    public IChangeToken GetChangeToken() => _never;
 
     /// <inheritdoc />
     public Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default) =>
