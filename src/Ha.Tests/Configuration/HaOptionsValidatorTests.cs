@@ -84,6 +84,12 @@ public class HaOptionsValidatorTests
     public void Static_leader_alone_is_enough() => Assert.Empty(Settings.Problems(("BASE_STATIC_LEADER", "http://b:1")));
 
     [Fact]
+    public void A_static_leader_is_named_by_the_url_its_peers_reach() => Assert.StartsWith(
+        "BASE_STATIC_LEADER (http://public:1) is this node's BASE_PUBLIC_TARGET",
+        Settings.ProblemOfCluster(("BASE_STATIC_LEADER", "http://public:1"), ("BASE_PUBLIC_TARGET", "http://public:1")),
+        StringComparison.Ordinal);
+
+    [Fact]
     public void One_node_alone_needs_no_secret() => Assert.Empty(Settings.Problems(("BASE_LOCAL_TARGET", "http://a:1")));
 
     [Fact]

@@ -121,6 +121,7 @@ public sealed class LeaderRunTests
         Assert.Null(answer.Header("Retry-After"));
         Assert.Equal("outcome unknown", await answer.ErrorAsync());
         Assert.DoesNotContain("secret", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Contains(node.Logs.Entries, static entry => entry.Id == 1205);
     }
 
     [Fact]

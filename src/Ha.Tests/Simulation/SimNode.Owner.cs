@@ -86,7 +86,7 @@ internal sealed partial class SimNode
         var beat = Touch(now).CreateBeat(peer, now, Clock.Wall(_world.Now));
         _outstanding[peer] = beat.Seq;
         HighestEpochSaid = beat.From.MaxEpoch;
-        long patience = Clock.RealAt(now + 2 * Setup.IntervalMicros);
+        long patience = Clock.RealAt(now + Setup.IntervalMicros * 3 / 2);
         int to = _worldOfPeer[peer];
         var giveUp = new SimEvent(SimEventKind.GiveUp, Index, Life, peer, beat.Seq);
         if (to >= 0 && _world.Nodes[to].Core is not null)

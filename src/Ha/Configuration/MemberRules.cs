@@ -10,6 +10,7 @@ internal static class MemberRules
         options.LocalTarget = Normalise(HaKeys.LocalTarget, options.LocalTarget, problems);
         options.PublicTarget = Normalise(HaKeys.PublicTarget, options.PublicTarget, problems);
         options.StaticLeader = Normalise(HaKeys.StaticLeader, options.StaticLeader, problems);
+        CheckStaticLeader(options, problems);
         CheckPeers(options, problems);
         CheckWitness(options, problems);
     }
@@ -67,6 +68,17 @@ internal static class MemberRules
         foreach (var peer in others.Concat(unreadable))
         {
             options.Peers.Add(peer);
+        }
+    }
+
+    /// <summary>A node that does not see that the leader is itself would redirect its clients to itself for ever.</summary>
+    private static void CheckStaticLeader(HaOptions options, List<string> problems)
+    {
+        if (options.StaticLeader is { } leader && leader != options.LocalTarget && leader == options.PublicTarget)
+        {
+            problems.Add(
+                $"{HaKeys.StaticLeader} ({leader}) is this node's {HaKeys.PublicTarget}, but the leader is named by the URL its peers reach; " +
+                $"set {HaKeys.StaticLeader} to that node's {HaKeys.LocalTarget} on every node.");
         }
     }
 

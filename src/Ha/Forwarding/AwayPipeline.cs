@@ -35,9 +35,11 @@ internal sealed class AwayPipeline(
     public async Task RunAsync(HttpContext context, RequestFacts facts, Exception? refusal)
     {
         var started = clock.GetTimestamp();
-        if (refusal is OutcomeUnknownException)
+        if (refusal is OutcomeUnknownException unknown)
         {
+            reports.OutcomeUnknown(unknown);
             await Refusals.OutcomeUnknown.WriteAsync(context);
+            metrics.Write(WriteOutcome.Unknown, clock.GetElapsedTime(started));
             return;
         }
 

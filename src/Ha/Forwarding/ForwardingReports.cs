@@ -56,6 +56,14 @@ internal sealed class ForwardingReports(ILoggerFactory loggers, TimeProvider clo
         }
     }
 
+    public void OutcomeUnknown(Exception failure)
+    {
+        if (_limiter.Passes("unknown", out var leftOut))
+        {
+            _log.OutcomeUnknown(failure, LeftOut(leftOut));
+        }
+    }
+
     private static string LeftOut(int count) =>
         count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {count} more like it were left out.");
 }
@@ -77,4 +85,7 @@ internal static partial class ForwardingLog
 
     [LoggerMessage(1204, LogLevel.Warning, "The lease was lost while a write ran, so its success was not confirmed.{LeftOut}")]
     public static partial void Withheld(this ILogger logger, string leftOut);
+
+    [LoggerMessage(1205, LogLevel.Warning, "A handler could not tell whether its write was committed.{LeftOut}")]
+    public static partial void OutcomeUnknown(this ILogger logger, Exception exception, string leftOut);
 }

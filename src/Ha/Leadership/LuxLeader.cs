@@ -101,8 +101,11 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
 
     internal ElectionTelemetry Telemetry => _telemetry;
 
-    /// <summary>Two tries fit in the shortest lease allowed, and an answer that is merely slow still counts.</summary>
-    private TimeSpan BeatTimeout => LeaseTime.FromMicros(Math.Min(2 * _config.IntervalMicros, _config.LeaseMicros));
+    /// <summary>
+    /// An answer that is merely slow still counts, and after one that hangs the next try, which is due by then, has
+    /// almost half an interval left before a lease of three intervals ends.
+    /// </summary>
+    private TimeSpan BeatTimeout => LeaseTime.FromMicros(_config.IntervalMicros * 3 / 2);
 
     /// <inheritdoc />
     public IChangeToken GetChangeToken() => _publisher.ChangeToken;
@@ -143,7 +146,6 @@ public sealed class LuxLeader : ILeaderProvider, IAsyncDisposable
         _client.Dispose();
         _handler.Dispose();
         _telemetry.Metrics.Dispose();
-        _stopping.Dispose();
     }
 
     internal BeatReply Receive(Beat beat)
