@@ -89,7 +89,8 @@ internal sealed partial class ElectionCore
     }
 
     private bool CountsAsVoter(Peer peer, long now) =>
-        peer.IsAlive(now, _config.LeaseMicros) && !IsDuplicate(peer, now) && (!_config.Majority || !peer.Quarantined);
+        (_config.Majority ? peer.IsAlive(now, _config.LeaseMicros) : peer.WasHeard(now, _config.LeaseMicros))
+        && !IsDuplicate(peer, now) && (!_config.Majority || !peer.Quarantined);
 
     private int Rank(long now)
     {

@@ -100,7 +100,10 @@ internal sealed class Peer(string target)
 
     public bool Knows(Guid incarnation) => Id is not null && Incarnation == incarnation;
 
-    public bool IsAlive(long now, long leaseMicros) => !Suspect && now - LastHeard < leaseMicros;
+    public bool IsAlive(long now, long leaseMicros) => !Suspect && WasHeard(now, leaseMicros);
+
+    /// <summary>Heard lately, suspect or not: off mode must ask whoever may be there.</summary>
+    public bool WasHeard(long now, long leaseMicros) => now - LastHeard < leaseMicros;
 
     public bool IsReached(long now, long leaseMicros) =>
         now - LastHeard < leaseMicros && now - LastAckedSend < leaseMicros;
