@@ -87,7 +87,7 @@ public sealed class RetryTests
     }
 
     [Theory]
-    [InlineData("Content-_length: 5\r\n\r\nhello")]
+    [InlineData("Content-Length: 5\r\n\r\nhello")]
     [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")]
     public async Task A_refused_write_runs_here_with_its_whole_body_when_this_node_takes_over(string rest)
     {
@@ -178,7 +178,7 @@ public sealed class RetryTests
         await using var leader = new RawLeader(async (connection, _) =>
         {
             Interlocked.Increment(ref runs);
-            await connection.SendAsync("HTTP/1.1 503 Busy\r\nRetry-After: 9\r\nContent-_length: 0\r\n\r\n");
+            await connection.SendAsync("HTTP/1.1 503 Busy\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n");
         });
         await using var follower = await TestNode.ProxyAsync(leader.Url);
         using var client = TestNode.Client();
