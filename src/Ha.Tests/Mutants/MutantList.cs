@@ -92,7 +92,10 @@ internal static class MutantList
             new Edit(Core, "        AdvanceLease(now);\n        CheckClocks(now, wall);", "        CheckClocks(now, wall);\n        AdvanceLease(now);")),
         new("off mode leaves quarantined members out", 2,
             new Edit(Campaign, "(!_config.Majority || !peer.Quarantined)", "!peer.Quarantined"),
-            new Edit("Voter.cs", "IsQuarantined(now) && !votesInQuarantine", "IsQuarantined(now)")),
+            new Edit("Voter.cs", "IsQuarantined(now) && !votesInQuarantine", "IsQuarantined(now)"),
+
+            // At a first start the wait for the lowest would hide it; after a lapse nothing does.
+            new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness)", "false")),
         new("no wait for the lowest in a cold start", 3,
             new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness)", "false")),
         new("two off-mode leaders do not yield", 2,
