@@ -11,10 +11,7 @@ internal enum PreemptMode
 /// <summary>What one state-machine instance is created with. Durations are microseconds.</summary>
 internal sealed record ElectionConfig
 {
-    /// <summary>Bound on the difference of two members' clock rates, in thousandths (1 %).</summary>
-    public const int RateBoundPermille = 10;
-
-    /// <summary>What a leader takes off each acknowledged duration, in thousandths (2 %): 1-δ ≤ (1-ρ)/(1+ρ).</summary>
+    /// <summary>What a leader takes off each acknowledged duration, in thousandths (2 %): 1-δ ≤ (1-ρ)/(1+ρ) for clock rates within ρ = 1 %.</summary>
     public const int DriftPermille = 20;
 
     public required string ClusterId { get; init; }

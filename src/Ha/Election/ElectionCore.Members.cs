@@ -122,7 +122,6 @@ internal sealed partial class ElectionCore
         }
 
         peer.Mismatch = what;
-        peer.MismatchAt = now;
         peer.Eligible = false;
     }
 

@@ -92,8 +92,6 @@ internal sealed class Peer(string target)
 
     public string? Mismatch { get; set; }
 
-    public long MismatchAt { get; set; } = Never;
-
     public long HealthySince { get; set; } = long.MaxValue;
 
     public bool WasUp { get; set; }
