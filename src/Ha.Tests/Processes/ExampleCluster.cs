@@ -110,9 +110,9 @@ internal sealed class ExampleCluster : IAsyncDisposable
     /// <summary>What <c>/_ha/leader</c> says, or null when the node does not answer.</summary>
     public async Task<LeaderAnswer?> LeaderAsync(NodeProcess node) => await TryGetAsync(node, "/_ha/leader") is { } json ? LeaderAnswer.Parse(json) : null;
 
-    public async Task<NodeAnswer> SendAsync(NodeProcess node, string method, string path, string? json = null, string? key = null)
+    public async Task<NodeAnswer> SendAsync(Door door, string method, string path, string? json = null, string? key = null)
     {
-        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(node.Url + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(door.Url + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
         if (method is not "GET")
         {
             request.Content = new StringContent(json ?? "", Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
@@ -127,8 +127,8 @@ internal sealed class ExampleCluster : IAsyncDisposable
         return new NodeAnswer((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(), answer.Headers, answer.Content.Headers);
     }
 
-    public Task<NodeAnswer> AddAsync(NodeProcess node, string text, string? key = null) =>
-        SendAsync(node, "POST", "/notes", JsonSerializer.Serialize(new { text }), key);
+    public Task<NodeAnswer> AddAsync(Door door, string text, string? key = null) =>
+        SendAsync(door, "POST", "/notes", JsonSerializer.Serialize(new { text }), key);
 
     /// <summary>All notes, read page by page from one node.</summary>
     public async Task<IReadOnlyList<NoteAnswer>> NotesAsync(NodeProcess node)

@@ -32,7 +32,7 @@ public class NoFailedWriteTests(ITestOutputHelper output)
         await load.StopAsync();
         output.WriteLine($"{load.Results.Count} writes, {load.Failures.Count()} failed");
         Assert.Empty(load.Failures);
-        load.AssertEveryAcknowledgedNoteIsThereOnce(await cluster.NotesAsync(cluster.A));
+        load.Results.AssertAcknowledgedAreThereOnce(await cluster.NotesAsync(cluster.A));
     }
 
     [Theory]
@@ -69,7 +69,7 @@ public class NoFailedWriteTests(ITestOutputHelper output)
         output.WriteLine($"{load.Results.Count} writes, {load.Failures.Count()} of unknown outcome, {mayBeUnknown} were in flight at the kills");
         Assert.All(load.Failures, failure => Assert.Contains("outcome unknown", failure.Failure, StringComparison.Ordinal));
         Assert.InRange(load.Failures.Count(), 0, keys ? 0 : mayBeUnknown + Kills * 20);
-        load.AssertEveryAcknowledgedNoteIsThereOnce(await cluster.NotesAsync(cluster.A));
+        load.Results.AssertAcknowledgedAreThereOnce(await cluster.NotesAsync(cluster.A));
     }
 
     private static Task SettleAsync(OpenLoad load)

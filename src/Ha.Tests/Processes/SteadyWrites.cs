@@ -11,7 +11,6 @@ internal sealed class SteadyWrites : IAsyncDisposable
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(20);
 
     private readonly CancellationTokenSource _stop = new();
-    private readonly ConcurrentDictionary<string, long> _acknowledged = new(StringComparer.Ordinal);
     private readonly ExampleCluster _cluster;
     private readonly Task _writers;
     private int _number;
@@ -25,10 +24,12 @@ internal sealed class SteadyWrites : IAsyncDisposable
     /// <summary>Send an <c>Idempotency-Key</c> with each write.</summary>
     public bool Keys { get; init; }
 
-    public int Ok => _acknowledged.Count;
+    public ConcurrentQueue<WriteResult> Results { get; } = new();
+
+    public int Ok => Results.Count(result => result.Failure is null);
 
     /// <summary>What writes that failed were told.</summary>
-    public ConcurrentQueue<string> Failures { get; } = new();
+    public IEnumerable<string> Failures => Results.Select(result => result.Failure).OfType<string>();
 
     public Task UntilMoreAsync(int count)
     {
@@ -42,16 +43,12 @@ internal sealed class SteadyWrites : IAsyncDisposable
         await _writers;
     }
 
-    public void AssertEveryAcknowledgedNoteIsThereOnce(IReadOnlyList<NoteAnswer> notes)
-    {
-        var counts = notes.GroupBy(n => n.Text, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);
-        Assert.All(_acknowledged.Keys, text => Assert.Equal((text, 1), (text, counts.GetValueOrDefault(text))));
-    }
-
     [SuppressMessage("Design", "CA1031", Justification = "Whatever went wrong is what the test asks for.")]
     public async Task TryOnceAsync(NodeProcess node, string text)
     {
         var key = Keys ? Guid.NewGuid().ToString("N") : null;
+        var due = TimeProvider.System.GetTimestamp();
+        string? failure = null, answeredBy = null;
         try
         {
             var answer = await _cluster.AddAsync(node, text, key);
@@ -61,19 +58,15 @@ internal sealed class SteadyWrites : IAsyncDisposable
                 answer = await _cluster.AddAsync(leader, text, key);
             }
 
-            if (answer.Status == 201)
-            {
-                _acknowledged[text] = answer.Json.GetProperty("id").GetInt64();
-            }
-            else
-            {
-                Failures.Enqueue($"{text} through {node.Id}: {answer.Status} {answer.Body}");
-            }
+            failure = answer.Status == 201 ? null : $"{text} through {node.Id}: {answer.Status} {answer.Body}";
+            answeredBy = answer.Header("X-Base-Node");
         }
         catch (Exception e)
         {
-            Failures.Enqueue($"{text} through {node.Id}: {e.Message}");
+            failure = $"{text} through {node.Id}: {e.Message}";
         }
+
+        Results.Enqueue(new WriteResult(text, due, TimeProvider.System.GetElapsedTime(due), failure, answeredBy));
     }
 
     public async ValueTask DisposeAsync()

@@ -1,0 +1,18 @@
+namespace Ha.Tests.Processes;
+
+/// <summary>What came of one write: when it was due, how long it took, a failure's words, and the node that answered the client.</summary>
+internal sealed record WriteResult(string Text, long DueAt, TimeSpan Took, string? Failure, string? AnsweredBy);
+
+internal static class WriteResults
+{
+    /// <summary>A write that was acknowledged is there once; one that failed may be there, but not twice.</summary>
+    public static void AssertAcknowledgedAreThereOnce(this IEnumerable<WriteResult> results, IReadOnlyList<NoteAnswer> notes)
+    {
+        var counts = notes.GroupBy(n => n.Text, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);
+        Assert.All(results, result =>
+        {
+            var count = counts.GetValueOrDefault(result.Text);
+            Assert.True(result.Failure is null ? count == 1 : count <= 1, $"{result.Text} is there {count} times ({result.Failure ?? "201"})");
+        });
+    }
+}
