@@ -45,6 +45,36 @@ public class EpochFloorTests
         Assert.False(cores["a"].IsLeaderAt(cores.Now));
     }
 
+    [Fact]
+    public void A_leader_that_cannot_reach_its_store_hands_over_to_one_that_may()
+    {
+        var cores = Won();
+
+        cores.Run(3 * Cores.Lease, () => cores["a"].GateClosed);
+        cores["a"].CompleteDrain(cores.Now);
+        cores.Run(Cores.Interval, () => cores["b"].Role == NodeRole.Leader);
+        cores["b"].ConfirmEpochFloor(0, cores["b"].Epoch, cores.Now);
+
+        Assert.True(cores["b"].IsLeaderAt(cores.Now));
+        Assert.False(cores["a"].IsEligible(cores.Now));
+        cores.Run(10 * Cores.Lease);
+        Assert.True(cores["a"].IsEligible(cores.Now));
+    }
+
+    [Fact]
+    public void A_leader_that_nobody_can_follow_keeps_trying()
+    {
+        var cores = Won();
+        cores["b"].SetDraining(cores.Now);
+        cores["c"].SetDraining(cores.Now);
+        cores.Run(Cores.Interval);
+
+        cores.Run(6 * Cores.Lease);
+        cores["a"].ConfirmEpochFloor(0, cores["a"].Epoch, cores.Now);
+
+        Assert.True(cores["a"].IsLeaderAt(cores.Now));
+    }
+
     private static Cores Won()
     {
         var cores = new Cores(majority: true, awaitFloor: true, "a", "b", "c");

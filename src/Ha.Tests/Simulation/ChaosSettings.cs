@@ -35,7 +35,8 @@ internal enum Faults
     Terminate = 8192,
     Starve = 16384,
     Churn = 32768,
-    All = 65535,
+    Store = 65536,
+    All = 131071,
 
     /// <summary>What off mode survives without two leaders: nothing that keeps a beat from arriving.</summary>
     CalmForOff = Crash | Rate | Wall | StepDown | Terminate,

@@ -31,7 +31,7 @@ internal sealed class FaultPlanner(World world, ChaosSettings settings)
         foreach (var node in world.Nodes)
         {
             Continue(node, node.Life);
-            node.StarvedUntil = 0;
+            node.StarvedUntil = node.StoreDownUntil = 0;
             if (node.Stopping)
                 node.Crash("its end is not waited for");
 
@@ -89,6 +89,10 @@ internal sealed class FaultPlanner(World world, ChaosSettings settings)
             case Faults.Starve:
                 node.StarvedUntil = world.Now + Random.Between(_lease / 4, 2 * _lease);
                 world.Trace.Line(world.Now, node.Name, "its timers starve");
+                break;
+            case Faults.Store:
+                node.StoreDownUntil = world.Now + Random.Between(_lease / 4, 8 * _lease);
+                world.Trace.Line(world.Now, node.Name, "its application cannot reach the database");
                 break;
             case Faults.Churn:
                 Churn(node, Random.Index(4) + 2);

@@ -8,6 +8,8 @@ internal sealed partial class SimNode
     /// <summary>More timer rounds than this at one instant of the local clock are an endless loop in production.</summary>
     private const int WakesPerInstantMax = 20;
 
+    private const long StoreRetryMicros = 10_000;
+
     private long _floorAskedFor;
 
     /// <summary>The highest epoch that the application's database had shown when it was last asked.</summary>
@@ -126,6 +128,9 @@ internal sealed partial class SimNode
         }
     }
 
+    /// <summary>Until then this node's application cannot reach its database.</summary>
+    public long StoreDownUntil { get; set; }
+
     /// <summary>How often each kind of event was told, over all lives of this node.</summary>
     public int[] Heard { get; } = new int[Enum.GetValues<ElectionEventKind>().Length];
 
@@ -135,10 +140,18 @@ internal sealed partial class SimNode
         int life = Life;
         var holder = Incarnation;
         long half = _world.Random.Between(100, 3_000);
-        _world.Schedule(_world.Now + half, () =>
+        _world.Schedule(_world.Now + half, Raise);
+
+        void Raise()
         {
+            if (_world.Now < StoreDownUntil)
+            {
+                _world.Schedule(_world.Now + StoreRetryMicros, Raise);
+                return;
+            }
+
             long before = _world.Register.Raise(epoch, holder, Name);
             _world.Schedule(_world.Now + half, new SimEvent(SimEventKind.FloorKnown, Index, life, Number: before, Body: epoch));
-        });
+        }
     }
 }

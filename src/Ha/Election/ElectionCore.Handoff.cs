@@ -5,6 +5,7 @@ internal enum HandoffReason
     StepDown,
     Shutdown,
     Preemption,
+    FenceUnreachable,
 }
 
 internal enum HandoffResult

@@ -3,6 +3,9 @@ namespace Ha.Election;
 /// <summary>Being leader: the lease, its renewal, a higher epoch under way, and losing it.</summary>
 internal sealed partial class ElectionCore
 {
+    private const int FencePatienceLeases = 2;
+    private const int BarredLeases = 10;
+
     private long _selfAckUntil = Peer.Never;
     private long _selfAckSentAt = Peer.Never;
     private long _selfBumpUntil = Peer.Never;
@@ -12,6 +15,8 @@ internal sealed partial class ElectionCore
     private long _leadSince;
     private long _revalidateFrom = Peer.Never;
     private bool _floorConfirmed = true;
+    private long _floorAwaitedSince;
+    private long _barredUntil = Peer.Never;
 
     /// <summary>When this node's lease ends unless renewed; in the distant past unless it leads.</summary>
     public long LeaseUntil { get; private set; } = Peer.Never;
@@ -63,12 +68,31 @@ internal sealed partial class ElectionCore
         }
     }
 
+    /// <summary>
+    /// A leader whose application cannot reach its own store admits no write, and keeps everyone else from it: another
+    /// node may do better, if there is one. For a while this one does not stand again.
+    /// </summary>
+    private void AdvanceFence(long now)
+    {
+        if (NeedsEpochFloor && _handoff.Phase == HandoffPhase.None && now - _floorAwaitedSince >= FencePatienceLeases * _config.LeaseMicros
+            && Begin(null, HandoffReason.FenceUnreachable, now).Result == HandoffResult.Accepted)
+        {
+            _barredUntil = now + BarredLeases * _config.LeaseMicros;
+        }
+    }
+
+    private void AwaitFloor(long now)
+    {
+        _floorConfirmed = !_config.AwaitEpochFloor;
+        _floorAwaitedSince = now;
+    }
+
     private void BecomeLeader(long now)
     {
         Role = NodeRole.Leader;
         _campaignUntil = Peer.Never;
         _leadSince = now;
-        _floorConfirmed = !_config.AwaitEpochFloor;
+        AwaitFloor(now);
         _known = default;
         _successor = null;
         if (!_config.Majority)
@@ -184,7 +208,7 @@ internal sealed partial class ElectionCore
 
         if (_bumpEpoch != 0 && NthLargest(_selfBumpUntil, static peer => peer.BumpAckUntil, now) > now)
         {
-            SwitchToBumpedEpoch();
+            SwitchToBumpedEpoch(now);
         }
     }
 
@@ -239,18 +263,18 @@ internal sealed partial class ElectionCore
 
         if (!_config.Majority)
         {
-            SwitchToBumpedEpoch();
+            SwitchToBumpedEpoch(now);
         }
 
         RenewOwnVote(now);
         RequestBeats();
     }
 
-    private void SwitchToBumpedEpoch()
+    private void SwitchToBumpedEpoch(long now)
     {
         Epoch = _bumpEpoch;
         _bumpEpoch = 0;
-        _floorConfirmed = !_config.AwaitEpochFloor;
+        AwaitFloor(now);
         Report(ElectionEventKind.EpochBumped, null, Epoch, "a member had seen a higher epoch");
     }
 }

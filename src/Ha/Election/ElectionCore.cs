@@ -95,7 +95,7 @@ internal sealed partial class ElectionCore
 
     /// <summary>True when this node could lead; the candidate's own half of "lowest alive eligible NodeID".</summary>
     public bool IsEligible(long now) =>
-        _ready && !_draining && !_config.Witness && !_voter.IsQuarantined(now)
+        _ready && !_draining && !_config.Witness && now >= _barredUntil && !_voter.IsQuarantined(now)
         && (!_config.Majority || Reach(now) >= _config.Quorum);
 
     public IReadOnlyList<ElectionEvent> TakeEvents()
@@ -151,6 +151,7 @@ internal sealed partial class ElectionCore
         AdvanceLease(now);
         CheckClocks(now, wall); // after the lapse: a stop longer than the lease must not renew what has run out
         AdvanceCampaign(now, wall);
+        AdvanceFence(now);
         AdvanceHandoff(now);
         if (now >= _nextRound)
         {

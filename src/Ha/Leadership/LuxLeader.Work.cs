@@ -122,8 +122,11 @@ public sealed partial class LuxLeader
     {
         try
         {
+            using var attempt = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+            attempt.CancelAfter(2 * _options.EffectiveLeaseTimeout);
+
             // On the pool: what the application does here may block, and this thread may be answering a member.
-            var before = await Task.Run(() => _options.RaiseFence!(epoch, _stopping.Token).AsTask());
+            var before = await Task.Run(() => _options.RaiseFence!(epoch, attempt.Token).AsTask());
             return before < ElectionCore.MaxEpoch
                 ? before
                 : throw new InvalidOperationException($"The stored epoch {before} is too high: none of this cluster ever was {ElectionCore.MaxEpoch}.");
