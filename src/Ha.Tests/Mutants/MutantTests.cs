@@ -9,7 +9,14 @@ public class MutantTests(ITestOutputHelper output)
     {
         var compiler = new MutantCompiler();
         foreach (var mutant in MutantList.All)
-            Assert.True(compiler.Compile(mutant, out string? error) is not null, error);
+            Assert.Null(compiler.Check(mutant));
+    }
+
+    [Fact]
+    public void A_patch_that_does_not_compile_is_an_error()
+    {
+        var broken = new Mutant("broken", 3, new Edit("Voter.cs", "long deferMicros, long max", "Nowhere deferMicros, long max"));
+        Assert.Contains("Nowhere", new MutantCompiler().Check(broken), StringComparison.Ordinal);
     }
 
     /// <summary>The whole gate takes minutes and is a step of its own: <c>Ha.Tests mutants</c>. Here, the quickest to catch.</summary>
