@@ -114,7 +114,7 @@ internal sealed class WriteHold : IDisposable
             _stopped = true;
             foreach (var waiter in _byTime)
             {
-                waiter.TrySetResult(HoldOutcome.Stopping);
+                waiter.Complete(HoldOutcome.Stopping);
             }
 
             _byTime.Clear();
@@ -138,7 +138,6 @@ internal sealed class WriteHold : IDisposable
 
         lock (_lock)
         {
-            // Completing is safe under the lock: continuations run elsewhere. Oldest deadline first.
             _byTime.RemoveWhere(waiter => waiter.MovesOnWith(leadership) && Complete(waiter, HoldOutcome.MoveOn));
         }
     }
@@ -152,7 +151,7 @@ internal sealed class WriteHold : IDisposable
             while (_byTime.Min is { } first && first.Wake <= now)
             {
                 _byTime.Remove(first);
-                first.TrySetResult(first.RetriesAtWake ? HoldOutcome.MoveOn : HoldOutcome.TimedOut);
+                first.Complete(first.RetriesAtWake ? HoldOutcome.MoveOn : HoldOutcome.TimedOut);
             }
 
             ScheduleNeedsLock();
@@ -164,7 +163,7 @@ internal sealed class WriteHold : IDisposable
         lock (_lock)
         {
             _byTime.Remove(waiter);
-            waiter.TrySetResult(outcome);
+            waiter.Complete(outcome);
         }
     }
 
@@ -186,13 +185,15 @@ internal sealed class WriteHold : IDisposable
 
     private static bool Complete(Waiter waiter, HoldOutcome outcome)
     {
-        waiter.TrySetResult(outcome);
+        waiter.Complete(outcome);
         return true;
     }
 
     private sealed class Waiter(WriteHold hold, long wake, long arrival, bool retriesAtWake, LeadershipSnapshot? refusedBy)
-        : TaskCompletionSource<HoldOutcome>(TaskCreationOptions.RunContinuationsAsynchronously)
+        : TaskCompletionSource<HoldOutcome>, IThreadPoolWorkItem
     {
+        private HoldOutcome? _outcome;
+
         public static readonly IComparer<Waiter> Order = Comparer<Waiter>.Create(static (a, b) =>
             a.Wake != b.Wake ? a.Wake.CompareTo(b.Wake) : a.Arrival.CompareTo(b.Arrival));
 
@@ -201,6 +202,21 @@ internal sealed class WriteHold : IDisposable
         public bool RetriesAtWake => retriesAtWake;
 
         private long Arrival => arrival;
+
+        /// <summary>
+        /// Safe under the lock: what waited goes on elsewhere, and in the order of these calls. The pool's own way of
+        /// running continuations asynchronously takes the newest first, so the longest wait would grow with the crowd.
+        /// </summary>
+        public void Complete(HoldOutcome outcome)
+        {
+            if (_outcome is null)
+            {
+                _outcome = outcome;
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            }
+        }
+
+        public void Execute() => SetResult(_outcome!.Value);
 
         public void ClientGone() => hold.Release(this, HoldOutcome.ClientGone);
 
