@@ -63,6 +63,12 @@ internal sealed class NodeProcess(string id, string url, IReadOnlyDictionary<str
     /// <summary>Completes when the process that runs now has ended and its last output was read.</summary>
     public Task WhenDead { get; private set; } = Task.CompletedTask;
 
+    /// <summary>A program and its arguments that become the node, such as <c>ip netns exec name</c>; empty: none.</summary>
+    public IReadOnlyList<string> Launcher { get; init; } = [];
+
+    /// <summary>Called with each line the node writes, on a pool thread.</summary>
+    public Action<string>? OnLine { get; init; }
+
     /// <summary>Called on a pool thread when the process has ended, with its exit code.</summary>
     public Action<NodeProcess, int>? OnExited { get; set; }
 
@@ -124,6 +130,14 @@ internal sealed class NodeProcess(string id, string url, IReadOnlyDictionary<str
             }
 
             var start = Command("--urls", url, $"--{ParentGuard.Key}", $"{Environment.ProcessId}");
+            if (Launcher.Count > 0)
+            {
+                string[] arguments = [.. Launcher.Skip(1), start.FileName, .. start.ArgumentList];
+                start.FileName = Launcher[0];
+                start.ArgumentList.Clear();
+                Array.ForEach(arguments, start.ArgumentList.Add);
+            }
+
             foreach (var (key, value) in environment)
             {
                 start.Environment[key] = value;
@@ -176,6 +190,7 @@ internal sealed class NodeProcess(string id, string url, IReadOnlyDictionary<str
             return;
         }
 
+        OnLine?.Invoke(line);
         lock (_output)
         {
             _output.Enqueue(line);

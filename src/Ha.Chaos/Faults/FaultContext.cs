@@ -1,0 +1,44 @@
+using Ha.Chaos.Nodes;
+
+namespace Ha.Chaos.Faults;
+
+/// <summary>What a fault may touch. One for each fault that is run.</summary>
+/// <param name="Cluster">The nodes.</param>
+/// <param name="Database">The database behind them.</param>
+/// <param name="Disk">The file system the database is on.</param>
+/// <param name="Target">The node it is aimed at.</param>
+/// <param name="Random">All choices come from here.</param>
+/// <param name="Lease">The lease timeout T.</param>
+/// <param name="Clock">Real time.</param>
+/// <param name="Cancellation">The run ends: heal and return.</param>
+internal sealed record FaultContext(
+    ChaosCluster Cluster, IDatabase Database, SmallDisk Disk, ChaosNode Target, Random Random, TimeSpan Lease, TimeProvider Clock,
+    CancellationToken Cancellation)
+{
+    public IEnumerable<ChaosNode> Others => Cluster.Nodes.Where(n => n != Target);
+
+    /// <summary>A time between so many leases.</summary>
+    public TimeSpan Leases(double least, double most) => Lease * Between(least, most);
+
+    public double Between(double least, double most) => least + Random.NextDouble() * (most - least);
+
+    /// <summary>Waits, at most until the run ends.</summary>
+    public async Task HoldAsync(TimeSpan time)
+    {
+        try
+        {
+            await Task.Delay(time, Clock, Cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            // The fault heals now.
+        }
+    }
+
+    public ChaosNode[] Shuffled()
+    {
+        ChaosNode[] nodes = [.. Cluster.Nodes];
+        Random.Shuffle(nodes);
+        return nodes;
+    }
+}
