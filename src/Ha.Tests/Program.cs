@@ -8,12 +8,14 @@ internal static class Program
         ["simulate", .. var rest] => Simulation.SimulateCommand.Run(rest, Console.Out),
         ["play", .. var rest] => Simulation.PlayCommand.Run(rest, Scenarios.ScenarioFiles.Names, Scenarios.ScenarioFiles.Read, Console.Out),
         ["mutants", .. var names] => Mutants.MutantsCommand.Run(names, Console.Out),
+        ["writes", .. var rest] => Processes.WritesCommand.Run(rest, Console.Out),
         _ => Usage(),
     };
 
     private static int Usage()
     {
         Console.Error.WriteLine(Simulation.SimulateCommand.Usage);
+        Console.Error.WriteLine(Processes.WritesCommand.Usage);
         return 2;
     }
 }

@@ -32,8 +32,6 @@ internal sealed class OpenLoad : IAsyncDisposable
 
     public IEnumerable<WriteResult> Failures => Results.Where(result => result.Failure is not null);
 
-    public int InFlight => _inFlight.Values.Sum();
-
     public int InFlightThrough(Door door) => _inFlight.GetValueOrDefault(door.Id);
 
     /// <summary>Takes effect for the writes that are due from now on.</summary>
@@ -52,6 +50,10 @@ internal sealed class OpenLoad : IAsyncDisposable
         await StopAsync();
         _stop.Dispose();
     }
+
+    /// <summary>How many writes were under way at some moment between the two.</summary>
+    public int UnderWay(long from, long to) => Results.Count(result =>
+        result.DueAt <= to && result.DueAt + (long)(result.Took.TotalSeconds * TimeProvider.System.TimestampFrequency) >= from);
 
     /// <summary>The worst and the 99th percentile of the writes that were due from a moment on, for a second.</summary>
     public (TimeSpan P99, TimeSpan Worst, int Count) InTheSecondAfter(long moment)
