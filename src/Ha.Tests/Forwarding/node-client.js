@@ -1,0 +1,50 @@
+// Sends writes through a follower the way Node.js programs do and prints what came back, one JSON line a case.
+'use strict';
+const http = require('node:http');
+const http2 = require('node:http2');
+
+const [, , http2Url, http1Url] = process.argv;
+const say = (name, result) => console.log(JSON.stringify({ name, ...result }));
+
+function write(session, path, { chunks, abort }) {
+  return new Promise(resolve => {
+    const stream = session.request({ ':method': 'POST', ':path': path, te: 'trailers', 'content-type': 'text/plain' });
+    const result = { status: 0, body: '', trailers: {}, error: null };
+    stream.setEncoding('utf8');
+    stream.on('response', headers => { result.status = headers[':status']; });
+    stream.on('trailers', trailers => { result.trailers = { ...trailers }; });
+    stream.on('error', error => { result.error = error.code; });
+    stream.on('close', () => resolve(result));
+    // Each chunk waits for the echo of the one before: nothing on the way may collect them.
+    let next = 0;
+    const send = () => (next < chunks.length ? stream.write(chunks[next++]) : abort ? stream.close(http2.constants.NGHTTP2_CANCEL) : stream.end());
+    stream.on('data', text => { result.body += text; send(); });
+    send();
+  });
+}
+
+function expectContinue(url) {
+  return new Promise((resolve, reject) => {
+    const request = http.request(url, { method: 'POST', headers: { Expect: '100-continue', 'Transfer-Encoding': 'chunked' } });
+    const result = { continued: false, body: '' };
+    request.on('continue', () => { result.continued = true; request.write('one,'); request.end('two'); });
+    request.on('response', response => {
+      result.status = response.statusCode;
+      response.setEncoding('utf8');
+      response.on('data', text => { result.body += text; });
+      response.on('end', () => resolve({ ...result, trailers: response.trailers }));
+    });
+    request.on('error', reject);
+    request.flushHeaders();
+  });
+}
+
+(async () => {
+  const session = http2.connect(http2Url);
+  const many = await Promise.all(Array.from({ length: 20 }, (_, i) => write(session, '/echo', { chunks: [`${i}a`, `${i}b`, `${i}c`] })));
+  say('streams', { many });
+  say('client aborts', await write(session, '/echo', { chunks: ['part'], abort: true }));
+  say('leader aborts', await write(session, '/abort', { chunks: ['part'] }));
+  session.close();
+  say('expect', await expectContinue(`${http1Url}/echo`));
+})();
