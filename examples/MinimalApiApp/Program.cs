@@ -1,4 +1,5 @@
 using MinimalApiApp.Cluster;
+using MinimalApiApp.Keys;
 using MinimalApiApp.Notes;
 
 namespace MinimalApiApp;
@@ -10,6 +11,11 @@ public static class Program
         if (args is ["cluster", ..])
         {
             return await ClusterCommand.RunAsync(args);
+        }
+
+        if (args is ["keys", .. var nodeIds])
+        {
+            return KeysCommand.Run(nodeIds, Console.Out);
         }
 
         await using var app = await BuildAsync(args);

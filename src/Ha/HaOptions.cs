@@ -66,6 +66,24 @@ public sealed class HaOptions
     /// </value>
     public string? ClusterSecretFile { get; set; }
 
+    /// <value>
+    /// This node's private key: PEM (PKCS#8 or SEC1), or the base64 of its DER on one line. When set it signs, and
+    /// <see cref="ClusterSecrets"/> are only accepted. Default null. Key <c>BASE_NODE_KEY</c>.
+    /// </value>
+    public string? NodeKey { get; set; }
+
+    /// <value>A file with <see cref="NodeKey"/>, instead of it. Default null. Key <c>BASE_NODE_KEY_FILE</c>.</value>
+    public string? NodeKeyFile { get; set; }
+
+    /// <value>
+    /// The nodes' public keys as <c>id=publickey</c>, base64 of DER SubjectPublicKeyInfo; a node signing with one is
+    /// believed under that id only. An id may have several. Key <c>BASE_PEER_KEYS</c>, comma-separated.
+    /// </value>
+    public IList<string> PeerKeys { get; } = [];
+
+    /// <value>Algorithms for <see cref="NodeKey"/> and <see cref="PeerKeys"/> beside ECDSA P-256. Default: none.</value>
+    public IList<HaKeyAlgorithm> KeyAlgorithms { get; } = [];
+
     /// <value>Allow unsigned heartbeats. Default false. Key <c>BASE_INSECURE</c>.</value>
     public bool Insecure { get; set; }
 
@@ -128,7 +146,7 @@ public sealed class HaOptions
     /// <summary>Values that could not even be read; the validator reports them with everything else.</summary>
     internal List<string> Malformed { get; } = [];
 
-    /// <summary>True once the secret files were read into <see cref="ClusterSecrets"/> and <see cref="AdminToken"/>.</summary>
+    /// <summary>True once the secret files were read into the options beside them.</summary>
     internal bool FilesRead { get; set; }
 
     internal TimeSpan EffectiveLeaseTimeout => LeaseTimeout ?? 3 * HeartbeatInterval;
@@ -137,6 +155,9 @@ public sealed class HaOptions
 
     /// <summary>True when a leader needs the votes of most members. Meaningful once the peers are normalised.</summary>
     internal bool UsesMajority => Quorum == QuorumMode.Majority || (Quorum == QuorumMode.Auto && Peers.Count != 1);
+
+    /// <summary>True when there is an election, and so heartbeats.</summary>
+    internal bool Elects => StaticLeader is null && Peers.Count > 0;
 
     /// <summary>True when any of the keys that switch the plugin on is set.</summary>
     internal bool IsActive => StaticLeader is not null || LocalTarget is not null || Peers.Count > 0;

@@ -33,6 +33,8 @@ public partial class ConfigurationDocumentTests
     [InlineData("BASE_PEERS", "http://b:80/,HTTP://B")]
     [InlineData("BASE_CLUSTER_SECRET", "")]
     [InlineData("BASE_CLUSTER_SECRET", "hunter2")]
+    [InlineData("BASE_NODE_KEY", "secret")]
+    [InlineData("BASE_PEER_KEYS", "n2=AAAA")]
     [InlineData("BASE_HEARTBEAT_INTERVAL", "500")]
     [InlineData("BASE_DRAIN_TIMEOUT", "-1s")]
     [InlineData("BASE_QUORUM", "all")]

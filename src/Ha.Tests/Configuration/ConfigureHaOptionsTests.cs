@@ -29,6 +29,9 @@ public class ConfigureHaOptionsTests
             ("BASE_STATIC_LEADER", "http://b"),
             ("BASE_CLUSTER_SECRET", "first-secret-16b, second-secret-16"),
             ("BASE_CLUSTER_SECRET_FILE", "/secret"),
+            ("BASE_NODE_KEY", "key"),
+            ("BASE_NODE_KEY_FILE", "/key"),
+            ("BASE_PEER_KEYS", "n8=AA==, n9=BB=="),
             ("BASE_INSECURE", "TRUE"),
             ("BASE_HEARTBEAT_INTERVAL", "100ms"),
             ("BASE_LEASE_TIMEOUT", "00:00:00.4"),
@@ -52,6 +55,8 @@ public class ConfigureHaOptionsTests
         Assert.Equal(["http://b", "http://c"], options.Peers);
         Assert.Equal(["first-secret-16b", "second-secret-16"], options.ClusterSecrets);
         Assert.Equal(("/secret", "token", "/token"), (options.ClusterSecretFile, options.AdminToken, options.AdminTokenFile));
+        Assert.Equal(("key", "/key"), (options.NodeKey, options.NodeKeyFile));
+        Assert.Equal(["n8=AA==", "n9=BB=="], options.PeerKeys);
         Assert.Equal((true, true, true, false, false), (options.Insecure, options.Witness, options.ForwardOverride, options.PublicInfo, options.StatusPage));
         Assert.Equal((100d, 400d), (options.HeartbeatInterval.TotalMilliseconds, options.LeaseTimeout!.Value.TotalMilliseconds));
         Assert.Equal((QuorumMode.Majority, Preemption.Never, ForwardMode.Proxy), (options.Quorum, options.Preempt, options.ForwardMode));
@@ -136,7 +141,7 @@ public class ConfigureHaOptionsTests
 
     [Fact]
     public void A_feature_that_is_switched_off_needs_no_support() =>
-        Assert.Empty(Settings.Problems(("BASE_GRPC_HEALTH", "false"), ("BASE_NODE_KEY", "")));
+        Assert.Empty(Settings.Problems(("BASE_GRPC_HEALTH", "false"), ("BASE_CA_FILE", "")));
 
     [Fact]
     public void All_problems_come_in_one_message()

@@ -44,7 +44,7 @@ internal sealed class HeartbeatHost : IAsyncDisposable
         var app = builder.Build();
         var host = new HeartbeatHost(app);
         var endpoint = new HeartbeatEndpoint(
-            keys,
+            new KeySource(keys),
             beat =>
             {
                 host.Received.Enqueue(beat);

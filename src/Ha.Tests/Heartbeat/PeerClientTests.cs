@@ -84,7 +84,7 @@ public sealed class PeerClientTests : IDisposable
     public async Task A_hundred_exchanges_at_once_each_get_their_own_reply()
     {
         await using var host = await HeartbeatHost.StartAsync(Rings.Old);
-        using var client = new PeerClient(_handler, Rings.Old);
+        using var client = new PeerClient(_handler, new KeySource(Rings.Old));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
 
         var exchanges = await Task.WhenAll(Enumerable.Range(1, 100)
@@ -110,7 +110,7 @@ public sealed class PeerClientTests : IDisposable
     public async Task A_failure_of_the_transport_is_a_value(HttpRequestError error, string failure)
     {
         using var handler = new Throws(() => new HttpRequestException(error));
-        using var client = new PeerClient(handler, Rings.Old);
+        using var client = new PeerClient(handler, new KeySource(Rings.Old));
 
         var exchange = await client.SendAsync("http://node-2:8080", Beats.Request(), CancellationToken.None);
 
@@ -121,7 +121,7 @@ public sealed class PeerClientTests : IDisposable
     public async Task A_connect_timeout_is_unreachable_and_not_the_callers_time_limit()
     {
         using var handler = new Throws(() => new TaskCanceledException("connect", new TimeoutException()));
-        using var client = new PeerClient(handler, Rings.Old);
+        using var client = new PeerClient(handler, new KeySource(Rings.Old));
 
         var exchange = await client.SendAsync("http://node-2:8080", Beats.Request(), CancellationToken.None);
 
@@ -159,7 +159,7 @@ public sealed class PeerClientTests : IDisposable
             limit.Cancel();
             return forever.Task;
         });
-        using var client = new PeerClient(_handler, Rings.Old);
+        using var client = new PeerClient(_handler, new KeySource(Rings.Old));
 
         var exchange = await client.SendAsync(host.Url, Beats.Request(), limit.Token);
 
@@ -169,7 +169,7 @@ public sealed class PeerClientTests : IDisposable
 
     private async Task<BeatExchange> SendAsync(HeartbeatHost host, KeyRing keys)
     {
-        using var client = new PeerClient(_handler, keys);
+        using var client = new PeerClient(_handler, new KeySource(keys));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         return await client.SendAsync(host.Url, Beats.Request(), limit.Token);
     }

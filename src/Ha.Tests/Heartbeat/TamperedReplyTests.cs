@@ -52,7 +52,7 @@ public sealed class TamperedReplyTests : IDisposable
     {
         await using var host = await HeartbeatHost.StartAsync(
             Rings.Old, beat => Beats.Reply(seq: beat.Seq), Meddle(_ => { }, (_, kept) => kept));
-        using var client = new PeerClient(_handler, Rings.Old);
+        using var client = new PeerClient(_handler, new KeySource(Rings.Old));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
 
         Assert.Equal(ExchangeFailure.None, (await client.SendAsync(host.Url, Beats.Request(7), limit.Token)).Failure);
@@ -204,7 +204,7 @@ public sealed class TamperedReplyTests : IDisposable
 
     private async Task<BeatExchange> SendAsync(HeartbeatHost host)
     {
-        using var client = new PeerClient(_handler, Rings.Old);
+        using var client = new PeerClient(_handler, new KeySource(Rings.Old));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         return await client.SendAsync(host.Url, Beats.Request(), limit.Token);
     }

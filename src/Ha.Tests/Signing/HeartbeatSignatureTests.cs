@@ -44,7 +44,7 @@ public class HeartbeatSignatureTests
         var reply = HeartbeatSignature.SignReply(Rings.Old.Signer!, 409, _reply, _request, Created);
 
         Assert.Equal(SignatureVerdict.Valid, HeartbeatSignature.VerifyRequest(Rings.Old, _request, _body));
-        Assert.Equal(SignatureVerdict.Valid, HeartbeatSignature.VerifyReply(Rings.Old, reply, 409, _reply, _request));
+        Assert.Equal(SignatureVerdict.Valid, HeartbeatSignature.VerifyReply(Rings.Old, reply, 409, _reply, _request, out _));
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public class HeartbeatSignatureTests
         var reply = HeartbeatSignature.SignReply(Rings.Old.Signer!, 409, _reply, _request, Created);
 
         Assert.Equal(SignatureVerdict.WrongDigest, HeartbeatSignature.VerifyRequest(Rings.Old, _request, _reply));
-        Assert.Equal(SignatureVerdict.WrongDigest, HeartbeatSignature.VerifyReply(Rings.Old, reply, 409, _body, _request));
+        Assert.Equal(SignatureVerdict.WrongDigest, HeartbeatSignature.VerifyReply(Rings.Old, reply, 409, _body, _request, out _));
     }
 
     [Fact]
@@ -71,8 +71,8 @@ public class HeartbeatSignatureTests
         var reply = HeartbeatSignature.SignReply(Rings.Old.Signer!, 409, _reply, _request, Created);
         var other = HeartbeatSignature.SignRequest(Rings.Old.Signer!, _body, Created + 1);
 
-        Assert.Equal(SignatureVerdict.BadSignature, HeartbeatSignature.VerifyReply(Rings.Old, reply, 200, _reply, _request));
-        Assert.Equal(SignatureVerdict.BadSignature, HeartbeatSignature.VerifyReply(Rings.Old, reply, 409, _reply, other));
+        Assert.Equal(SignatureVerdict.BadSignature, HeartbeatSignature.VerifyReply(Rings.Old, reply, 200, _reply, _request, out _));
+        Assert.Equal(SignatureVerdict.BadSignature, HeartbeatSignature.VerifyReply(Rings.Old, reply, 409, _reply, other, out _));
     }
 
     [Fact]
@@ -81,7 +81,7 @@ public class HeartbeatSignatureTests
         var reply = HeartbeatSignature.SignReply(Rings.Old.Signer!, 200, _reply, _request, Created);
 
         Assert.Equal(SignatureVerdict.WrongComponents, HeartbeatSignature.VerifyRequest(Rings.Old, reply, _reply));
-        Assert.Equal(SignatureVerdict.WrongComponents, HeartbeatSignature.VerifyReply(Rings.Old, _request, 200, _body, _request));
+        Assert.Equal(SignatureVerdict.WrongComponents, HeartbeatSignature.VerifyReply(Rings.Old, _request, 200, _body, _request, out _));
     }
 
     [Theory]
@@ -239,7 +239,7 @@ public class HeartbeatSignatureTests
         void Verify()
         {
             HeartbeatSignature.VerifyRequest(Rings.Old, _request, _body);
-            HeartbeatSignature.VerifyReply(Rings.Old, reply, 409, _reply, _request);
+            HeartbeatSignature.VerifyReply(Rings.Old, reply, 409, _reply, _request, out _);
         }
     }
 }

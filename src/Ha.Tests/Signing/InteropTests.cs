@@ -1,9 +1,11 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Ha.Heartbeat;
 using Ha.Signing;
 using Ha.Tests.Heartbeat;
+using Ha.Tests.Signing.Keys;
 
 namespace Ha.Tests.Signing;
 
@@ -11,13 +13,25 @@ namespace Ha.Tests.Signing;
 /// Against http-message-signatures, an independent implementation of RFC 9421 in JavaScript: what one side signs, the
 /// other verifies, requests and replies bound to them.
 /// </summary>
-public sealed class InteropTests : IDisposable
+public abstract class InteropTests : IDisposable
 {
     private static readonly byte[] _requestBody = BeatJson.Serialize(Beats.Request());
     private static readonly byte[] _replyBody = BeatJson.Serialize(Beats.Reply());
-    private static readonly HaKey _key = Rings.Old.Signer!;
-    private static readonly SignatureHeaders _request = HeartbeatSignature.SignRequest(_key, _requestBody, 1_763_700_001);
+    private readonly HaKey _key;
+    private readonly KeyRing _ring;
+    private readonly (string Private, string Public) _theirs;
+    private readonly SignatureHeaders _request;
     private readonly Lazy<Process> _node = new(Start);
+
+    /// <param name="key">Signs and verifies here.</param>
+    /// <param name="theirs">The same key as the library takes it.</param>
+    private protected InteropTests(HaKey key, (string Private, string Public) theirs)
+    {
+        _key = key;
+        _ring = KeyConformance.Ring(key);
+        _theirs = theirs;
+        _request = HeartbeatSignature.SignRequest(key, _requestBody, 1_763_700_001);
+    }
 
     public void Dispose()
     {
@@ -26,6 +40,8 @@ public sealed class InteropTests : IDisposable
             _node.Value.Kill();
             _node.Value.Dispose();
         }
+
+        GC.SuppressFinalize(this);
     }
 
     [FactIfNode]
@@ -45,11 +61,11 @@ public sealed class InteropTests : IDisposable
     {
         var theirs = Headers(Ask(Task("signRequest", _requestBody)));
 
-        Assert.Equal(SignatureVerdict.Valid, HeartbeatSignature.VerifyRequest(Rings.Old, theirs, _requestBody));
-        Assert.Equal(SignatureVerdict.WrongDigest, HeartbeatSignature.VerifyRequest(Rings.Old, theirs, _replyBody));
+        Assert.Equal(SignatureVerdict.Valid, HeartbeatSignature.VerifyRequest(_ring, theirs, _requestBody));
+        Assert.Equal(SignatureVerdict.WrongDigest, HeartbeatSignature.VerifyRequest(_ring, theirs, _replyBody));
         Assert.Equal(
             SignatureVerdict.BadSignature,
-            HeartbeatSignature.VerifyRequest(Rings.Old, theirs with { Signature = Forge(theirs.Signature!) }, _requestBody));
+            HeartbeatSignature.VerifyRequest(_ring, theirs with { Signature = Forge(theirs.Signature!) }, _requestBody));
         Assert.Equal(SignatureVerdict.UnknownKey, HeartbeatSignature.VerifyRequest(Rings.New, theirs, _requestBody));
     }
 
@@ -70,9 +86,9 @@ public sealed class InteropTests : IDisposable
         var theirs = Headers(Ask(Reply("signReply", 409, _request)));
         var other = HeartbeatSignature.SignRequest(_key, _requestBody, 1_763_700_002);
 
-        Assert.Equal(SignatureVerdict.Valid, HeartbeatSignature.VerifyReply(Rings.Old, theirs, 409, _replyBody, _request));
-        Assert.Equal(SignatureVerdict.BadSignature, HeartbeatSignature.VerifyReply(Rings.Old, theirs, 200, _replyBody, _request));
-        Assert.Equal(SignatureVerdict.BadSignature, HeartbeatSignature.VerifyReply(Rings.Old, theirs, 409, _replyBody, other));
+        Assert.Equal(SignatureVerdict.Valid, HeartbeatSignature.VerifyReply(_ring, theirs, 409, _replyBody, _request, out _));
+        Assert.Equal(SignatureVerdict.BadSignature, HeartbeatSignature.VerifyReply(_ring, theirs, 200, _replyBody, _request, out _));
+        Assert.Equal(SignatureVerdict.BadSignature, HeartbeatSignature.VerifyReply(_ring, theirs, 409, _replyBody, other, out _));
     }
 
     private static Process Start() => Process.Start(new ProcessStartInfo("node", "interop.js")
@@ -94,17 +110,19 @@ public sealed class InteropTests : IDisposable
         return JsonNode.Parse(answer ?? throw new InvalidOperationException("Node.js ended."))!.AsObject();
     }
 
-    private static JsonObject Task(string action, byte[] body, SignatureHeaders headers = default) => new()
+    private JsonObject Task(string action, byte[] body, SignatureHeaders headers = default) => new()
     {
         ["action"] = action,
-        ["secret"] = Rings.OldSecret,
+        ["alg"] = _key.Algorithm,
+        ["signWith"] = _theirs.Private,
+        ["verifyWith"] = _theirs.Public,
         ["keyid"] = _key.KeyId,
         ["url"] = "http://node-1:8080/_ha/heartbeat",
         ["body"] = Encoding.UTF8.GetString(body),
         ["headers"] = Json(headers),
     };
 
-    private static JsonObject Reply(string action, int status, SignatureHeaders request, SignatureHeaders reply = default)
+    private JsonObject Reply(string action, int status, SignatureHeaders request, SignatureHeaders reply = default)
     {
         var task = Task(action, _replyBody, reply);
         task["status"] = status;
@@ -130,4 +148,13 @@ public sealed class InteropTests : IDisposable
         headers["Signature"]!.GetValue<string>());
 
     private static string Forge(string signature) => $"ha=:{(signature[4] == 'A' ? 'B' : 'A')}{signature[5..]}";
+}
+
+public sealed class HmacInteropTests() : InteropTests(new HmacKey(Rings.OldSecret), (Rings.OldSecret, Rings.OldSecret));
+
+public sealed class EcdsaInteropTests() : InteropTests(
+    EcdsaAlgorithm.Instance.ReadPrivateKey(_pair.ExportPkcs8PrivateKey())!,
+    (_pair.ExportPkcs8PrivateKeyPem(), _pair.ExportSubjectPublicKeyInfoPem()))
+{
+    private static readonly ECDsa _pair = ECDsa.Create(ECCurve.NamedCurves.nistP256);
 }

@@ -45,10 +45,10 @@ public class KeyRingTests
     public void Unsigned_needs_the_permission_and_no_secret()
     {
         var options = new HaOptions { Insecure = true };
-        Assert.True(KeyRing.FromOptions(options).Unsigned);
+        Assert.True(Rings.Of(options).Unsigned);
 
         options.ClusterSecrets.Add(Rings.OldSecret);
-        Assert.False(KeyRing.FromOptions(options).Unsigned);
+        Assert.False(Rings.Of(options).Unsigned);
         Assert.False(Rings.Of().Unsigned);
     }
 

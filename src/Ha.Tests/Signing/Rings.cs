@@ -1,3 +1,4 @@
+using Ha.Configuration;
 using Ha.Signing;
 
 namespace Ha.Tests.Signing;
@@ -21,6 +22,8 @@ internal static class Rings
             options.ClusterSecrets.Add(secret);
         }
 
-        return KeyRing.FromOptions(options);
+        return Of(options);
     }
+
+    public static KeyRing Of(HaOptions options) => KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, []);
 }

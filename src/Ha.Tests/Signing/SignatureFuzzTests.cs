@@ -43,7 +43,7 @@ public class SignatureFuzzTests
             var status = mutator.Next(4) == 0 ? statuses[mutator.Next(4)] : 200;
             var same = status == 200 && headers == signed && body.AsSpan().SequenceEqual(original);
 
-            var verdict = HeartbeatSignature.VerifyReply(_keys, headers, status, body, _request);
+            var verdict = HeartbeatSignature.VerifyReply(_keys, headers, status, body, _request, out _);
 
             Assert.True(same == (verdict == SignatureVerdict.Valid), $"Input {i} of seed {Seed + 1}: {verdict} {status} {headers}");
         }

@@ -26,6 +26,9 @@ internal sealed class ConfigureHaOptions(IConfiguration? configuration = null) :
         options.StaticLeader = read.Text(HaKeys.StaticLeader) ?? options.StaticLeader;
         Replace(options.ClusterSecrets, read.List(HaKeys.ClusterSecret));
         options.ClusterSecretFile = read.Text(HaKeys.ClusterSecretFile) ?? options.ClusterSecretFile;
+        options.NodeKey = read.Text(HaKeys.NodeKey) ?? options.NodeKey;
+        options.NodeKeyFile = read.Text(HaKeys.NodeKeyFile) ?? options.NodeKeyFile;
+        Replace(options.PeerKeys, read.List(HaKeys.PeerKeys));
         options.Insecure = read.Flag(HaKeys.Insecure) ?? options.Insecure;
         options.HeartbeatInterval = read.Duration(HaKeys.HeartbeatInterval) ?? options.HeartbeatInterval;
         options.LeaseTimeout = read.Duration(HaKeys.LeaseTimeout) ?? options.LeaseTimeout;

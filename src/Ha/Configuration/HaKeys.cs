@@ -12,6 +12,9 @@ internal static class HaKeys
     public const string StaticLeader = "BASE_STATIC_LEADER";
     public const string ClusterSecret = "BASE_CLUSTER_SECRET";
     public const string ClusterSecretFile = "BASE_CLUSTER_SECRET_FILE";
+    public const string NodeKey = "BASE_NODE_KEY";
+    public const string NodeKeyFile = "BASE_NODE_KEY_FILE";
+    public const string PeerKeys = "BASE_PEER_KEYS";
     public const string Insecure = "BASE_INSECURE";
     public const string HeartbeatInterval = "BASE_HEARTBEAT_INTERVAL";
     public const string LeaseTimeout = "BASE_LEASE_TIMEOUT";
@@ -33,8 +36,8 @@ internal static class HaKeys
     /// <summary>Keys that are read.</summary>
     public static readonly string[] Known =
     [
-        NodeId, LocalTarget, PublicTarget, Peers, StaticLeader, ClusterSecret, ClusterSecretFile, Insecure,
-        HeartbeatInterval, LeaseTimeout, Quorum, Preempt, Witness, ClusterId, ForwardMode, ForwardOverride, WriteHold,
+        NodeId, LocalTarget, PublicTarget, Peers, StaticLeader, ClusterSecret, ClusterSecretFile, NodeKey, NodeKeyFile,
+        PeerKeys, Insecure, HeartbeatInterval, LeaseTimeout, Quorum, Preempt, Witness, ClusterId, ForwardMode, ForwardOverride, WriteHold,
         WriteHoldMax, DrainTimeout, ShutdownDelay, AdminToken, AdminTokenFile, PublicInfo, StatusPage,
     ];
 
@@ -44,7 +47,6 @@ internal static class HaKeys
     /// </summary>
     public static readonly string[] Unsupported =
     [
-        "BASE_NODE_KEY", "BASE_NODE_KEY_FILE", "BASE_PEER_KEYS", "BASE_CA_FILE", "BASE_CLIENT_CERT_FILE",
-        "BASE_CLIENT_KEY_FILE", "BASE_GRPC_HEALTH",
+        "BASE_CA_FILE", "BASE_CLIENT_CERT_FILE", "BASE_CLIENT_KEY_FILE", "BASE_GRPC_HEALTH",
     ];
 }

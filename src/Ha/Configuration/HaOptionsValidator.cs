@@ -37,6 +37,7 @@ internal sealed class HaOptionsValidator(IOptions<HostOptions>? host = null) : I
             NameRules.Check(options, problems);
             MemberRules.Check(options, problems);
             SecretRules.Check(options, problems);
+            KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems);
             TimingRules.CheckShutdown(options, shutdownTimeout, problems);
         }
 

@@ -11,6 +11,10 @@ internal static class NameRules
         Check(HaKeys.ClusterId, options.ClusterId, problems);
     }
 
+    public static bool IsName(string text) => text.Length is > 0 and <= MaxLength && !text.Any(IsForbidden);
+
+    private static bool IsForbidden(char c) => c is <= ' ' or > '~' or ',' or '"' or '\'' or '\\';
+
     private static void Check(string key, string? name, List<string> problems)
     {
         if (string.IsNullOrEmpty(name))
@@ -21,7 +25,7 @@ internal static class NameRules
         {
             problems.Add($"{key} ({name[..32]}…) has {name.Length} characters; use at most {MaxLength}.");
         }
-        else if (name.Any(c => c is <= ' ' or > '~' or ',' or '"' or '\'' or '\\'))
+        else if (name.Any(IsForbidden))
         {
             problems.Add($"{key} ({Printable(name)}) must be printable ASCII without spaces, commas, quotes and backslashes; use letters, digits, '-', '.' and '_'.");
         }

@@ -1,8 +1,7 @@
 namespace Ha.Configuration;
 
 /// <summary>
-/// Reads the secrets that stand in files, once, at start. Messages name the variable and what happened, never what
-/// stands in the file.
+/// Reads the secrets that stand in files. Messages name the variable and what happened, never what stands in the file.
 /// </summary>
 internal static class SecretFiles
 {
@@ -11,6 +10,7 @@ internal static class SecretFiles
 
     private static readonly char[] _separators = [',', '\r', '\n'];
 
+    /// <summary>Reads all of them into the options beside them, once.</summary>
     public static void ReadInto(HaOptions options)
     {
         if (options.FilesRead)
@@ -20,47 +20,55 @@ internal static class SecretFiles
 
         options.FilesRead = true;
         var problems = options.Malformed;
-        if (options.ClusterSecretFile is { } secretFile)
+        if (options.ClusterSecretFile is { } secretFile && IsAlone(HaKeys.ClusterSecretFile, secretFile, HaKeys.ClusterSecret, options.ClusterSecrets.Count > 0, problems))
         {
-            foreach (var secret in Read(HaKeys.ClusterSecretFile, secretFile, HaKeys.ClusterSecret, options.ClusterSecrets.Count > 0, problems))
+            foreach (var secret in Entries(Read(HaKeys.ClusterSecretFile, secretFile, problems)))
             {
                 options.ClusterSecrets.Add(secret);
             }
         }
 
-        if (options.AdminTokenFile is { } tokenFile)
+        if (options.NodeKeyFile is { } keyFile && IsAlone(HaKeys.NodeKeyFile, keyFile, HaKeys.NodeKey, options.NodeKey is not null, problems))
         {
-            var tokens = Read(HaKeys.AdminTokenFile, tokenFile, HaKeys.AdminToken, options.AdminToken is not null, problems);
+            options.NodeKey = Read(HaKeys.NodeKeyFile, keyFile, problems);
+        }
+
+        if (options.AdminTokenFile is { } tokenFile && IsAlone(HaKeys.AdminTokenFile, tokenFile, HaKeys.AdminToken, options.AdminToken is not null, problems))
+        {
+            var tokens = Entries(Read(HaKeys.AdminTokenFile, tokenFile, problems));
             if (tokens.Length > 1)
             {
                 problems.Add($"{HaKeys.AdminTokenFile} ({Shown(tokenFile)}) holds {tokens.Length} tokens; leave one.");
             }
 
-            options.AdminToken ??= tokens.FirstOrDefault();
+            options.AdminToken = tokens.FirstOrDefault();
         }
     }
 
-    private static string[] Read(string key, string path, string inlineKey, bool inlineIsSet, List<string> problems)
+    /// <returns>What stands in the file; null when there is nothing, and then a problem was added.</returns>
+    public static string? Read(string key, string path, List<string> problems)
+    {
+        var why = Open(path, out var content) ??
+            (content.AsSpan().ContainsAnyExcept(",\r\n\t ") ? null : "names an empty file; write the secret into it");
+        if (why is not null)
+        {
+            problems.Add($"{key} ({Shown(path)}) {why}.");
+        }
+
+        return why is null ? content : null;
+    }
+
+    public static string[] Entries(string? content) =>
+        content?.Split(_separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+
+    private static bool IsAlone(string key, string path, string inlineKey, bool inlineIsSet, List<string> problems)
     {
         if (inlineIsSet)
         {
             problems.Add($"{key} ({Shown(path)}) and {inlineKey} are both set; remove one of them.");
-            return [];
         }
 
-        if (Open(path, out var content) is { } why)
-        {
-            problems.Add($"{key} ({Shown(path)}) {why}.");
-            return [];
-        }
-
-        var entries = content.Split(_separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (entries.Length == 0)
-        {
-            problems.Add($"{key} ({Shown(path)}) names an empty file; write the secret into it.");
-        }
-
-        return entries;
+        return !inlineIsSet;
     }
 
     private static string? Open(string path, out string content)

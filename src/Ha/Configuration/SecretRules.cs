@@ -12,35 +12,42 @@ internal static class SecretRules
 
     public static void Check(HaOptions options, List<string> problems)
     {
-        var elects = options.StaticLeader is null && options.Peers.Count > 0;
-        var fileWasNamed = options.ClusterSecretFile is not null;
-        if (elects && options.ClusterSecrets.Count == 0 && !options.Insecure && !fileWasNamed)
+        var hasKeys = options.ClusterSecrets.Count + options.PeerKeys.Count > 0 || options.NodeKey is not null;
+        var fileWasNamed = options.ClusterSecretFile is not null || options.NodeKeyFile is not null;
+        if (options.Elects && !hasKeys && !fileWasNamed && !options.Insecure)
         {
             problems.Add(
                 $"{HaKeys.ClusterSecret} is not set, so anyone who reaches this node could become its leader; set it to one value on every node, " +
                 $"{HowToMakeOne} (for a trial without signatures: {HaKeys.Insecure}=true).");
         }
 
-        var where = fileWasNamed ? HaKeys.ClusterSecretFile : HaKeys.ClusterSecret;
-        if (options.ClusterSecrets.Count > MaxSecrets)
-        {
-            problems.Add($"{where} holds {options.ClusterSecrets.Count} secrets; use at most {MaxSecrets}.");
-        }
-
-        for (var i = 0; i < options.ClusterSecrets.Count; i++)
-        {
-            var bytes = Encoding.UTF8.GetByteCount(options.ClusterSecrets[i] ?? "");
-            if (bytes < MinBytes)
-            {
-                var which = options.ClusterSecrets.Count == 1 ? "" : $"secret {i + 1}, ";
-                problems.Add($"{where} ({which}{bytes} bytes) is shorter than {MinBytes} bytes; {HowToMakeOne}.");
-            }
-        }
-
+        CheckSecrets(options, options.ClusterSecrets, problems);
         if (options.AdminToken is { } token && (token.Length == 0 || token.Any(c => c is <= ' ' or > '~')))
         {
             var key = options.AdminTokenFile is null ? HaKeys.AdminToken : HaKeys.AdminTokenFile;
             problems.Add($"{key} ({token.Length} characters) must be printable ASCII without spaces, as it travels in a header; {HowToMakeOne}.");
+        }
+    }
+
+    /// <param name="options">Says where the secrets come from.</param>
+    /// <param name="secrets">From there.</param>
+    /// <param name="problems">What is wrong is added here.</param>
+    public static void CheckSecrets(HaOptions options, IList<string> secrets, List<string> problems)
+    {
+        var where = options.ClusterSecretFile is null ? HaKeys.ClusterSecret : HaKeys.ClusterSecretFile;
+        if (secrets.Count > MaxSecrets)
+        {
+            problems.Add($"{where} holds {secrets.Count} secrets; use at most {MaxSecrets}.");
+        }
+
+        for (var i = 0; i < secrets.Count; i++)
+        {
+            var bytes = Encoding.UTF8.GetByteCount(secrets[i] ?? "");
+            if (bytes < MinBytes)
+            {
+                var which = secrets.Count == 1 ? "" : $"secret {i + 1}, ";
+                problems.Add($"{where} ({which}{bytes} bytes) is shorter than {MinBytes} bytes; {HowToMakeOne}.");
+            }
         }
     }
 }

@@ -31,6 +31,9 @@ internal enum ExchangeFailure
     /// <summary>The answer is not signed by a key of ours, or not for this request.</summary>
     Unverified,
 
+    /// <summary>The answer is signed with the key of another node than the one it speaks for.</summary>
+    WrongNode,
+
     /// <summary>The answer is signed, but not a valid message.</summary>
     Malformed,
 }
@@ -57,6 +60,7 @@ internal readonly record struct BeatExchange(BeatReply? Reply, ExchangeFailure F
         ExchangeFailure.UnexpectedStatus => "unexpected_status",
         ExchangeFailure.TooLarge => "too_large",
         ExchangeFailure.Unverified => "unverified",
+        ExchangeFailure.WrongNode => "wrong_node",
         _ => "malformed",
     };
 }

@@ -11,12 +11,12 @@ namespace Ha.Heartbeat;
 /// <c>POST /_ha/heartbeat</c>. Checks go from cheap to dear, and no byte of a body is read for a caller without a key.
 /// Every reply that carries a message is signed and good for its request only. Thread-safe.
 /// </summary>
-/// <param name="keys">Keys to verify requests with and to sign replies with.</param>
+/// <param name="source">Keys to verify requests with and to sign replies with.</param>
 /// <param name="receive">Takes a verified message; synchronous, thread-safe, does not throw.</param>
 /// <param name="wallClock">Time for <c>created</c> and for the limit on slow bodies.</param>
 /// <param name="rejected">Told one of a few fixed words for each request that never became a message.</param>
 internal sealed class HeartbeatEndpoint(
-    KeyRing keys, Func<Beat, BeatReply> receive, TimeProvider wallClock, Action<string>? rejected = null)
+    KeySource source, Func<Beat, BeatReply> receive, TimeProvider wallClock, Action<string>? rejected = null)
 {
     private const string JsonType = "application/json";
 
@@ -26,9 +26,10 @@ internal sealed class HeartbeatEndpoint(
     public async Task HandleAsync(HttpContext context)
     {
         context.Response.Headers.CacheControl = "no-store";
+        var keys = source.Current;
 
         // Step 1: what the header alone shows, its signature included.
-        var refusal = CheckHeader(context.Request, out var signature);
+        var refusal = CheckHeader(keys, context.Request, out var signature, out var signer);
         if (refusal is not null)
         {
             await RefuseAsync(context, refusal);
@@ -43,9 +44,9 @@ internal sealed class HeartbeatEndpoint(
             return;
         }
 
-        // Step 3: digest and JSON.
+        // Step 3: digest, JSON, and whether the key is the sender's.
         Beat? beat = null;
-        refusal = outcome == BodyOutcome.Complete ? CheckBody(body, signature, out beat) : Refusal(outcome);
+        refusal = outcome == BodyOutcome.Complete ? CheckBody(body, signature, signer, out beat) : Refusal(outcome);
         if (outcome == BodyOutcome.Complete)
         {
             reader.AdvanceTo(body.End);
@@ -58,13 +59,14 @@ internal sealed class HeartbeatEndpoint(
         }
 
         // Step 4: the election's answer, signed.
-        PrepareReply(context.Response, receive(beat!), signature);
+        PrepareReply(keys, context.Response, receive(beat!), signature);
         await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
     }
 
-    private HeartbeatRefusal? CheckHeader(HttpRequest request, out SignatureHeaders signature)
+    private static HeartbeatRefusal? CheckHeader(KeyRing keys, HttpRequest request, out SignatureHeaders signature, out RingKey signer)
     {
         signature = default;
+        signer = default;
         if (!HttpMethods.IsPost(request.Method))
         {
             return HeartbeatRefusal.Method;
@@ -91,7 +93,7 @@ internal sealed class HeartbeatEndpoint(
             headers[SignatureHeaders.SignatureInputName],
             headers[SignatureHeaders.SignatureName],
             out signature)
-            ? HeartbeatSignature.VerifyRequestHeaders(keys, signature)
+            ? HeartbeatSignature.VerifyRequestHeaders(keys, signature, out signer)
             : SignatureVerdict.Malformed;
         return verdict == SignatureVerdict.Valid ? null : HeartbeatRefusal.Unsigned(verdict);
     }
@@ -113,18 +115,18 @@ internal sealed class HeartbeatEndpoint(
             (parsed.Charset.Length == 0 || HeaderUtilities.RemoveQuotes(parsed.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase));
     }
 
-    private HeartbeatRefusal? CheckBody(ReadOnlySequence<byte> body, SignatureHeaders signature, out Beat? beat)
+    private static HeartbeatRefusal? CheckBody(ReadOnlySequence<byte> body, SignatureHeaders signature, RingKey signer, out Beat? beat)
     {
         if (body.IsSingleSegment)
         {
-            return CheckBody(body.FirstSpan, signature, out beat);
+            return CheckBody(body.FirstSpan, signature, signer, out beat);
         }
 
         var rented = ArrayPool<byte>.Shared.Rent(BeatLimits.MaxBodyBytes);
         try
         {
             body.CopyTo(rented);
-            return CheckBody(rented.AsSpan(0, (int)body.Length), signature, out beat);
+            return CheckBody(rented.AsSpan(0, (int)body.Length), signature, signer, out beat);
         }
         finally
         {
@@ -132,15 +134,24 @@ internal sealed class HeartbeatEndpoint(
         }
     }
 
-    private HeartbeatRefusal? CheckBody(ReadOnlySpan<byte> body, SignatureHeaders signature, out Beat? beat)
+    /// <param name="body">All of it.</param>
+    /// <param name="signature">The verified headers.</param>
+    /// <param name="signer">Whose they are; without a key when none was asked for.</param>
+    /// <param name="beat">The message, unless it is refused.</param>
+    private static HeartbeatRefusal? CheckBody(ReadOnlySpan<byte> body, SignatureHeaders signature, RingKey signer, out Beat? beat)
     {
         beat = null;
-        if (!keys.Unsigned && !ContentDigest.Matches(signature.ContentDigest, body))
+        if (signer.Key is not null && !ContentDigest.Matches(signature.ContentDigest, body))
         {
             return HeartbeatRefusal.Unsigned(SignatureVerdict.WrongDigest);
         }
 
-        return BeatJson.TryParse(body, out beat, out string reason) ? null : HeartbeatRefusal.Malformed(reason);
+        if (!BeatJson.TryParse(body, out beat, out string reason))
+        {
+            return HeartbeatRefusal.Malformed(reason);
+        }
+
+        return signer.MaySpeakFor(beat.From.Id) ? null : HeartbeatRefusal.Unsigned(SignatureVerdict.WrongNode);
     }
 
     private static HeartbeatRefusal Refusal(BodyOutcome outcome) => outcome switch
@@ -151,7 +162,7 @@ internal sealed class HeartbeatEndpoint(
     };
 
     [SuppressMessage("Usage", "ASP0019", Justification = "Each is set once on a fresh response.")]
-    private void PrepareReply(HttpResponse response, BeatReply reply, SignatureHeaders request)
+    private void PrepareReply(KeyRing keys, HttpResponse response, BeatReply reply, SignatureHeaders request)
     {
         var body = BeatWriter.OfThread.Write(reply);
         response.StatusCode = BeatStatusCodes.ToHttp(reply.Status);

@@ -19,7 +19,7 @@ internal sealed class HeartbeatRefusal
 
     private static readonly HeartbeatRefusal[] _unauthorized =
         [.. Enum.GetValues<SignatureVerdict>().Select(verdict => new HeartbeatRefusal(
-            401, verdict.Word(), "The heartbeat is not signed by a key of this cluster; BASE_CLUSTER_SECRET must be the same on every node."))];
+            401, verdict.Word(), "The heartbeat is not signed by a key of this cluster; BASE_CLUSTER_SECRET or BASE_PEER_KEYS must be the same on every node."))];
 
     private readonly int _status;
     private readonly byte[] _body;

@@ -10,8 +10,8 @@ namespace Ha.Heartbeat;
 
 /// <summary>Sends heartbeats and trusts nothing in an answer that is not signed for exactly that request. Thread-safe.</summary>
 /// <param name="handler">Must not follow redirects or use cookies or a proxy, see <see cref="PeerHandler"/>; stays the caller's.</param>
-/// <param name="keys">The first signs requests, all verify replies.</param>
-internal sealed class PeerClient(HttpMessageHandler handler, KeyRing keys) : IDisposable
+/// <param name="source">The first key signs requests, all verify replies.</param>
+internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) : IDisposable
 {
     private static readonly MediaTypeHeaderValue _json = new("application/json");
 
@@ -28,6 +28,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeyRing keys) : IDi
     /// <returns>Every failure as a value. Does not throw for anything a peer or the network does.</returns>
     public async Task<BeatExchange> SendAsync(string peerUrl, Beat beat, CancellationToken cancellationToken)
     {
+        var keys = source.Current;
         if (keys.Signer is null && !keys.Unsigned)
         {
             return BeatExchange.Failed(ExchangeFailure.NoKey, "there is no key to sign with");
@@ -43,7 +44,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeyRing keys) : IDi
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
             Content = new ByteArrayContent(body) { Headers = { ContentType = _json } },
         };
-        var signature = Sign(request, beat, body);
+        var signature = Sign(keys.Signer, request, beat, body);
         try
         {
             using var response = await _http.SendAsync(request, cancellationToken);
@@ -67,9 +68,9 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeyRing keys) : IDi
         }
     }
 
-    private SignatureHeaders Sign(HttpRequestMessage request, Beat beat, byte[] body)
+    private static SignatureHeaders Sign(HaKey? key, HttpRequestMessage request, Beat beat, byte[] body)
     {
-        if (keys.Signer is not { } key)
+        if (key is null)
         {
             return default;
         }
@@ -87,7 +88,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeyRing keys) : IDi
         if (!BeatStatusCodes.CarriesReply(status))
         {
             return status == (int)HttpStatusCode.Unauthorized
-                ? BeatExchange.Failed(ExchangeFailure.Unauthorized, "the peer does not take our signature; BASE_CLUSTER_SECRET must be the same on every node")
+                ? BeatExchange.Failed(ExchangeFailure.Unauthorized, "the peer does not take our signature; BASE_CLUSTER_SECRET or BASE_PEER_KEYS must be the same on every node")
                 : BeatExchange.Failed(ExchangeFailure.UnexpectedStatus, $"the peer answered {status}");
         }
 
@@ -112,7 +113,10 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeyRing keys) : IDi
 
     private BeatExchange Judge(HttpResponseMessage response, ReadOnlySpan<byte> body, SignatureHeaders request)
     {
+        // Read anew: an answer may be signed by a key that came while it was under way.
+        var keys = source.Current;
         var status = (int)response.StatusCode;
+        RingKey signer = default;
         if (!keys.Unsigned)
         {
             var verdict = SignatureHeaders.TryRead(
@@ -120,7 +124,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeyRing keys) : IDi
                 Values(response, SignatureHeaders.SignatureInputName),
                 Values(response, SignatureHeaders.SignatureName),
                 out var headers)
-                ? HeartbeatSignature.VerifyReply(keys, headers, status, body, request)
+                ? HeartbeatSignature.VerifyReply(keys, headers, status, body, request, out signer)
                 : SignatureVerdict.Malformed;
             if (verdict != SignatureVerdict.Valid)
             {
@@ -131,6 +135,11 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeyRing keys) : IDi
         if (!BeatJson.TryParse(body, out BeatReply? reply, out var reason))
         {
             return BeatExchange.Failed(ExchangeFailure.Malformed, $"the answer {status} is {reason}");
+        }
+
+        if (!signer.MaySpeakFor(reply.From.Id))
+        {
+            return BeatExchange.Failed(ExchangeFailure.WrongNode, $"the answer {status} is signed by another node than it speaks for");
         }
 
         return BeatStatusCodes.ToHttp(reply.Status) == status

@@ -40,11 +40,12 @@ internal static class HeartbeatSignature
 
     /// <summary>
     /// Judges a request by its headers alone, so that nobody without a key makes this node read a body. When it is
-    /// valid, the body must still match by <see cref="ContentDigest.Matches"/>.
+    /// valid, the body must still match by <see cref="ContentDigest.Matches"/> and the sender by
+    /// <see cref="RingKey.MaySpeakFor"/>.
     /// </summary>
-    public static SignatureVerdict VerifyRequestHeaders(KeyRing keys, SignatureHeaders headers)
+    public static SignatureVerdict VerifyRequestHeaders(KeyRing keys, SignatureHeaders headers, out RingKey signer)
     {
-        var verdict = Open(keys, headers, RequestComponents, out var key, out var input);
+        var verdict = Open(keys, headers, RequestComponents, out signer, out var input);
         if (verdict != SignatureVerdict.Valid)
         {
             return verdict;
@@ -52,23 +53,25 @@ internal static class HeartbeatSignature
 
         var lines = new SignatureBase(stackalloc byte[SignatureBase.MaxBytes]);
         RequestLines(ref lines, headers.ContentDigest);
-        return Verify(key!, ref lines, input, headers);
+        return Verify(signer.Key, ref lines, input, headers);
     }
 
-    /// <summary>Judges a whole request.</summary>
+    /// <summary>Judges a whole request but for its sender.</summary>
     public static SignatureVerdict VerifyRequest(KeyRing keys, SignatureHeaders headers, ReadOnlySpan<byte> body)
     {
-        var verdict = VerifyRequestHeaders(keys, headers);
+        var verdict = VerifyRequestHeaders(keys, headers, out _);
         return verdict == SignatureVerdict.Valid && !ContentDigest.Matches(headers.ContentDigest, body)
             ? SignatureVerdict.WrongDigest
             : verdict;
     }
 
-    /// <summary>Judges a whole reply to the request that was sent with <paramref name="request"/>.</summary>
+    /// <summary>
+    /// Judges a whole reply to the request that was sent with <paramref name="request"/>, but for whom it speaks for.
+    /// </summary>
     public static SignatureVerdict VerifyReply(
-        KeyRing keys, SignatureHeaders headers, int status, ReadOnlySpan<byte> body, SignatureHeaders request)
+        KeyRing keys, SignatureHeaders headers, int status, ReadOnlySpan<byte> body, SignatureHeaders request, out RingKey signer)
     {
-        var verdict = Open(keys, headers, ReplyComponents, out var key, out var input);
+        var verdict = Open(keys, headers, ReplyComponents, out signer, out var input);
         if (verdict != SignatureVerdict.Valid)
         {
             return verdict;
@@ -81,7 +84,7 @@ internal static class HeartbeatSignature
 
         var lines = new SignatureBase(stackalloc byte[SignatureBase.MaxBytes]);
         ReplyLines(ref lines, status, headers.ContentDigest, request);
-        return Verify(key!, ref lines, input, headers);
+        return Verify(signer.Key, ref lines, input, headers);
     }
 
     private static void RequestLines(ref SignatureBase lines, ReadOnlySpan<char> digest)
@@ -122,9 +125,9 @@ internal static class HeartbeatSignature
 
     /// <summary>Everything that can be refused without cryptography.</summary>
     private static SignatureVerdict Open(
-        KeyRing keys, SignatureHeaders headers, string components, out HaKey? key, out SignatureInput input)
+        KeyRing keys, SignatureHeaders headers, string components, out RingKey signer, out SignatureInput input)
     {
-        key = null;
+        signer = default;
         input = default;
         if (!headers.Complete)
         {
@@ -142,9 +145,8 @@ internal static class HeartbeatSignature
             return verdict;
         }
 
-        key = keys.Find(input.KeyId);
-        return key is null ? SignatureVerdict.UnknownKey
-            : input.Algorithm.SequenceEqual(key.Algorithm) ? SignatureVerdict.Valid
+        return !keys.TryFind(input.KeyId, out signer) ? SignatureVerdict.UnknownKey
+            : input.Algorithm.SequenceEqual(signer.Key.Algorithm) ? SignatureVerdict.Valid
             : SignatureVerdict.WrongAlgorithm;
     }
 

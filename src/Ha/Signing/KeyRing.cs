@@ -1,17 +1,30 @@
+using System.Runtime.InteropServices;
+
 namespace Ha.Signing;
 
+/// <summary>A key and who may speak with it.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="NodeId">The one node it belongs to; null for a shared secret, which is good for every name.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct RingKey(HaKey Key, string? NodeId)
+{
+    public bool MaySpeakFor(string nodeId) => NodeId is null || string.Equals(NodeId, nodeId, StringComparison.Ordinal);
+}
+
 /// <summary>
-/// The keys of this node: the first signs, all verify, so that a secret can be replaced without downtime.
+/// The keys of this node: the first signs, all verify, so that a key can be replaced without downtime.
 /// Immutable and thread-safe. An empty ring that is not <see cref="Unsigned"/> accepts nothing.
 /// </summary>
 internal sealed class KeyRing
 {
     // A handful: a scan compares spans and needs no string for the lookup.
-    private readonly HaKey[] _keys;
+    private readonly RingKey[] _keys;
 
-    public KeyRing(IEnumerable<HaKey> keys, bool unsigned = false)
+    /// <param name="keys">The first must be able to sign. Of two with one id the first counts.</param>
+    /// <param name="unsigned">Permission to go without, when there is no key.</param>
+    public KeyRing(IEnumerable<RingKey> keys, bool unsigned = false)
     {
-        _keys = [.. keys.DistinctBy(key => key.KeyId, StringComparer.Ordinal)];
+        _keys = [.. keys.DistinctBy(entry => entry.Key.KeyId, StringComparer.Ordinal)];
         Unsigned = unsigned && _keys.Length == 0;
     }
 
@@ -19,21 +32,24 @@ internal sealed class KeyRing
     public bool Unsigned { get; }
 
     /// <summary>The key that signs; null without keys.</summary>
-    public HaKey? Signer => _keys.Length > 0 ? _keys[0] : null;
+    public HaKey? Signer => _keys.Length > 0 ? _keys[0].Key : null;
 
-    public static KeyRing FromOptions(HaOptions options) =>
-        new(options.ClusterSecrets.Select(secret => new HmacKey(secret)), options.Insecure);
+    /// <summary>How many keys are accepted.</summary>
+    public int Count => _keys.Length;
 
-    public HaKey? Find(ReadOnlySpan<char> keyId)
+    /// <returns>False when no key has this id.</returns>
+    public bool TryFind(ReadOnlySpan<char> keyId, out RingKey found)
     {
-        foreach (var key in _keys)
+        foreach (var entry in _keys)
         {
-            if (keyId.SequenceEqual(key.KeyId))
+            if (keyId.SequenceEqual(entry.Key.KeyId))
             {
-                return key;
+                found = entry;
+                return true;
             }
         }
 
-        return null;
+        found = default;
+        return false;
     }
 }

@@ -20,6 +20,9 @@ internal enum SignatureVerdict
     /// <summary>The key exists, but belongs to another algorithm.</summary>
     WrongAlgorithm,
 
+    /// <summary>The key belongs to another node than the one the message speaks for.</summary>
+    WrongNode,
+
     /// <summary>The body is not the one that was signed.</summary>
     WrongDigest,
 
@@ -38,6 +41,7 @@ internal static class SignatureVerdictWords
         SignatureVerdict.WrongComponents => "wrong_components",
         SignatureVerdict.UnknownKey => "unknown_key",
         SignatureVerdict.WrongAlgorithm => "wrong_algorithm",
+        SignatureVerdict.WrongNode => "wrong_node",
         SignatureVerdict.WrongDigest => "wrong_digest",
         _ => "bad_signature",
     };

@@ -14,7 +14,7 @@ function digest(body) {
 async function sign(task, fields, message, request) {
   const signed = await httpbis.signMessage(
     {
-      key: createSigner(task.secret, 'hmac-sha256', task.keyid),
+      key: createSigner(task.signWith, task.alg, task.keyid),
       name: 'ha',
       fields,
       params,
@@ -35,7 +35,7 @@ async function verify(task, fields, message, request) {
     {
       keyLookup: ({ keyid }) =>
         keyid === task.keyid
-          ? { id: keyid, algs: ['hmac-sha256'], verify: createVerifier(task.secret, 'hmac-sha256') }
+          ? { id: keyid, algs: [task.alg], verify: createVerifier(task.verifyWith, task.alg) }
           : null,
       requiredFields: fields,
       requiredParams: params,

@@ -1,0 +1,38 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using Ha.Signing;
+
+namespace Ha.Tests.Signing;
+
+/// <summary>One key pair for each node id, the same as long as the tests run.</summary>
+internal static class NodeKeys
+{
+    private static readonly ConcurrentDictionary<string, ECDsa> _pairs = new(StringComparer.Ordinal);
+
+    public static string PrivateOf(string id) => Pair(id).ExportPkcs8PrivateKeyPem();
+
+    /// <summary>As in BASE_PEER_KEYS.</summary>
+    public static string EntryOf(string id) => $"{id}={Convert.ToBase64String(Pair(id).ExportSubjectPublicKeyInfo())}";
+
+    /// <param name="self">Whose ring it is, and which private key signs; null: no private key.</param>
+    /// <param name="known">Whose public keys are known.</param>
+    /// <param name="secrets">Shared secrets beside them.</param>
+    public static KeyRing Ring(string? self, string[] known, params string[] secrets)
+    {
+        var options = new HaOptions { NodeId = self ?? "nobody", NodeKey = self is null ? null : PrivateOf(self) };
+        foreach (var id in known)
+        {
+            options.PeerKeys.Add(EntryOf(id));
+        }
+
+        foreach (var secret in secrets)
+        {
+            options.ClusterSecrets.Add(secret);
+        }
+
+        return Rings.Of(options);
+    }
+
+    // Two callers may make one each; the dictionary keeps one, and only that is ever seen.
+    private static ECDsa Pair(string id) => _pairs.GetOrAdd(id, static _ => ECDsa.Create(ECCurve.NamedCurves.nistP256));
+}

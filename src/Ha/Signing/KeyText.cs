@@ -1,0 +1,42 @@
+using System.Security.Cryptography;
+
+namespace Ha.Signing;
+
+/// <summary>
+/// Private keys as people write them: PEM, PEM whose line breaks an environment file turned into <c>\n</c> or spaces,
+/// or only the base64 between a PEM's markers.
+/// </summary>
+internal static class KeyText
+{
+    /// <summary>The labels of PKCS#8 and of SEC1; whatever else the text holds, such as curve parameters, is skipped.</summary>
+    private static readonly string[] _labels = ["PRIVATE KEY", "EC PRIVATE KEY"];
+
+    /// <returns>The DER bytes, or null when the text is in none of these forms.</returns>
+    public static byte[]? Decode(string text)
+    {
+        var rest = text.Replace("\\n", "\n", StringComparison.Ordinal).AsSpan();
+        if (!rest.Contains("-----", StringComparison.Ordinal))
+        {
+            return FromBase64(rest);
+        }
+
+        while (PemEncoding.TryFind(rest, out var pem))
+        {
+            if (_labels.AsSpan().Contains(rest[pem.Label].ToString()))
+            {
+                return FromBase64(rest[pem.Base64Data]);
+            }
+
+            rest = rest[pem.Location.End..];
+        }
+
+        return null;
+    }
+
+    /// <summary>White space between the digits is skipped.</summary>
+    private static byte[]? FromBase64(ReadOnlySpan<char> text)
+    {
+        var bytes = new byte[text.Length];
+        return Convert.TryFromBase64Chars(text, bytes, out var length) && length > 0 ? bytes[..length] : null;
+    }
+}
