@@ -7,6 +7,7 @@ internal static class Program
     {
         ["simulate", .. var rest] => Simulation.SimulateCommand.Run(rest, Console.Out),
         ["play", .. var rest] => Simulation.PlayCommand.Run(rest, Scenarios.ScenarioFiles.Names, Scenarios.ScenarioFiles.Read, Console.Out),
+        [Endpoints.GrpcHealth.EchoNode.Verb, .. var rest] => Endpoints.GrpcHealth.EchoNode.Run(rest),
         ["mutants", .. var names] => Mutants.MutantsCommand.Run(names, Console.Out),
         ["writes", .. var rest] => Processes.WritesCommand.Run(rest, Console.Out),
         _ => Usage(),

@@ -28,6 +28,9 @@ internal sealed class NodeProcess(string id, string url, IReadOnlyDictionary<str
 
     public string Url => url;
 
+    /// <summary>The assembly that runs, and arguments before those of a node. This application, unless a test has its own.</summary>
+    public IReadOnlyList<string> Program { get; init; } = [typeof(Program).Assembly.Location];
+
     /// <summary>The process id, also of the last process after it died; 0 before the first start.</summary>
     public int Pid { get; private set; }
 
@@ -129,7 +132,7 @@ internal sealed class NodeProcess(string id, string url, IReadOnlyDictionary<str
                 return;
             }
 
-            var start = Command("--urls", url, $"--{ParentGuard.Key}", $"{Environment.ProcessId}");
+            var start = Dotnet([.. Program, "--urls", url, $"--{ParentGuard.Key}", $"{Environment.ProcessId}"]);
             if (Launcher.Count > 0)
             {
                 string[] arguments = [.. Launcher.Skip(1), start.FileName, .. start.ArgumentList];
@@ -169,13 +172,14 @@ internal sealed class NodeProcess(string id, string url, IReadOnlyDictionary<str
     }
 
     /// <summary>This application with other arguments and all three streams at hand.</summary>
-    public static ProcessStartInfo Command(params IReadOnlyList<string> arguments)
+    public static ProcessStartInfo Command(params IReadOnlyList<string> arguments) => Dotnet([typeof(Program).Assembly.Location, .. arguments]);
+
+    private static ProcessStartInfo Dotnet(IReadOnlyList<string> command)
     {
         var dotnet = Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet");
-        var application = typeof(Program).Assembly.Location;
-        return new ProcessStartInfo(Path.GetFullPath(dotnet), [application, .. arguments])
+        return new ProcessStartInfo(Path.GetFullPath(dotnet), command)
         {
-            WorkingDirectory = Path.GetDirectoryName(application)!,
+            WorkingDirectory = Path.GetDirectoryName(command[0])!,
             UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

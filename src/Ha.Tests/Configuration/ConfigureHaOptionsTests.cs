@@ -141,7 +141,7 @@ public class ConfigureHaOptionsTests
 
     [Fact]
     public void A_feature_that_is_switched_off_needs_no_support() =>
-        Assert.Empty(Settings.Problems(("BASE_GRPC_HEALTH", "false"), ("BASE_CA_FILE", "")));
+        Assert.Empty(Settings.Problems(("BASE_CLIENT_KEY_FILE", "false"), ("BASE_CA_FILE", "")));
 
     [Fact]
     public void All_problems_come_in_one_message()

@@ -1,11 +1,24 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Primitives;
 
 namespace Ha.Tests.Endpoints;
 
-/// <summary>Shows whatever snapshot a test puts into it.</summary>
+/// <summary>Shows whatever snapshot a test puts into it, and announces it.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "A source without a timer holds nothing.")]
 internal sealed class FakeProvider(LeadershipSnapshot first) : ILeaderProvider
 {
-    public LeadershipSnapshot Current { get; set; } = first;
+    private LeadershipSnapshot _current = first;
+    private CancellationTokenSource _changed = new();
+
+    public LeadershipSnapshot Current
+    {
+        get => Volatile.Read(ref _current);
+        set
+        {
+            Volatile.Write(ref _current, value);
+            Interlocked.Exchange(ref _changed, new CancellationTokenSource()).Cancel();
+        }
+    }
 
     public bool IsLeader => Current.IsLeader;
 
@@ -13,7 +26,7 @@ internal sealed class FakeProvider(LeadershipSnapshot first) : ILeaderProvider
 
     public Task Ready => Task.CompletedTask;
 
-    public IChangeToken GetChangeToken() => new CancellationChangeToken(CancellationToken.None);
+    public IChangeToken GetChangeToken() => new CancellationChangeToken(Volatile.Read(ref _changed).Token);
 
     public Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default) => Task.FromResult(Current);
 }

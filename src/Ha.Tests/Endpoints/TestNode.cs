@@ -1,4 +1,5 @@
 using Ha.Endpoints;
+using Ha.Endpoints.GrpcHealth;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Builder;
@@ -47,6 +48,8 @@ internal sealed class TestNode : IAsyncDisposable
 
     public CancellationToken Stopping { get; set; }
 
+    public GrpcHealthEndpoint? GrpcHealth { get; set; }
+
     public RequestDelegate App { get; set; } = context => context.Response.WriteAsync("the app");
 
     public LeadershipSnapshot Snapshot(string self, string? leader, double leaseSeconds = 1.25, long epoch = 1_753_000_000_000_001) =>
@@ -75,7 +78,8 @@ internal sealed class TestNode : IAsyncDisposable
 
     public void Configure(IApplicationBuilder app)
     {
-        app.UseMiddleware<HaEntryMiddleware>(Endpoints(), new LeaderHeaders(Provider, Options));
+        var (endpoints, headers) = (Endpoints(), new LeaderHeaders(Provider, Options));
+        app.Use(next => new HaEntryMiddleware(next, endpoints, headers, GrpcHealth).InvokeAsync);
         app.Run(App);
     }
 

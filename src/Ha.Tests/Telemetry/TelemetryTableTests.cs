@@ -57,6 +57,7 @@ public sealed class TelemetryTableTests
         metrics.HeartbeatReceived();
         metrics.HeartbeatRejected("malformed");
         metrics.Write(WriteOutcome.Held, TimeSpan.Zero);
+        metrics.Watches(1);
     }
 
     private static IEnumerable<LoggerMessageAttribute> Messages() =>

@@ -46,6 +46,7 @@ internal sealed class ConfigureHaOptions(IConfiguration? configuration = null) :
         options.AdminTokenFile = read.Text(HaKeys.AdminTokenFile) ?? options.AdminTokenFile;
         options.PublicInfo = read.Flag(HaKeys.PublicInfo) ?? options.PublicInfo;
         options.StatusPage = read.Flag(HaKeys.StatusPage) ?? options.StatusPage;
+        options.GrpcHealth = read.Flag(HaKeys.GrpcHealth) ?? options.GrpcHealth;
     }
 
     private static void Replace(IList<string> list, string[] values)

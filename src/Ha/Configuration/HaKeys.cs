@@ -32,13 +32,14 @@ internal static class HaKeys
     public const string AdminTokenFile = "BASE_ADMIN_TOKEN_FILE";
     public const string PublicInfo = "BASE_PUBLIC_INFO";
     public const string StatusPage = "BASE_STATUS_PAGE";
+    public const string GrpcHealth = "BASE_GRPC_HEALTH";
 
     /// <summary>Keys that are read.</summary>
     public static readonly string[] Known =
     [
         NodeId, LocalTarget, PublicTarget, Peers, StaticLeader, ClusterSecret, ClusterSecretFile, NodeKey, NodeKeyFile,
         PeerKeys, Insecure, HeartbeatInterval, LeaseTimeout, Quorum, Preempt, Witness, ClusterId, ForwardMode, ForwardOverride, WriteHold,
-        WriteHoldMax, DrainTimeout, ShutdownDelay, AdminToken, AdminTokenFile, PublicInfo, StatusPage,
+        WriteHoldMax, DrainTimeout, ShutdownDelay, AdminToken, AdminTokenFile, PublicInfo, StatusPage, GrpcHealth,
     ];
 
     /// <summary>
@@ -47,6 +48,6 @@ internal static class HaKeys
     /// </summary>
     public static readonly string[] Unsupported =
     [
-        "BASE_CA_FILE", "BASE_CLIENT_CERT_FILE", "BASE_CLIENT_KEY_FILE", "BASE_GRPC_HEALTH",
+        "BASE_CA_FILE", "BASE_CLIENT_CERT_FILE", "BASE_CLIENT_KEY_FILE",
     ];
 }

@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Ha.Endpoints;
 
@@ -36,23 +34,10 @@ internal sealed class HaEndpoints(EndpointSources sources)
         };
     }
 
-    /// <summary>
-    /// Several beats a second would drown the app's own request metrics and fill a trace store with noise;
-    /// heartbeats have their own instruments.
-    /// </summary>
+    /// <summary>Several beats a second would drown everything else; heartbeats have their own instruments.</summary>
     private static Task BeatAsync(HttpContext context, RequestDelegate heartbeat)
     {
-        if (context.Features.Get<IHttpMetricsTagsFeature>() is { } metrics)
-        {
-            metrics.MetricsDisabled = true;
-        }
-
-        if (Activity.Current is { } activity)
-        {
-            activity.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
-            activity.IsAllDataRequested = false;
-        }
-
+        Unrecorded.Make(context);
         return heartbeat(context);
     }
 

@@ -1,13 +1,15 @@
+using Ha.Endpoints.GrpcHealth;
 using Ha.Forwarding;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Endpoints;
 
 /// <summary>
-/// First in the pipeline of an active node: answers <c>/_ha/*</c> itself, whatever the app does with routing,
-/// authentication or fallbacks, and puts the leader into the headers of every response.
+/// First in the pipeline of an active node: answers <c>/_ha/*</c>, and gRPC health where that is on, itself, whatever
+/// the app does with routing, authentication or fallbacks, and puts the leader into the headers of every response.
 /// </summary>
-internal sealed class HaEntryMiddleware(RequestDelegate next, HaEndpoints endpoints, LeaderHeaders headers)
+internal sealed class HaEntryMiddleware(
+    RequestDelegate next, HaEndpoints endpoints, LeaderHeaders headers, GrpcHealthEndpoint? grpcHealth = null)
 {
     private static readonly PathString _prefix = new("/_ha");
 
@@ -17,6 +19,11 @@ internal sealed class HaEntryMiddleware(RequestDelegate next, HaEndpoints endpoi
         if (context.Request.Path.StartsWithSegments(_prefix, StringComparison.OrdinalIgnoreCase, out var route))
         {
             return endpoints.HandleAsync(context, route);
+        }
+
+        if (grpcHealth is not null && context.Request.Path.Value is { } path && path.StartsWith(GrpcHealthEndpoint.Prefix, StringComparison.Ordinal))
+        {
+            return grpcHealth.HandleAsync(context, path[GrpcHealthEndpoint.Prefix.Length..]);
         }
 
         // Nobody outside may speak for a node that refused a write.

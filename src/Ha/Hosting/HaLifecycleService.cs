@@ -1,4 +1,5 @@
 using Ha.Configuration;
+using Ha.Endpoints.GrpcHealth;
 using Ha.Leadership;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -65,8 +66,12 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
             logger.HandoffCutShort(error);
         }
 
-        // Whoever still waits for a leader gets its 503 now, or the listener would wait for them.
+        // Whoever still waits for a leader gets its 503 now, or the listener would wait for them; so it would for watches.
         services.GetRequiredService<ForwardingServices>().Hold.Stop();
+        if (options.GrpcHealth)
+        {
+            services.GetRequiredService<HealthFeed>().End();
+        }
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;

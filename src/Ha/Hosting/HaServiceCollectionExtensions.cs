@@ -52,6 +52,7 @@ public static class HaServiceCollectionExtensions
         services.AddSingleton<HaPipeline>();
         services.AddSingleton<ForwardingServices>();
         services.AddSingleton<ShutdownSignal>();
+        services.AddSingleton(NodeEndpoints.CreateHealthFeed);
         services.AddSingleton(HaNodeFactory.Create);
         services.AddSingleton(provider => provider.GetRequiredService<HaNode>().Provider);
         services.AddHostedService<HaLifecycleService>();

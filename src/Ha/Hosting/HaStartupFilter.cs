@@ -1,4 +1,5 @@
 using Ha.Endpoints;
+using Ha.Endpoints.GrpcHealth;
 using Ha.Forwarding;
 using Ha.Leadership;
 using Ha.Telemetry;
@@ -43,7 +44,10 @@ internal sealed class HaStartupFilter : IStartupFilter
             services.GetRequiredService<ElectionTelemetry>(),
             services.GetRequiredService<ShutdownSignal>(),
             services.GetRequiredService<ILoggerFactory>());
-        return new HaEntryMiddleware(next, endpoints, new LeaderHeaders(node.Provider, node.Options)).InvokeAsync;
+        var grpcHealth = node.Options.GrpcHealth
+            ? new GrpcHealthEndpoint(services.GetRequiredService<HealthFeed>(), services.GetRequiredService<HaMetrics>(), node.Clock)
+            : null;
+        return new HaEntryMiddleware(next, endpoints, new LeaderHeaders(node.Provider, node.Options), grpcHealth).InvokeAsync;
     }
 
     /// <summary>The write forwarding before <paramref name="next"/>; when the plugin is off, <paramref name="next"/> itself.</summary>

@@ -1,6 +1,8 @@
 using Ha.Endpoints;
+using Ha.Endpoints.GrpcHealth;
 using Ha.Leadership;
 using Ha.Telemetry;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Hosting;
@@ -23,6 +25,13 @@ internal static class NodeEndpoints
             Stopping = shutdown.Token,
             Log = loggers.CreateLogger(Category),
         });
+
+    /// <summary>Needed where <see cref="HaOptions.GrpcHealth"/> is on.</summary>
+    public static HealthFeed CreateHealthFeed(IServiceProvider services)
+    {
+        var node = services.GetRequiredService<HaNode>();
+        return new HealthFeed(node.Provider, node.Clock, services.GetRequiredService<ShutdownSignal>().Token);
+    }
 
     /// <summary>Self, and the fixed leader where that is another node. Nothing is known of that one but its URL.</summary>
     private static ClusterView StaticView(HaNode node)

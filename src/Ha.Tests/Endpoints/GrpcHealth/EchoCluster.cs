@@ -1,0 +1,120 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Ha.Tests.Processes;
+using Ha.Tests.Support;
+using MinimalApiApp.Cluster;
+using Xunit.Abstractions;
+
+namespace Ha.Tests.Endpoints.GrpcHealth;
+
+/// <summary>Three processes of <see cref="EchoNode"/> behind TLS, which carries heartbeats and gRPC on one port.</summary>
+internal sealed class EchoCluster : IAsyncDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("ha-grpc-");
+    private readonly ITestOutputHelper _output;
+    private readonly HttpClient _http;
+    private readonly X509Certificate2 _certificate;
+
+    public EchoCluster(ITestOutputHelper output)
+    {
+        _output = output;
+        _certificate = WriteCertificate();
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            SslOptions =
+            {
+                CertificateChainPolicy = new X509ChainPolicy
+                {
+                    TrustMode = X509ChainTrustMode.CustomRootTrust,
+                    CustomTrustStore = { _certificate },
+                    RevocationMode = X509RevocationMode.NoCheck,
+                },
+            },
+        });
+        var ports = FreePorts.Find(3);
+        var urls = ports.Select(port => $"https://127.0.0.1:{port}").ToArray();
+        Nodes = [.. urls.Select((url, i) => new NodeProcess($"{(char)('a' + i)}", url, Environment($"{(char)('a' + i)}", url, urls))
+        {
+            Program = [typeof(EchoNode).Assembly.Location, EchoNode.Verb],
+        })];
+    }
+
+    public IReadOnlyList<NodeProcess> Nodes { get; }
+
+    /// <summary>What clients are to trust.</summary>
+    public string CertificateFile => Path.Combine(_folder.FullName, "node.pem");
+
+    /// <summary>Starts the nodes and waits until all agree on a leader.</summary>
+    /// <returns>The leader, then the others by their ids.</returns>
+    public async Task<NodeProcess[]> StartAsync()
+    {
+        await Task.WhenAll(Nodes.Select(node => node.StartAsync()));
+        var leader = "";
+        await Eventually.True(async () =>
+        {
+            var answers = await Task.WhenAll(Nodes.Select(LeaderAsync));
+            leader = answers[0]?.NodeId ?? "";
+            return leader.Length > 0 && answers.All(answer => answer?.NodeId == leader);
+        }, TimeSpan.FromSeconds(60), "one leader");
+        return [.. Nodes.OrderByDescending(node => node.Id == leader)];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(Nodes.Select(node => node.StopAsync(TimeSpan.Zero)));
+        foreach (var node in Nodes)
+        {
+            _output.WriteLine($"--- node {node.Id}, pid {node.Pid}, exit code {node.ExitCode}\n{string.Join('\n', node.Output.TakeLast(40))}");
+        }
+
+        _http.Dispose();
+        _certificate.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    private async Task<LeaderAnswer?> LeaderAsync(NodeProcess node)
+    {
+        try
+        {
+            return LeaderAnswer.Parse(await _http.GetStringAsync($"{node.Url}/_ha/leader"));
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+    }
+
+    private Dictionary<string, string?> Environment(string id, string url, string[] urls) => new(StringComparer.Ordinal)
+    {
+        ["BASE_NODE_ID"] = id,
+        ["BASE_LOCAL_TARGET"] = url,
+        ["BASE_PEERS"] = string.Join(',', urls),
+        ["BASE_CLUSTER_SECRET"] = "a-secret-for-the-tests-only",
+        ["BASE_HEARTBEAT_INTERVAL"] = "200ms",
+        ["BASE_FORWARD_MODE"] = "proxy",
+        ["BASE_GRPC_HEALTH"] = "true",
+        ["Kestrel__Certificates__Default__Path"] = CertificateFile,
+        ["Kestrel__Certificates__Default__KeyPath"] = Path.Combine(_folder.FullName, "node.key"),
+
+        // What OpenSSL trusts, for the heartbeats.
+        ["SSL_CERT_FILE"] = CertificateFile,
+    };
+
+    private X509Certificate2 WriteCertificate()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("localhost");
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
+        var now = TimeProvider.System.GetUtcNow();
+        using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+        File.WriteAllText(CertificateFile, certificate.ExportCertificatePem());
+        File.WriteAllText(Path.Combine(_folder.FullName, "node.key"), key.ExportPkcs8PrivateKeyPem());
+        return X509CertificateLoader.LoadCertificate(certificate.RawData);
+    }
+}
