@@ -3,6 +3,7 @@ using Ha.Benchmarks.Micro;
 const string Usage = """
     dotnet run -c Release --project src/Ha.Benchmarks -- COMMAND
       micro [FILTER]   BenchmarkDotNet: price of the plugin inside the pipeline, and of single steps
+      price [TURNS]    what the plugin adds to one request, variants interleaved
     """;
 
 if (args is [])
@@ -14,6 +15,7 @@ if (args is [])
 return args[0] switch
 {
     "micro" => MicroCommand.Run(args[1..]),
+    "price" => await PriceCommand.RunAsync(args[1..]),
     _ => Unknown(args[0]),
 };
 
