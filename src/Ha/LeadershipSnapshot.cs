@@ -22,7 +22,7 @@ public sealed class LeadershipSnapshot
     public required string NodeId { get; init; }
 
     /// <summary>True while this node holds a valid lease, evaluated at each call.</summary>
-    public bool IsLeader => IsLeaderFor(TimeSpan.Zero);
+    public bool IsLeader => LeadsSelf && !Term.Ended && (_leaseUntil == long.MaxValue || _clock.GetTimestamp() < _leaseUntil);
 
     /// <summary>The leader's id, or null when no leader is known.</summary>
     public string? LeaderId { get; init; }

@@ -178,7 +178,7 @@ public sealed class AnswerGuardTests
     {
         var time = new ManualTime();
         using var leadership = new FakeLeadership("me", time).Lead(epoch: 1, lease: TimeSpan.FromSeconds(1));
-        var run = new LeaderRun(leadership, leadership.Current, TimeSpan.FromMilliseconds(75), gate: null);
+        var run = new LeaderRun(leadership, leadership.Current, TimeSpan.FromMilliseconds(75));
 
         time.Advance(TimeSpan.FromMilliseconds(924));
         run.EnsureStillLeader();
@@ -195,7 +195,7 @@ public sealed class AnswerGuardTests
     {
         var time = new ManualTime();
         using var leadership = new FakeLeadership("me", time).Lead(epoch: 1, lease: TimeSpan.FromSeconds(1));
-        var run = new LeaderRun(leadership, leadership.Current, TimeSpan.FromMilliseconds(75), gate: null);
+        var run = new LeaderRun(leadership, leadership.Current, TimeSpan.FromMilliseconds(75));
 
         time.Advance(TimeSpan.FromMilliseconds(930));
         Assert.Throws<NotLeaderException>(run.EnsureStillLeader);
@@ -209,7 +209,7 @@ public sealed class AnswerGuardTests
     public void A_refused_commit_names_the_new_leader()
     {
         using var leadership = new FakeLeadership("me").Lead();
-        var run = new LeaderRun(leadership, leadership.Current, TimeSpan.Zero, gate: null);
+        var run = new LeaderRun(leadership, leadership.Current, TimeSpan.Zero);
         leadership.Follow("http://inside", publicUrl: "https://next");
 
         Assert.Equal("https://next", Assert.Throws<NotLeaderException>(run.EnsureStillLeader).LeaderUrl);

@@ -16,7 +16,9 @@ internal sealed class HaEntryMiddleware(
     public Task InvokeAsync(HttpContext context)
     {
         headers.Register(context);
-        if (context.Request.Path.StartsWithSegments(_prefix, StringComparison.OrdinalIgnoreCase, out var route))
+        var path = context.Request.Path;
+        if (path.Value is { Length: >= 4 } text && text[1] == '_'
+            && path.StartsWithSegments(_prefix, StringComparison.OrdinalIgnoreCase, out var route))
         {
             return endpoints.HandleAsync(context, route);
         }

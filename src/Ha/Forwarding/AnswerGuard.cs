@@ -1,4 +1,6 @@
 using System.IO.Pipelines;
+using Ha.Leadership;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -21,10 +23,17 @@ namespace Ha.Forwarding;
 /// after the lease gets <see cref="IHaFeature.LeaseLost"/>.
 /// </para>
 /// </remarks>
-internal sealed class AnswerGuard(HttpContext context, IHttpResponseBodyFeature inner, LeaderRun run) : IHttpResponseBodyFeature
+internal sealed class AnswerGuard : IHttpResponseBodyFeature
 {
     private const int FirstErrorStatus = 400;
 
+    private static readonly object _key = new();
+
+    private HttpContext _context = null!;
+    private IHttpResponseBodyFeature _inner = null!;
+    private LeaderRun _run = null!;
+    private WriteGate? _gate;
+    private bool _inUse;
     private bool _open;
     private bool _written;
     private GuardedWriter? _writer;
@@ -39,28 +48,72 @@ internal sealed class AnswerGuard(HttpContext context, IHttpResponseBodyFeature 
     /// </summary>
     public bool IsDirty => _written;
 
-    public Stream Stream => _stream ??= new GuardedStream(this, inner.Stream);
+    public Stream Stream => (_stream ??= new GuardedStream(this)).Of(_inner);
 
-    public PipeWriter Writer => _writer ??= new GuardedWriter(this, inner.Writer);
+    public PipeWriter Writer => (_writer ??= new GuardedWriter(this)).Of(_inner);
 
-    public void DisableBuffering() => inner.DisableBuffering();
+    /// <summary>
+    /// The guard of a request that is inside <paramref name="gate"/>. The server's own streams live as long as their
+    /// connection and are used by one request after the other; where it offers a place for that, so are these.
+    /// </summary>
+    public static AnswerGuard Begin(HttpContext context, IHttpResponseBodyFeature inner, LeaderRun run, WriteGate gate)
+    {
+        var guard = OfConnection(context);
+        guard._context = context;
+        guard._inner = inner;
+        guard._run = run;
+        guard._gate = gate;
+        guard._inUse = true;
+        guard._open = false;
+        guard._written = false;
+        guard.Tripped = false;
+        return guard;
+    }
+
+    /// <summary>Leaves the gate. What still writes afterwards meets the server's own refusal.</summary>
+    public void End()
+    {
+        LeaveGate();
+        _open = true;
+        _inUse = false;
+    }
+
+    private static AnswerGuard OfConnection(HttpContext context)
+    {
+        if (context.Features.Get<IPersistentStateFeature>()?.State is not { } state)
+        {
+            return new AnswerGuard();
+        }
+
+        if (state.TryGetValue(_key, out var kept) && kept is AnswerGuard known)
+        {
+            // In use: the application called UseHa() twice on one way through its pipeline.
+            return known._inUse ? new AnswerGuard() : known;
+        }
+
+        var fresh = new AnswerGuard();
+        state[_key] = fresh;
+        return fresh;
+    }
+
+    public void DisableBuffering() => _inner.DisableBuffering();
 
     public Task StartAsync(CancellationToken cancellationToken = default)
     {
         BeforeFirstByte();
-        return inner.StartAsync(cancellationToken);
+        return _inner.StartAsync(cancellationToken);
     }
 
     public Task SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken = default)
     {
         BeforeFirstByte();
-        return inner.SendFileAsync(path, offset, count, cancellationToken);
+        return _inner.SendFileAsync(path, offset, count, cancellationToken);
     }
 
     public Task CompleteAsync()
     {
         BeforeFirstByte();
-        return inner.CompleteAsync();
+        return _inner.CompleteAsync();
     }
 
     /// <summary>
@@ -68,7 +121,7 @@ internal sealed class AnswerGuard(HttpContext context, IHttpResponseBodyFeature 
     /// </summary>
     public OutcomeUnknownException? Refuses()
     {
-        if (!_open && !context.Response.HasStarted && (Tripped || MustWithhold()))
+        if (!_open && !_context.Response.HasStarted && (Tripped || MustWithhold()))
         {
             Tripped = true;
             return new OutcomeUnknownException();
@@ -88,10 +141,10 @@ internal sealed class AnswerGuard(HttpContext context, IHttpResponseBodyFeature 
 
         Check();
         _open = true;
-        if (IsStream(context.Response.ContentType))
+        if (IsStream(_context.Response.ContentType))
         {
             // A stream may last for hours; a handover does not wait for it, and it watches LeaseLost.
-            run.LeaveGate();
+            LeaveGate();
         }
     }
 
@@ -114,92 +167,110 @@ internal sealed class AnswerGuard(HttpContext context, IHttpResponseBodyFeature 
         }
     }
 
-    private bool MustWithhold() => context.Response.StatusCode < FirstErrorStatus && !run.StillLeads();
+    private void LeaveGate() => Interlocked.Exchange(ref _gate, value: null)?.Exit();
+
+    private bool MustWithhold() => _context.Response.StatusCode < FirstErrorStatus && !_run.StillLeads();
 
     private static bool IsStream(string? contentType) =>
         contentType is not null
         && (contentType.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase)
             || contentType.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase));
 
-    private sealed class GuardedWriter(AnswerGuard guard, PipeWriter writer) : PipeWriter
+    private sealed class GuardedWriter(AnswerGuard guard) : PipeWriter
     {
-        public override bool CanGetUnflushedBytes => writer.CanGetUnflushedBytes;
+        private PipeWriter _writer = null!;
 
-        public override long UnflushedBytes => writer.UnflushedBytes;
+        public GuardedWriter Of(IHttpResponseBodyFeature inner)
+        {
+            _writer = inner.Writer;
+            return this;
+        }
 
-        public override void Advance(int bytes) => writer.Advance(bytes);
+        public override bool CanGetUnflushedBytes => _writer.CanGetUnflushedBytes;
+
+        public override long UnflushedBytes => _writer.UnflushedBytes;
+
+        public override void Advance(int bytes) => _writer.Advance(bytes);
 
         public override Memory<byte> GetMemory(int sizeHint = 0)
         {
             guard.BeforeBuffering();
-            return writer.GetMemory(sizeHint);
+            return _writer.GetMemory(sizeHint);
         }
 
         public override Span<byte> GetSpan(int sizeHint = 0)
         {
             guard.BeforeBuffering();
-            return writer.GetSpan(sizeHint);
+            return _writer.GetSpan(sizeHint);
         }
 
         public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
         {
             guard.BeforeFirstByte();
-            return writer.FlushAsync(cancellationToken);
+            return _writer.FlushAsync(cancellationToken);
         }
 
         public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
         {
             guard.BeforeFirstByte();
-            return writer.WriteAsync(source, cancellationToken);
+            return _writer.WriteAsync(source, cancellationToken);
         }
 
-        public override void CancelPendingFlush() => writer.CancelPendingFlush();
+        public override void CancelPendingFlush() => _writer.CancelPendingFlush();
 
         public override void Complete(Exception? exception = null)
         {
             guard.BeforeFirstByte();
-            writer.Complete(exception);
+            _writer.Complete(exception);
         }
 
         public override ValueTask CompleteAsync(Exception? exception = null)
         {
             guard.BeforeFirstByte();
-            return writer.CompleteAsync(exception);
+            return _writer.CompleteAsync(exception);
         }
     }
 
-    private sealed class GuardedStream(AnswerGuard guard, Stream stream) : Stream
+    private sealed class GuardedStream(AnswerGuard guard) : Stream
     {
+        private Stream _stream = null!;
+
+        public GuardedStream Of(IHttpResponseBodyFeature inner)
+        {
+            _stream = inner.Stream;
+            return this;
+        }
+
         public override bool CanRead => false;
 
         public override bool CanSeek => false;
 
-        public override bool CanWrite => stream.CanWrite;
+        public override bool CanWrite => _stream.CanWrite;
 
-        public override long Length => stream.Length;
+        public override long Length => _stream.Length;
 
         public override long Position
         {
-            get => stream.Position;
-            set => stream.Position = value;
+            get => _stream.Position;
+            set => _stream.Position = value;
         }
 
         public override void Flush()
         {
             guard.BeforeFirstByte();
-            stream.Flush();
+            _stream.Flush();
         }
 
         public override Task FlushAsync(CancellationToken cancellationToken)
         {
             guard.BeforeFirstByte();
-            return stream.FlushAsync(cancellationToken);
+            return _stream.FlushAsync(cancellationToken);
         }
 
         public override void Write(byte[] buffer, int offset, int count)
         {
             guard.BeforeFirstByte();
-            stream.Write(buffer, offset, count);
+            _stream.Write(buffer, offset, count);
         }
 
         public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -208,13 +279,13 @@ internal sealed class AnswerGuard(HttpContext context, IHttpResponseBodyFeature 
         public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
             guard.BeforeFirstByte();
-            return stream.WriteAsync(buffer, cancellationToken);
+            return _stream.WriteAsync(buffer, cancellationToken);
         }
 
-        public override int Read(byte[] buffer, int offset, int count) => stream.Read(buffer, offset, count);
+        public override int Read(byte[] buffer, int offset, int count) => _stream.Read(buffer, offset, count);
 
-        public override long Seek(long offset, SeekOrigin origin) => stream.Seek(offset, origin);
+        public override long Seek(long offset, SeekOrigin origin) => _stream.Seek(offset, origin);
 
-        public override void SetLength(long value) => stream.SetLength(value);
+        public override void SetLength(long value) => _stream.SetLength(value);
     }
 }

@@ -12,6 +12,8 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
 {
     private static readonly Task<Exception?> _noRefusal = Task.FromResult<Exception?>(null);
 
+    private LeaderRun? _run;
+
     /// <summary>A request that may run on any node. Not async itself, so that a quick answer costs nothing.</summary>
     public Task<Exception?> PassAsync(HttpContext context)
     {
@@ -34,26 +36,58 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
     /// <param name="longLived">True: nobody waits for it to end, and its answer needs no lease.</param>
     public Task<Exception?> RunAsync(HttpContext context, LeadershipSnapshot admitted, bool longLived)
     {
-        var run = new LeaderRun(provider, admitted, commitGuard, gate);
-        context.Features.Set<IHaFeature>(run);
+        var run = RunOf(admitted);
+        var features = context.Features;
+        features.Set<IHaFeature>(run);
         if (longLived)
         {
-            run.LeaveGate();
+            gate.Exit();
             return PassAsync(context);
         }
 
-        return RunGuardedAsync(context, run);
-    }
-
-    private async Task<Exception?> RunGuardedAsync(HttpContext context, LeaderRun run)
-    {
-        var inner = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
-        var guard = new AnswerGuard(context, inner, run);
-        context.Features.Set<IHttpResponseBodyFeature>(guard);
-        Exception? refusal;
+        var inner = features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        var guard = AnswerGuard.Begin(context, inner, run, gate);
+        features.Set<IHttpResponseBodyFeature>(guard);
+        Task running;
         try
         {
-            await next(context);
+            running = next(context);
+        }
+        catch (Exception thrown)
+        {
+            running = Task.FromException(thrown);
+        }
+
+        if (!running.IsCompletedSuccessfully || CaughtRefusal.AnyKept || guard.Refuses() is not null || guard.Tripped)
+        {
+            return AwaitGuardedAsync(context, running, inner, guard);
+        }
+
+        // As below, for a handler that never waited: no state machine, no allocation.
+        guard.End();
+        features.Set(inner);
+        return _noRefusal;
+    }
+
+    private LeaderRun RunOf(LeadershipSnapshot admitted)
+    {
+        var run = Volatile.Read(ref _run);
+        if (run?.IsUnbroken(admitted) != true)
+        {
+            run = new LeaderRun(provider, admitted, commitGuard);
+            Volatile.Write(ref _run, run);
+        }
+
+        return run;
+    }
+
+    private async Task<Exception?> AwaitGuardedAsync(HttpContext context, Task running, IHttpResponseBodyFeature inner, AnswerGuard guard)
+    {
+        Exception? refusal;
+        bool tripped, dirty;
+        try
+        {
+            await running;
 
             // The last chance for an answer without a body. Inside the gate, or the handover that this write held
             // up would be taken for a lost lease.
@@ -70,16 +104,17 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         }
         finally
         {
-            run.LeaveGate();
+            (tripped, dirty) = (guard.Tripped, guard.IsDirty);
+            guard.End();
             context.Features.Set(inner);
         }
 
-        if (guard.Tripped)
+        if (tripped)
         {
             reports.Withheld();
         }
 
-        return Keep(context, refusal, guard.IsDirty);
+        return Keep(context, refusal, dirty);
     }
 
     private static async Task<Exception?> AwaitAsync(HttpContext context, Task running)

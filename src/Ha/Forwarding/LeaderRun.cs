@@ -1,15 +1,12 @@
-using Ha.Leadership;
 
 namespace Ha.Forwarding;
 
 /// <summary>
-/// One write on the leader: the token that the handler gets, its place inside the gate, and the refusal that some
-/// inner exception handler may have caught before the middleware could.
+/// The token that handlers get: one unbroken leadership. Shared by all writes that were admitted under it, so a handler
+/// may keep it for as long as it likes. Thread-safe.
 /// </summary>
-internal sealed class LeaderRun(ILeaderProvider provider, LeadershipSnapshot admitted, TimeSpan guard, WriteGate? gate) : IHaFeature
+internal sealed class LeaderRun(ILeaderProvider provider, LeadershipSnapshot admitted, TimeSpan guard) : IHaFeature
 {
-    private WriteGate? _gate = gate;
-
     public long Epoch => admitted.Epoch;
 
     public CancellationToken LeaseLost => admitted.LeaseLost;
@@ -33,11 +30,11 @@ internal sealed class LeaderRun(ILeaderProvider provider, LeadershipSnapshot adm
         return IsUnbroken(now) && now.IsLeader;
     }
 
-    /// <summary>Leaves the gate; later calls do nothing.</summary>
-    public void LeaveGate() => Interlocked.Exchange(ref _gate, value: null)?.Exit();
-
-    // A renewal publishes a new snapshot with the same pair; any break in between changes at least one of the two.
-    private bool IsUnbroken(LeadershipSnapshot now) =>
+    /// <summary>
+    /// True for a snapshot of the same unbroken leadership. A renewal publishes a new snapshot with the same pair; any
+    /// break in between changes at least one of the two.
+    /// </summary>
+    public bool IsUnbroken(LeadershipSnapshot now) =>
         now.LeadsSelf && now.Epoch == admitted.Epoch && now.Generation == admitted.Generation;
 
     /// <summary>What the handler needs before a commit: <c>max(15 ms, T/20)</c> (docs/protocol.md, section 1).</summary>

@@ -10,6 +10,11 @@ namespace Ha.Forwarding;
 internal sealed class NotExecutedMark
 {
     private static readonly NotExecutedMark _instance = new();
+    private static readonly Func<object, Task> _strip = static context =>
+    {
+        StripForeign((HttpContext)context);
+        return Task.CompletedTask;
+    };
 
     private NotExecutedMark()
     {
@@ -22,12 +27,16 @@ internal sealed class NotExecutedMark
         context.Response.Headers[HaHeaders.NotExecuted] = "1";
     }
 
+    /// <summary>Strips what the application may set on this response until it starts.</summary>
+    public static void Protect(HttpContext context) => context.Response.OnStarting(_strip, context);
+
     /// <summary>For <c>Response.OnStarting</c>: removes a header that the middleware did not set.</summary>
     public static void StripForeign(HttpContext context)
     {
-        if (context.Features.Get<NotExecutedMark>() is null)
+        var headers = context.Response.Headers;
+        if (headers.ContainsKey(HaHeaders.NotExecuted) && context.Features.Get<NotExecutedMark>() is null)
         {
-            context.Response.Headers.Remove(HaHeaders.NotExecuted);
+            headers.Remove(HaHeaders.NotExecuted);
         }
     }
 }

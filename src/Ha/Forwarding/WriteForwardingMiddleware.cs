@@ -18,6 +18,7 @@ internal sealed class WriteForwardingMiddleware
     private readonly ForwardPolicy _policy;
     private readonly LeaderPipeline _here;
     private readonly AwayPipeline _away;
+    private readonly bool _routingRan;
 
     public WriteForwardingMiddleware(
         RequestDelegate next,
@@ -29,8 +30,10 @@ internal sealed class WriteForwardingMiddleware
         LeaderTerms terms,
         WriteHold hold,
         HaMetrics metrics,
-        ForwardingReports reports)
+        ForwardingReports reports,
+        bool routingRan = true)
     {
+        _routingRan = routingRan;
         _provider = provider;
         _gate = gate;
         _policy = new ForwardPolicy(HaHeaders.EncodeId(options.NodeId), options.ForwardMode, options.ForwardOverride);
@@ -40,14 +43,17 @@ internal sealed class WriteForwardingMiddleware
 
     public Task InvokeAsync(HttpContext context)
     {
-        var choice = context.GetEndpoint()?.Metadata.GetMetadata<INodeChoiceMetadata>()?.Choice ?? NodeChoice.ByMethod;
+        var choice = EndpointOf(context)?.Metadata.GetMetadata<INodeChoiceMetadata>()?.Choice ?? NodeChoice.ByMethod;
         if (!ForwardDecision.NeedsLeader(context.Request.Method, choice))
         {
             return PassAsync(context);
         }
 
-        // Nobody but a leader's answer may say this.
-        context.Request.Headers.Remove(HaHeaders.NotExecuted);
+        if (choice == NodeChoice.LeaderOnly)
+        {
+            NotExecutedMark.Protect(context);
+        }
+
         var facts = GatherFacts(context, choice);
         if (TryRunHere(context, facts, out var running, out var outcome))
         {
@@ -103,11 +109,14 @@ internal sealed class WriteForwardingMiddleware
     private Task AnswerAsync(HttpContext context, in RequestFacts? facts, Exception refusal) =>
         _away.RunAsync(context, facts ?? GatherFacts(context, NodeChoice.LeaderOnly), refusal);
 
-    private static RequestFacts GatherFacts(HttpContext context, NodeChoice choice)
+    // Looking where nothing can be costs as much as the rest of the decision.
+    private Endpoint? EndpointOf(HttpContext context) => _routingRan ? context.GetEndpoint() : null;
+
+    private RequestFacts GatherFacts(HttpContext context, NodeChoice choice)
     {
         var request = context.Request;
         var mark = request.Headers[HaHeaders.ForwardedBy];
-        var wish = request.Headers[HaHeaders.Forward];
+        var wish = _policy.AllowOverride ? request.Headers[HaHeaders.Forward] : default;
         return new RequestFacts
         {
             Method = request.Method,
@@ -117,12 +126,13 @@ internal sealed class WriteForwardingMiddleware
             Override = wish.Count == 0 ? null : wish.ToString(),
             Grpc = HaProblem.IsGrpc(request),
             Upgrade = LeaderForwarder.IsUpgrade(context),
-            ExtendedConnect = context.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect == true,
+            ExtendedConnect = HttpMethods.IsConnect(request.Method)
+                && context.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect == true,
         };
     }
 
     // These outlive any write: a handover does not wait for them, they watch LeaseLost. A hub runs its methods
     // outside of the requests that carry them, so neither does its long polling count.
-    private static bool IsLongLived(HttpContext context, in RequestFacts facts) =>
-        facts.Upgrade || facts.ExtendedConnect || context.GetEndpoint()?.Metadata.GetMetadata<HubMetadata>() is not null;
+    private bool IsLongLived(HttpContext context, in RequestFacts facts) =>
+        facts.Upgrade || facts.ExtendedConnect || EndpointOf(context)?.Metadata.GetMetadata<HubMetadata>() is not null;
 }

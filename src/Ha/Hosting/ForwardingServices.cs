@@ -28,8 +28,10 @@ internal sealed class ForwardingServices : IDisposable
 
     public WriteHold Hold { get; }
 
-    public WriteForwardingMiddleware Create(RequestDelegate next) =>
-        new(next, _node.Options, _node.Provider, _node.Gate, _node.Clock, _forwarder, _terms, Hold, _metrics, _reports);
+    /// <param name="next">The rest of the pipeline.</param>
+    /// <param name="routingRan">False where the request cannot have an endpoint yet.</param>
+    public WriteForwardingMiddleware Create(RequestDelegate next, bool routingRan) =>
+        new(next, _node.Options, _node.Provider, _node.Gate, _node.Clock, _forwarder, _terms, Hold, _metrics, _reports, routingRan);
 
     public void Dispose()
     {

@@ -23,6 +23,6 @@ public static class HaApplicationBuilderExtensions
         pipeline.Place(app.Properties);
 
         // The node is made when the pipeline is, at the start: an application may do a lot between UseHa() and Run().
-        return app.Use(next => HaStartupFilter.Forwarding(next, app.ApplicationServices));
+        return app.Use(next => HaStartupFilter.Forwarding(next, app.ApplicationServices, routingRan: true));
     }
 }

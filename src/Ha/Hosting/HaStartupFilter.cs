@@ -29,7 +29,7 @@ internal sealed class HaStartupFilter : IStartupFilter
             // Asked when the pipeline is built, that is after the application has described all of it.
             app.Use(inner => pipeline.UseHaWasCalled
                 ? new UnansweredRefusal(inner, services.GetRequiredService<HaNode>().Options).InvokeAsync
-                : Forwarding(inner, services));
+                : Forwarding(inner, services, routingRan: false));
         }
 
         next(app);
@@ -51,8 +51,8 @@ internal sealed class HaStartupFilter : IStartupFilter
     }
 
     /// <summary>The write forwarding before <paramref name="next"/>; when the plugin is off, <paramref name="next"/> itself.</summary>
-    public static RequestDelegate Forwarding(RequestDelegate next, IServiceProvider services) =>
+    public static RequestDelegate Forwarding(RequestDelegate next, IServiceProvider services, bool routingRan) =>
         services.GetRequiredService<HaNode>().Options.IsActive
-            ? services.GetRequiredService<ForwardingServices>().Create(next).InvokeAsync
+            ? services.GetRequiredService<ForwardingServices>().Create(next, routingRan).InvokeAsync
             : next;
 }

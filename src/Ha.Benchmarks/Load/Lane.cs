@@ -1,0 +1,58 @@
+using Ha.Benchmarks.Processes;
+
+namespace Ha.Benchmarks.Load;
+
+/// <summary>One of several ways to the same answer, measured in turns with the others.</summary>
+/// <param name="Name">For the table.</param>
+/// <param name="Url">Where the load goes.</param>
+/// <param name="Measured">Whose processor time counts; null: nobody stands between.</param>
+internal sealed record Lane(string Name, string Url, Server? Measured)
+{
+    public List<WrkResult> Runs { get; } = [];
+
+    /// <summary>Microseconds of processor time per request, one number per run.</summary>
+    public List<double> CpuMicros { get; } = [];
+
+    public double Rate => Median(Runs.Select(run => run.PerSecond));
+
+    /// <summary>Runs all lanes in turn, each round in another order, one unrecorded round first.</summary>
+    public static async Task InterleaveAsync(IReadOnlyList<Lane> lanes, int rounds, double seconds, int bodyBytes, int? cpu)
+    {
+        for (var round = -1; round < rounds; round++)
+        {
+            for (var i = 0; i < lanes.Count; i++)
+            {
+                var lane = lanes[(i + round + lanes.Count) % lanes.Count];
+                var before = lane.Measured?.CpuTime() ?? default;
+                var run = await Wrk.RunAsync(lane.Url, round < 0 ? 2 : seconds, bodyBytes, cpu: cpu);
+                if (round >= 0)
+                {
+                    lane.Runs.Add(run);
+                    lane.CpuMicros.Add(lane.Measured is { } server ? (server.CpuTime() - before).TotalMicroseconds / run.Requests : 0);
+                }
+            }
+        }
+    }
+
+    public static double Median(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToList();
+        return sorted.Count == 0 ? double.NaN : (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
+    }
+
+    public static void Print(IReadOnlyList<Lane> lanes, TextWriter output)
+    {
+        output.WriteLine("| way | requests/s | spread | of the first | p50 ms | p99 ms | CPU µs/request | errors |");
+        output.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|");
+        foreach (var lane in lanes)
+        {
+            var rates = lane.Runs.Select(run => run.PerSecond).ToList();
+
+            // Round by round, so that a slow moment of the machine hits both sides of a ratio.
+            var ratio = Median(lane.Runs.Zip(lanes[0].Runs, (mine, first) => mine.PerSecond / first.PerSecond));
+            output.WriteLine(
+                $"| {lane.Name} | {lane.Rate:F0} | {rates.Min():F0}–{rates.Max():F0} | {ratio:F3} | {Median(lane.Runs.Select(r => r.P50Milliseconds)):F2} | " +
+                $"{Median(lane.Runs.Select(r => r.P99Milliseconds)):F2} | {(lane.Measured is null ? "–" : $"{Median(lane.CpuMicros):F1}")} | {lane.Runs.Sum(r => r.Errors)} |");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+namespace Ha.Benchmarks.Load;
+
+/// <summary>Debian's nginx and HAProxy, configured as a sensible operator would for this one job.</summary>
+internal static class Neighbours
+{
+    public static async Task<IReadOnlyList<string>> NginxAsync(int port, int leader)
+    {
+        var folder = Directory.CreateTempSubdirectory("ha-nginx-").FullName;
+        var file = Path.Combine(folder, "nginx.conf");
+        await File.WriteAllTextAsync(file, $$"""
+            worker_processes auto;
+            daemon off;
+            pid {{folder}}/pid;
+            error_log {{folder}}/error.log;
+            events { worker_connections 1024; }
+            http {
+              access_log off;
+              client_body_temp_path {{folder}}/body;
+              proxy_temp_path {{folder}}/proxy;
+              fastcgi_temp_path {{folder}}/f; uwsgi_temp_path {{folder}}/u; scgi_temp_path {{folder}}/s;
+              keepalive_requests 1000000000;
+              upstream leader { server 127.0.0.1:{{leader}}; keepalive 64; keepalive_requests 1000000000; }
+              server {
+                listen 127.0.0.1:{{port}};
+                client_max_body_size 0;
+                location / {
+                  proxy_pass http://leader;
+                  proxy_http_version 1.1;
+                  proxy_set_header Connection "";
+                  proxy_set_header Host $http_host;
+                  proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+                  proxy_set_header X-Forwarded-Proto $scheme;
+                  proxy_set_header X-Forwarded-Host $http_host;
+                  proxy_request_buffering off;
+                  proxy_buffering off;
+                }
+              }
+            }
+            """);
+        return ["nginx", "-c", file, "-p", folder];
+    }
+
+    public static async Task<IReadOnlyList<string>> HaProxyAsync(int port, int leader)
+    {
+        var folder = Directory.CreateTempSubdirectory("ha-haproxy-").FullName;
+        var file = Path.Combine(folder, "haproxy.cfg");
+        await File.WriteAllTextAsync(file, $"""
+            global
+              nbthread 2
+              maxconn 1000
+            defaults
+              mode http
+              timeout connect 1s
+              timeout client 30s
+              timeout server 30s
+              http-reuse always
+              option forwardfor
+            frontend clients
+              bind 127.0.0.1:{port}
+              default_backend leader
+            backend leader
+              http-request set-header X-Forwarded-Proto http
+              server one 127.0.0.1:{leader}
+
+            """);
+        return ["haproxy", "-db", "-f", file];
+    }
+}

@@ -1,0 +1,37 @@
+namespace Ha.Benchmarks.Load;
+
+/// <summary>
+/// <c>[rounds=N] [seconds=S] [pin] [only=NAME] [size=BYTES]</c>. With <c>pin</c> what is measured has core 1 for itself
+/// and everything else shares core 0.
+/// </summary>
+internal sealed class RunOptions
+{
+    private readonly string? _only;
+
+    public RunOptions(string[] args)
+    {
+        var values = args.Select(arg => arg.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair.ElementAtOrDefault(1) ?? "");
+        Rounds = values.TryGetValue("rounds", out var rounds) ? int.Parse(rounds) : 5;
+        Seconds = values.TryGetValue("seconds", out var seconds) ? double.Parse(seconds) : 3;
+        Pinned = values.ContainsKey("pin");
+        Sizes = values.TryGetValue("size", out var size) ? [int.Parse(size)] : null;
+        _only = values.GetValueOrDefault("only");
+    }
+
+    public int Rounds { get; }
+
+    public double Seconds { get; }
+
+    public bool Pinned { get; }
+
+    public int[]? Sizes { get; }
+
+    public int? Cpu => Pinned ? 1 : null;
+
+    public int? OtherCpu => Pinned ? 0 : null;
+
+    public bool Wants(string lane) => _only is null || lane == "direct" || _only.Split(',').Contains(lane);
+
+    public override string ToString() =>
+        $"{Rounds} rounds of {Seconds:F0} s, {(Pinned ? "measured server on core 1, load and leader on core 0" : "everything shares both cores")}";
+}

@@ -1,0 +1,71 @@
+using System.Globalization;
+using Ha.Benchmarks.Micro;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Ha.Benchmarks.Processes;
+
+/// <summary>
+/// <c>serve KIND PORT</c>, started by the other commands: <c>bare</c> without the plugin, <c>redirect</c> with a bare 307
+/// middleware in its place, <c>ha</c> with it, configured by the environment.
+/// </summary>
+internal static class ServeCommand
+{
+    public const string RedirectTo = "REDIRECT_TO";
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var kind = args[0];
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.UseUrls($"http://127.0.0.1:{args[1]}");
+        if (kind == "ha")
+        {
+            builder.Services.AddHa();
+        }
+
+        var app = builder.Build();
+        if (kind == "redirect" && app.Configuration[RedirectTo] is { } target)
+        {
+            app.Use(next => context => HttpMethods.IsGet(context.Request.Method) ? next(context) : RedirectAsync(context, target));
+        }
+
+        app.MapGet("/memory", MemoryReport.Now);
+        app.MapPost("/garbage", GarbageLoad.MakeAsync);
+        app.MapFallback(AnswerAsync);
+        await app.RunAsync();
+        return 0;
+    }
+
+    private static async Task AnswerAsync(HttpContext context)
+    {
+        if (!HttpMethods.IsGet(context.Request.Method))
+        {
+            var reader = context.Request.BodyReader;
+            while (true)
+            {
+                var result = await reader.ReadAsync();
+                reader.AdvanceTo(result.Buffer.End);
+                if (result.IsCompleted)
+                {
+                    break;
+                }
+            }
+        }
+
+        await Handlers.AnswerAsync(context);
+    }
+
+    // What anybody would write in an afternoon, with the body that the plugin's answer has.
+    private static Task RedirectAsync(HttpContext context, string target)
+    {
+        var response = context.Response;
+        response.StatusCode = StatusCodes.Status307TemporaryRedirect;
+        response.Headers.Location = target + context.Request.Path + context.Request.QueryString;
+        response.ContentType = "application/json";
+        return response.WriteAsync(string.Create(CultureInfo.InvariantCulture, $"{{\"error\":\"not leader\",\"leader\":\"{target}\",\"epoch\":{0}}}"));
+    }
+}

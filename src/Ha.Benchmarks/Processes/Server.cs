@@ -1,0 +1,144 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Ha.Benchmarks.Processes;
+
+/// <summary>A child process that was started here and is stopped here, by its id.</summary>
+internal sealed class Server : IAsyncDisposable
+{
+    private const int TicksPerSecond = 100;
+
+    private readonly Process _process;
+    private readonly List<string> _output = [];
+
+    private Server(string name, Process process)
+    {
+        Name = name;
+        _process = process;
+    }
+
+    public string Name { get; }
+
+    public int Id => _process.Id;
+
+    public bool HasExited => _process.HasExited;
+
+    public string Output
+    {
+        get
+        {
+            lock (_output)
+            {
+                return string.Join('\n', _output.TakeLast(20));
+            }
+        }
+    }
+
+    /// <param name="name">For tables and errors.</param>
+    /// <param name="command">The program and its arguments.</param>
+    /// <param name="environment">Added to this process's.</param>
+    /// <param name="cpu">The core it is bound to; null: all.</param>
+    public static Server Start(string name, IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, int? cpu = null)
+    {
+        string[] line = cpu is null ? [.. command] : ["taskset", "-c", cpu.Value.ToString(CultureInfo.InvariantCulture), .. command];
+        var start = new ProcessStartInfo(line[0], line[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+
+        // A process bound to one core would size its pools, its collector and its tiering for a machine of one.
+        start.Environment["DOTNET_PROCESSOR_COUNT"] = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture);
+        foreach (var (key, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[key] = value;
+        }
+
+        var process = new Process { StartInfo = start };
+        var server = new Server(name, process);
+        process.OutputDataReceived += (_, e) => server.Keep(e.Data);
+        process.ErrorDataReceived += (_, e) => server.Keep(e.Data);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return server;
+    }
+
+    /// <summary>This program again, in another role.</summary>
+    public static Server StartSelf(string name, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, int? cpu = null) =>
+        Start(name, ["dotnet", typeof(Server).Assembly.Location, .. arguments], environment, cpu);
+
+    /// <summary>Waits until it answers anything at all.</summary>
+    public async Task<Server> AnswersAsync(string url)
+    {
+        using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(1) };
+        for (var tries = 0; tries < 300 && !HasExited; tries++)
+        {
+            try
+            {
+                using var answer = await client.GetAsync(new Uri(url));
+                return this;
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+            {
+                await Task.Delay(50);
+            }
+        }
+
+        throw new InvalidOperationException($"{Name} does not answer at {url}:\n{Output}");
+    }
+
+    /// <summary>Processor time of the process and its children so far.</summary>
+    public TimeSpan CpuTime() => CpuTime(Id);
+
+    public void Kill() => _process.Kill();
+
+    public void Signal(int signal) => _ = NativeMethods.Kill(Id, signal);
+
+    public Task WaitForExitAsync() => _process.WaitForExitAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            foreach (var child in Children(Id))
+            {
+                _ = NativeMethods.Kill(child, NativeMethods.SigKill);
+            }
+
+            _process.Kill();
+            await _process.WaitForExitAsync();
+        }
+
+        _process.Dispose();
+    }
+
+    private static TimeSpan CpuTime(int id)
+    {
+        var total = TimeSpan.Zero;
+        foreach (var child in Children(id))
+        {
+            total += CpuTime(child);
+        }
+
+        var stat = File.ReadAllText($"/proc/{id}/stat");
+        var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+        var ticks = long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture);
+        return total + TimeSpan.FromSeconds((double)ticks / TicksPerSecond);
+    }
+
+    private static IEnumerable<int> Children(int id)
+    {
+        var path = $"/proc/{id}/task/{id}/children";
+        return File.Exists(path)
+            ? File.ReadAllText(path).Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)
+            : [];
+    }
+
+    private void Keep(string? line)
+    {
+        lock (_output)
+        {
+            if (line is not null)
+            {
+                _output.Add(line);
+            }
+        }
+    }
+}
