@@ -17,15 +17,16 @@ internal sealed class HaEntryMiddleware(
     {
         headers.Register(context);
         var path = context.Request.Path;
-        if (path.Value is { Length: >= 4 } text && text[1] == '_'
+        var text = path.Value;
+        if (text is { Length: >= 4 } && text[1] == '_'
             && path.StartsWithSegments(_prefix, StringComparison.OrdinalIgnoreCase, out var route))
         {
             return endpoints.HandleAsync(context, route);
         }
 
-        if (grpcHealth is not null && context.Request.Path.Value is { } path && path.StartsWith(GrpcHealthEndpoint.Prefix, StringComparison.Ordinal))
+        if (grpcHealth is not null && text?.StartsWith(GrpcHealthEndpoint.Prefix, StringComparison.Ordinal) == true)
         {
-            return grpcHealth.HandleAsync(context, path[GrpcHealthEndpoint.Prefix.Length..]);
+            return grpcHealth.HandleAsync(context, text[GrpcHealthEndpoint.Prefix.Length..]);
         }
 
         // Nobody outside may speak for a node that refused a write.
