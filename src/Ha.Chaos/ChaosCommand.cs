@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Ha.Chaos.Checking;
 using Ha.Chaos.Faults;
 using Ha.Chaos.History;
 using Spectre.Console;
@@ -13,6 +12,7 @@ internal static class ChaosCommand
     public static Task<int> RunAsync(string[] args)
     {
         var app = new RootCommand("Disturbs a cluster of real processes and checks what its clients saw.") { NewRun(), NewCheck() };
+        AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, Report.Width);
         // Signals are handled in the run, which has much to put back first.
         return app.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
     }
@@ -72,16 +72,10 @@ internal static class ChaosCommand
 
     private static Command NewCheck()
     {
-        var file = new Argument<FileInfo>("history") { Description = "A history.jsonl." };
-        file.AcceptExistingOnly();
-        var command = new Command("check", "Checks a history again. Exit code 1: violations.") { file };
-        command.SetAction(parsed =>
-        {
-            var history = HistoryFile.Read(parsed.GetRequiredValue(file).FullName);
-            var violations = HistoryCheck.Violations(history);
-            Report.Show(AnsiConsole.Console, history, violations);
-            return violations.Count == 0 ? 0 : 1;
-        });
+        var files = new Argument<FileInfo[]>("histories") { Description = "One or more history.jsonl.", Arity = ArgumentArity.OneOrMore };
+        files.AcceptExistingOnly();
+        var command = new Command("check", "Checks histories again, each for itself, and shows one table of all. Exit code 1: violations.") { files };
+        command.SetAction(parsed => Report.Show(AnsiConsole.Console, [.. parsed.GetRequiredValue(files).Select(f => HistoryFile.Read(f.FullName))]) == 0 ? 0 : 1);
         return command;
     }
 }

@@ -7,25 +7,38 @@ namespace Ha.Chaos;
 /// <summary>What a history shows, for people.</summary>
 internal static class Report
 {
+    /// <summary>The table does not fold, and neither do the lines of a run.</summary>
+    public const int Width = 240;
     private const int ShownViolations = 30;
 
-    public static void Show(IAnsiConsole console, IReadOnlyCollection<HistoryLine> history, IReadOnlyList<string> violations)
+    /// <summary>Checks each history and shows one table of all. Returns the number of violations.</summary>
+    public static int Show(IAnsiConsole console, IReadOnlyList<IReadOnlyList<HistoryLine>> histories)
     {
-        console.Write(AvailabilityTable(Availability.Episodes(history)));
-        var operations = history.OfType<Operation>().ToArray();
-        var claims = history.OfType<Claim>().ToArray();
-        console.WriteLine($"{operations.Length} operations: {operations.Count(o => o.IsWrite)} writes, {operations.Count(o => !o.IsWrite)} reads; "
-            + $"{history.OfType<Row>().Count()} notes at the end; {claims.Length} claims to lead in {claims.DistinctBy(c => c.Epoch).Count()} epochs");
-        foreach (var client in operations.GroupBy(o => o.Client).OrderBy(g => g.Key, StringComparer.Ordinal))
+        console.Write(AvailabilityTable([.. histories.SelectMany(Availability.Episodes)]));
+        foreach (var client in histories.SelectMany(h => h.OfType<Operation>()).GroupBy(o => o.Client, StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal))
         {
-            console.WriteLine($"  {client.Key}: {client.Count()} operations, {Count(client, Outcome.Ok)} ok, {Count(client, Outcome.Failed)} failed, {Count(client, Outcome.Unknown)} unknown");
+            console.WriteLine($"{client.Key}: {client.Count(o => o.IsWrite)} writes, {client.Count(o => !o.IsWrite)} reads; "
+                + $"{Count(client, Outcome.Ok)} ok, {Count(client, Outcome.Failed)} failed, {Count(client, Outcome.Unknown)} unknown");
         }
 
-        console.WriteLine($"{violations.Count} violations");
+        return histories.Sum(h => ShowViolations(console, h));
+    }
+
+    private static int ShowViolations(IAnsiConsole console, IReadOnlyList<HistoryLine> history)
+    {
+        var run = history.OfType<RunLine>().First();
+        var claims = history.OfType<Claim>().ToArray();
+        var violations = HistoryCheck.Violations(history);
+        var minutes = TimeSpan.FromMicroseconds(history.OfType<FaultLine>().Select(f => f.At).DefaultIfEmpty().Max()).TotalMinutes;
+        console.WriteLine($"seed {run.Seed}, {run.Nodes} nodes, {run.Database}, {minutes:0.0} minutes: {history.OfType<Operation>().Count()} operations, "
+            + $"{history.OfType<Row>().Count()} notes at the end, {claims.Length} claims to lead ({claims.Count(c => c.Quorum is not "majority")} without a majority mode) "
+            + $"in {claims.DistinctBy(c => c.Epoch).Count()} epochs, {violations.Count} violations");
         foreach (var violation in violations.Take(ShownViolations))
         {
             console.WriteLine($"  {violation}");
         }
+
+        return violations.Count;
     }
 
     private static int Count(IEnumerable<Operation> operations, Outcome outcome) => operations.Count(o => o.Outcome == outcome);

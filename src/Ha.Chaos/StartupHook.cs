@@ -56,6 +56,7 @@ internal static class StartupHook
                 if (i % 500 == 0)
                 {
                     GC.Collect(2, GCCollectionMode.Forced, blocking: true, compacting: true);
+                    Thread.Sleep(1);
                 }
             }
         }

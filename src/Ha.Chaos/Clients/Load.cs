@@ -57,34 +57,34 @@ internal sealed class Load(HistoryWriter history, IReadOnlyList<string> nodes, I
         await Task.WhenAll(_open.Values);
     }
 
-    /// <summary>Whether a write through each of these nodes is acknowledged now.</summary>
-    public async Task<bool> WorksThroughAsync(IEnumerable<string> through, CancellationToken cancellationToken)
+    /// <summary>Whether a write through each node is acknowledged now.</summary>
+    public async Task<bool> WorksThroughAllAsync(CancellationToken cancellationToken)
     {
-        var answers = await Task.WhenAll(through.Select(node =>
-            CallAsync(clients[0].Client, IndexOf(node), OperationKind.Add, "", NewText(), "/notes", null, cancellationToken)));
+        var answers = await Task.WhenAll(nodes.Select((_, node) =>
+            CallAsync(clients[0].Client, node, OperationKind.Add, "", NewText(), "/notes", null, cancellationToken)));
         return answers.All(a => a.Outcome == Outcome.Ok);
     }
 
     /// <summary>Reads all notes, page by page, from whichever node answers.</summary>
-    public async Task<int> ReadAllAsync(HttpClient http, CancellationToken cancellationToken)
+    public async Task ReadAllAsync(HttpClient http, CancellationToken cancellationToken)
     {
-        var (count, after) = (0, 0L);
+        var after = 0L;
         for (var attempt = 0; ; attempt++)
         {
             try
             {
+                var asked = history.Now;
                 using var json = JsonDocument.Parse(await http.GetStringAsync($"{nodes[attempt % nodes.Count]}/notes?after={after}", cancellationToken));
                 if (json.RootElement.GetArrayLength() == 0)
                 {
-                    return count;
+                    return;
                 }
 
                 foreach (var note in json.RootElement.EnumerateArray())
                 {
                     after = note.GetProperty("id").GetInt64();
                     history.Add(new Row(after, note.GetProperty("text").GetString()!, note.GetProperty("node").GetString()!,
-                        note.GetProperty("epoch").GetInt64(), history.Now));
-                    count++;
+                        note.GetProperty("epoch").GetInt64(), asked));
                 }
             }
             catch (HttpRequestException) when (attempt < 100)
@@ -152,18 +152,5 @@ internal sealed class Load(HistoryWriter history, IReadOnlyList<string> nodes, I
         }
 
         return clients[0].Client;
-    }
-
-    private int IndexOf(string node)
-    {
-        for (var i = 0; i < nodes.Count; i++)
-        {
-            if (string.Equals(nodes[i], node, StringComparison.Ordinal))
-            {
-                return i;
-            }
-        }
-
-        throw new ArgumentException($"{node} is no node", nameof(node));
     }
 }

@@ -1,3 +1,6 @@
+using Ha.Chaos.Network;
+using Ha.Chaos.Nodes;
+
 namespace Ha.Chaos.Faults;
 
 /// <summary>A database that is busy, full, away, or out of reach.</summary>
@@ -7,7 +10,11 @@ internal static class DatabaseFaults
     [
         new("database-busy", BusyAsync) { HasTarget = false },
         new("disk-full", FullAsync) { HasTarget = false },
+        new("server-crash", CrashAsync) { HasTarget = false, WhyNot = WithoutServer },
+        new("server-cut-off", CutOffAsync) { OnNetwork = true, WhyNot = WithoutServer },
     ];
+
+    private static string? WithoutServer(Machine machine) => machine.Postgres ? null : "SQLite has no server";
 
     private static async Task<string> BusyAsync(FaultContext c)
     {
@@ -27,9 +34,10 @@ internal static class DatabaseFaults
 
     private static async Task<string> FullAsync(FaultContext c)
     {
-        var time = c.Leases(1, 8);
+        var time = c.Leases(2, 10);
         try
         {
+            await c.Database.FlushAsync(CancellationToken.None);
             var bytes = c.Disk.Fill();
             await c.HoldAsync(time);
             return $"{time.TotalMilliseconds:0} ms, after {bytes >> 20} MiB";
@@ -37,6 +45,33 @@ internal static class DatabaseFaults
         finally
         {
             c.Disk.Free();
+            await c.Database.RepairAsync();
+        }
+    }
+
+    private static async Task<string> CrashAsync(FaultContext c)
+    {
+        var away = c.Leases(0, 5);
+        await c.Database.RestartAsync(away, c.Cancellation);
+        return $"away for {away.TotalMilliseconds:0} ms";
+    }
+
+    // The node still leads, and cannot write.
+    private static async Task<string> CutOffAsync(FaultContext c)
+    {
+        var (time, address) = (c.Leases(1, 8), ChaosCluster.Addresses(0)[ChaosCluster.Database]);
+        var server = new Firewall(Namespaces.NameOf(ChaosCluster.Database));
+        try
+        {
+            await c.Target.Firewall.DropFromAsync(address);
+            await server.DropFromAsync(c.Target.Address);
+            await c.HoldAsync(time);
+            return $"{time.TotalMilliseconds:0} ms";
+        }
+        finally
+        {
+            await c.Target.Firewall.ClearAsync();
+            await server.ClearAsync();
         }
     }
 }

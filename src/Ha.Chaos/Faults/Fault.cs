@@ -13,4 +13,7 @@ internal sealed record Fault(string Name, Func<FaultContext, Task<string>> RunAs
 
     /// <summary>Aims at one node, half of the time at the leader.</summary>
     public bool HasTarget { get; init; } = true;
+
+    /// <summary>Why it cannot be made in this run, or null.</summary>
+    public Func<Machine, string?> WhyNot { get; init; } = _ => null;
 }

@@ -2,8 +2,18 @@ namespace Ha.Chaos.Faults;
 
 internal static class FaultCatalogue
 {
+    // What the others are compared with.
+    private static readonly Fault _nothing = new("nothing", async c =>
+    {
+        await c.HoldAsync(c.Leases(2, 8));
+        return "";
+    })
+    {
+        HasTarget = false,
+    };
+
     public static IReadOnlyList<Fault> All { get; } =
-        [.. ProcessFaults.All, .. PartitionFaults.All, .. LinkFaults.All, .. DatabaseFaults.All];
+        [_nothing, .. ProcessFaults.All, .. PartitionFaults.All, .. LinkFaults.All, .. DatabaseFaults.All, .. ClockFaults.All, .. ResourceFaults.All, .. SettingsFaults.All];
 
     /// <summary>Those whose names begin with one of these; all when none is given.</summary>
     public static IReadOnlyList<Fault> Named(IReadOnlyList<string> beginnings) =>

@@ -7,8 +7,8 @@ internal static class LinkFaults
 {
     public static IEnumerable<Fault> All =>
     [
-        Rules("loss", (from, to, share) => to.LoseFromAsync(from, share), 0.02, 0.4),
-        Rules("duplicate", (from, to, share) => to.DuplicateToAsync(from, share), 0.1, 1),
+        Rules("loss", (from, to, share) => to.LoseFromAsync(from, share), 0.02, 0.4) with { WhyNot = m => m.Losses ? null : "the firewall has no 'statistic'" },
+        Rules("duplicate", (from, to, share) => to.DuplicateToAsync(from, share), 0.1, 1) with { WhyNot = m => m.Copies ? null : "the firewall has no 'TEE'" },
         Delay("delay", c =>
         {
             // From a slow network to one that is too slow for the heartbeat.
@@ -76,5 +76,6 @@ internal static class LinkFaults
     })
     {
         OnNetwork = true,
+        WhyNot = m => m.Queues ? null : "the firewall has no 'NFQUEUE'",
     };
 }

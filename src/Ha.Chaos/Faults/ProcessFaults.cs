@@ -12,6 +12,7 @@ internal static class ProcessFaults
         new("kill-all", KillAllAsync) { OnProcesses = true, HasTarget = false },
         new("stop-short", c => StopAsync(c, 0.2, 0.9)) { OnProcesses = true },
         new("stop-long", c => StopAsync(c, 1.2, 8)) { OnProcesses = true },
+        new("stop-in-write", StopInWriteAsync) { OnProcesses = true },
         new("step-down", async c => $"answered {await c.Cluster.StepDownAsync(c.Target, c.Cancellation)}"),
         new("terminate", TerminateAsync) { OnProcesses = true },
         new("roll", RollAsync) { OnProcesses = true, HasTarget = false },
@@ -48,6 +49,24 @@ internal static class ProcessFaults
         await c.HoldAsync(stopped);
         c.Target.Process.Resume();
         return $"{stopped.TotalMilliseconds:0} ms";
+    }
+
+    /// <summary>
+    /// Stops a node when writes have been admitted and wait for the database, and lets them go on when another leads:
+    /// what the lease cannot prevent and the fence must.
+    /// </summary>
+    private static async Task<string> StopInWriteAsync(FaultContext c)
+    {
+        var (blocked, stopped) = (c.Leases(0.2, 0.8), c.Leases(1.5, 6));
+        await using (await c.Database.BlockWritersAsync(CancellationToken.None))
+        {
+            await c.HoldAsync(blocked);
+            c.Target.Process.Pause();
+        }
+
+        await c.HoldAsync(stopped);
+        c.Target.Process.Resume();
+        return $"{stopped.TotalMilliseconds:0} ms, after {blocked.TotalMilliseconds:0} ms without the database";
     }
 
     private static async Task<string> TerminateAsync(FaultContext c)

@@ -90,5 +90,5 @@ internal sealed record FaultLine(string Name, FaultPhase Phase, long At, string 
 /// <summary>A node's process ended although nobody had ended it.</summary>
 internal sealed record ExitLine(string Node, int Code, long At, string Fault) : HistoryLine;
 
-/// <summary>A note as it was in the database at the end, read at <paramref name="At"/>.</summary>
+/// <summary>A note as it was in the database at the end, read at <paramref name="At"/> or a moment later.</summary>
 internal sealed record Row(long Id, string Text, string Node, long Epoch, long At) : HistoryLine;

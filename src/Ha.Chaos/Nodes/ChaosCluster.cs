@@ -36,6 +36,8 @@ internal sealed class ChaosCluster : IAsyncDisposable
             ["BASE_FORWARD_MODE"] = i % 2 == 0 ? "proxy" : "redirect",
             ["ConnectionStrings__Notes"] = connection,
             ["DOTNET_EnableDiagnostics"] = "0",
+            // They start so often that measuring for later speed costs more than it gives.
+            ["DOTNET_TieredPGO"] = "0",
             ["DOTNET_STARTUP_HOOKS"] = typeof(StartupHook).Assembly.Location,
             [StartupHook.Variable] = Path.Combine(settings.Folder, $"pressure-{a.Key}"),
             ["Logging__Console__FormatterName"] = "simple",

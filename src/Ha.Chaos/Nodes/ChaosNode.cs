@@ -47,11 +47,12 @@ internal sealed class ChaosNode : IAsyncDisposable
 
     public static string UrlOf(string address) => $"http://{address}:8080";
 
-    public async Task StartAsync()
+    /// <param name="mayEnd">It is no surprise if the process ends by itself.</param>
+    public async Task StartAsync(bool mayEnd = false)
     {
         if (Process.State == ProcessState.Dead)
         {
-            _endsOnPurpose = false;
+            _endsOnPurpose = mayEnd;
             Log("== start");
             await Process.StartAsync();
         }
@@ -79,6 +80,15 @@ internal sealed class ChaosNode : IAsyncDisposable
         var before = Array.ConvertAll(changes, c => (c.Key, Value: _settings.GetValueOrDefault(c.Key)));
         Array.ForEach(changes, c => _settings[c.Key] = c.Value);
         return new Undo(() => Array.ForEach(before, b => _settings[b.Key] = b.Value));
+    }
+
+    /// <summary>Gives the process's startup hook an order.</summary>
+    public void Press(string order)
+    {
+        Log($"== {order}");
+        var file = _settings[StartupHook.Variable]!;
+        File.WriteAllText(file + ".new", order);
+        File.Move(file + ".new", file, overwrite: true);
     }
 
     public async ValueTask DisposeAsync()

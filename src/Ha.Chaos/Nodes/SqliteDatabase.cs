@@ -10,7 +10,7 @@ internal sealed class SqliteDatabase(string folder) : IDatabase
     public async Task<IAsyncDisposable> BlockWritersAsync(CancellationToken cancellationToken)
     {
         SQLitePCL.Batteries_V2.Init();
-        var connection = new SqliteConnection($"{ConnectionString};Pooling=false;Default Timeout=30");
+        var connection = new SqliteConnection($"{ConnectionString};Pooling=false;Default Timeout=10");
         try
         {
             await connection.OpenAsync(cancellationToken);
@@ -24,6 +24,19 @@ internal sealed class SqliteDatabase(string folder) : IDatabase
             throw;
         }
     }
+
+    public async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        SQLitePCL.Batteries_V2.Init();
+        await using var connection = new SqliteConnection($"{ConnectionString};Pooling=false;Default Timeout=5");
+        await connection.OpenAsync(cancellationToken);
+        await using var command = connection.CreateCommand();
+        // Empties the log file: the next write needs new room.
+        command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    public Task RepairAsync() => Task.CompletedTask;
 
     public Task RestartAsync(TimeSpan after, CancellationToken cancellationToken) => Task.CompletedTask;
 
