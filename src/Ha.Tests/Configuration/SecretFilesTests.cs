@@ -46,7 +46,7 @@ public sealed class SecretFilesTests : IDisposable
     public void An_empty_a_large_and_an_unreadable_file_are_refused()
     {
         Assert.Contains("names an empty file", ProblemOf(Write(" \n")), StringComparison.Ordinal);
-        Assert.Contains("more than 64 KiB", ProblemOf(Write(new string('x', SecretFiles.MaxBytes + 1))), StringComparison.Ordinal);
+        Assert.Contains("more than 64 KiB", ProblemOf(Write(new string('x', SecretText.MaxBytes + 1))), StringComparison.Ordinal);
         Assert.Contains("cannot be read", ProblemOf(_folder.FullName), StringComparison.Ordinal);
     }
 

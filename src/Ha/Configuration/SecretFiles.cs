@@ -1,13 +1,10 @@
 namespace Ha.Configuration;
 
 /// <summary>
-/// Reads the secrets that stand in files. Messages name the variable and what happened, never what stands in the file.
+/// The secrets that stand in files. Messages name the variable and what happened, never what stands in the file.
 /// </summary>
 internal static class SecretFiles
 {
-    /// <summary>A secret is a line, not a disk: whatever is larger was named by mistake.</summary>
-    public const int MaxBytes = 64 * 1024;
-
     private static readonly char[] _separators = [',', '\r', '\n'];
 
     /// <summary>Reads all of them into the options beside them, once.</summary>
@@ -22,7 +19,7 @@ internal static class SecretFiles
         var problems = options.Malformed;
         if (options.ClusterSecretFile is { } secretFile && IsAlone(HaKeys.ClusterSecretFile, secretFile, HaKeys.ClusterSecret, options.ClusterSecrets.Count > 0, problems))
         {
-            foreach (var secret in Entries(Read(HaKeys.ClusterSecretFile, secretFile, problems)))
+            foreach (var secret in Secrets(secretFile, SecretText.Read(secretFile), problems))
             {
                 options.ClusterSecrets.Add(secret);
             }
@@ -30,36 +27,49 @@ internal static class SecretFiles
 
         if (options.NodeKeyFile is { } keyFile && IsAlone(HaKeys.NodeKeyFile, keyFile, HaKeys.NodeKey, options.NodeKey is not null, problems))
         {
-            options.NodeKey = Read(HaKeys.NodeKeyFile, keyFile, problems);
+            options.NodeKey = NodeKey(keyFile, SecretText.Read(keyFile), problems);
         }
 
         if (options.AdminTokenFile is { } tokenFile && IsAlone(HaKeys.AdminTokenFile, tokenFile, HaKeys.AdminToken, options.AdminToken is not null, problems))
         {
-            var tokens = Entries(Read(HaKeys.AdminTokenFile, tokenFile, problems));
-            if (tokens.Length > 1)
-            {
-                problems.Add($"{HaKeys.AdminTokenFile} ({Shown(tokenFile)}) holds {tokens.Length} tokens; leave one.");
-            }
-
-            options.AdminToken = tokens.FirstOrDefault();
+            options.AdminToken = AdminToken(tokenFile, SecretText.Read(tokenFile), problems);
         }
     }
 
-    /// <returns>What stands in the file; null when there is nothing, and then a problem was added.</returns>
-    public static string? Read(string key, string path, List<string> problems)
+    /// <summary>The secrets of <see cref="HaOptions.ClusterSecretFile"/>; when there is none a problem was added.</summary>
+    public static string[] Secrets(string path, SecretText text, List<string> problems) =>
+        Entries(HaKeys.ClusterSecretFile, path, text, problems);
+
+    /// <summary>The key of <see cref="HaOptions.NodeKeyFile"/>; when it is null a problem was added.</summary>
+    public static string? NodeKey(string path, SecretText text, List<string> problems) =>
+        IsUsable(HaKeys.NodeKeyFile, path, text, problems) ? text.Content : null;
+
+    /// <summary>The token of <see cref="HaOptions.AdminTokenFile"/>; when it is null a problem was added.</summary>
+    public static string? AdminToken(string path, SecretText text, List<string> problems)
     {
-        var why = Open(path, out var content) ??
-            (content.AsSpan().ContainsAnyExcept(",\r\n\t ") ? null : "names an empty file; write the secret into it");
-        if (why is not null)
+        var tokens = Entries(HaKeys.AdminTokenFile, path, text, problems);
+        if (tokens.Length > 1)
         {
-            problems.Add($"{key} ({Shown(path)}) {why}.");
+            problems.Add($"{HaKeys.AdminTokenFile} ({Shown(path)}) holds {tokens.Length} tokens; leave one.");
         }
 
-        return why is null ? content : null;
+        return tokens.FirstOrDefault();
     }
 
-    public static string[] Entries(string? content) =>
-        content?.Split(_separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+    private static string[] Entries(string key, string path, SecretText text, List<string> problems) =>
+        IsUsable(key, path, text, problems)
+            ? text.Content.Split(_separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            : [];
+
+    private static bool IsUsable(string key, string path, SecretText text, List<string> problems)
+    {
+        if (text.Obstacle is { } obstacle)
+        {
+            problems.Add($"{key} ({Shown(path)}) {obstacle}.");
+        }
+
+        return text.Obstacle is null;
+    }
 
     private static bool IsAlone(string key, string path, string inlineKey, bool inlineIsSet, List<string> problems)
     {
@@ -69,28 +79,6 @@ internal static class SecretFiles
         }
 
         return !inlineIsSet;
-    }
-
-    private static string? Open(string path, out string content)
-    {
-        content = "";
-        try
-        {
-            using var file = File.OpenRead(path);
-            using var reader = new StreamReader(file);
-            var buffer = new char[MaxBytes + 1];
-            var length = reader.ReadBlock(buffer);
-            content = new string(buffer, 0, length);
-            return length > MaxBytes ? $"names a file of more than {MaxBytes / 1024} KiB; name a file that holds only the secret" : null;
-        }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return "names a file that does not exist; create it or correct the path";
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            return $"names a file that cannot be read ({error.GetType().Name}); let the account of this process read it";
-        }
     }
 
     // Whoever puts the secret itself where a path belongs must not find it in the log.

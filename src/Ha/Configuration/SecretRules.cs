@@ -22,7 +22,15 @@ internal static class SecretRules
         }
 
         CheckSecrets(options, options.ClusterSecrets, problems);
-        if (options.AdminToken is { } token && (token.Length == 0 || token.Any(c => c is <= ' ' or > '~')))
+        CheckAdminToken(options, options.AdminToken, problems);
+    }
+
+    /// <param name="options">Says where the token comes from.</param>
+    /// <param name="token">From there; null: none is set.</param>
+    /// <param name="problems">What is wrong is added here.</param>
+    public static void CheckAdminToken(HaOptions options, string? token, List<string> problems)
+    {
+        if (token is not null && (token.Length == 0 || token.Any(c => c is <= ' ' or > '~')))
         {
             var key = options.AdminTokenFile is null ? HaKeys.AdminToken : HaKeys.AdminTokenFile;
             problems.Add($"{key} ({token.Length} characters) must be printable ASCII without spaces, as it travels in a header; {HowToMakeOne}.");

@@ -5,7 +5,7 @@ namespace Ha.Endpoints;
 /// <summary>Everything below <c>/_ha</c>. Unknown routes end here with 404 and never reach the app.</summary>
 internal sealed class HaEndpoints(EndpointSources sources)
 {
-    private readonly AdminToken _admin = new(sources.Options.AdminToken);
+    private readonly AdminToken _admin = AdminToken.Watch(sources);
     private readonly InfoEndpoints _info = new(sources);
     private readonly HealthEndpoints _health = new(sources);
     private readonly StepDownEndpoint _stepDown = new(sources);

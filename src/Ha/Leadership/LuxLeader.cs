@@ -33,7 +33,6 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
     private readonly ElectionCore _core;
     private readonly LeadershipPublisher _publisher;
     private readonly ElectionTelemetry _telemetry;
-    private readonly KeySource _keys;
     private readonly HeartbeatEndpoint _endpoint;
     private readonly HttpMessageHandler _handler;
     private readonly PeerClient _client;
@@ -73,10 +72,10 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
         _clock = clock;
         _telemetry = telemetry;
         _config = ElectionSetup.Create(options);
-        _keys = new KeySource(KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems: []));
-        _endpoint = new HeartbeatEndpoint(_keys, Receive, clock, telemetry.HeartbeatRejected);
+        var keys = new KeySource(KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems: []));
+        _endpoint = new HeartbeatEndpoint(keys, Receive, clock, telemetry.HeartbeatRejected);
         _handler = handler ?? PeerHandler.Create(BeatTimeout);
-        _client = new PeerClient(_handler, _keys);
+        _client = new PeerClient(_handler, keys);
         _publisher = new LeadershipPublisher(_config, clock, _config.PublicTarget);
         _sending = new bool[_config.Peers.Count];
         _sends = new Task[_config.Peers.Count];
@@ -84,6 +83,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
         _core = new ElectionCore(_config, clock.NowMicros(), clock.WallMicros());
         _timer = clock.CreateTimer(static self => ((LuxLeader)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         OnTimer();
+        new KeyReload(options, keys, telemetry).Start(clock, _stopping.Token);
     }
 
     /// <inheritdoc />

@@ -37,6 +37,9 @@ internal sealed class KeyRing
     /// <summary>How many keys are accepted.</summary>
     public int Count => _keys.Length;
 
+    /// <summary>True when both sign with the same key and accept the same ones for the same nodes.</summary>
+    public bool HasSameKeys(KeyRing other) => _keys.Select(Identity).SequenceEqual(other._keys.Select(Identity));
+
     /// <returns>False when no key has this id.</returns>
     public bool TryFind(ReadOnlySpan<char> keyId, out RingKey found)
     {
@@ -52,4 +55,6 @@ internal sealed class KeyRing
         found = default;
         return false;
     }
+
+    private static (string, string?) Identity(RingKey entry) => (entry.Key.KeyId, entry.NodeId);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Ha.Election;
+using Ha.Signing;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Telemetry;
@@ -75,6 +76,13 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
             _log.HeartbeatFailed(peer, reason, LeftOut(suppressed));
         }
     }
+
+    /// <summary>Says that keys were read anew and are in use.</summary>
+    public void KeysReplaced(KeyRing keys) => _log.KeysReplaced(keys.Signer, keys.Count);
+
+    /// <summary>Says why changed keys were not taken; once per change, so nothing to limit.</summary>
+    /// <param name="problems">From the rules of the configuration, which show no secret.</param>
+    public void KeysRefused(IEnumerable<string> problems) => _log.KeysRefused(string.Join(' ', problems));
 
     /// <summary>Says that the application's fence could not be raised, at most once a minute: it is tried in every interval.</summary>
     public void FenceFailed(Exception exception)

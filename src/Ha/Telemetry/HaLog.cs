@@ -82,6 +82,18 @@ internal static partial class HaLog
     [LoggerMessage(1101, LogLevel.Warning, "A heartbeat to {Peer} failed: {Reason}.{LeftOut}")]
     public static partial void HeartbeatFailed(this ILogger logger, string peer, string reason, string leftOut);
 
+    [LoggerMessage(1102, LogLevel.Information, "Changed keys were taken from their files: this node signs with {Key} and accepts {Accepted} keys.")]
+    public static partial void KeysReplaced(this ILogger logger, HaKey? key, int accepted);
+
+    [LoggerMessage(1103, LogLevel.Warning, "Changed keys were not taken, the ones in use stay. {Problems}")]
+    public static partial void KeysRefused(this ILogger logger, string problems);
+
+    [LoggerMessage(1301, LogLevel.Information, "A changed admin token was taken from its file.")]
+    public static partial void AdminTokenReplaced(this ILogger logger);
+
+    [LoggerMessage(1302, LogLevel.Warning, "A changed admin token was not taken, the one in use stays. {Problems}")]
+    public static partial void AdminTokenRefused(this ILogger logger, string problems);
+
     [LoggerMessage(1300, LogLevel.Information, "Step-down towards {Successor} was requested by {Remote}: {Outcome}.")]
     public static partial void StepDownRequested(this ILogger logger, string successor, IPAddress? remote, StepDownOutcome outcome);
 }

@@ -1,0 +1,44 @@
+namespace Ha.Configuration;
+
+/// <summary>What was found where a secret should be. Not a record: those print what they hold.</summary>
+/// <param name="content">What stands in the file; empty when it could not be read.</param>
+/// <param name="obstacle">Why it is of no use, as a clause that follows the file's name; null: it is.</param>
+internal readonly struct SecretText(string content, string? obstacle) : IEquatable<SecretText>
+{
+    /// <summary>A secret is a line, not a disk: whatever is larger was named by mistake.</summary>
+    public const int MaxBytes = 64 * 1024;
+
+    public string Content { get; } = content;
+
+    public string? Obstacle { get; } = obstacle;
+
+    public static SecretText Read(string path)
+    {
+        try
+        {
+            using var file = File.OpenRead(path);
+            using var reader = new StreamReader(file);
+            var buffer = new char[MaxBytes + 1];
+            var content = new string(buffer, 0, reader.ReadBlock(buffer));
+            return content.Length > MaxBytes ? new("", $"names a file of more than {MaxBytes / 1024} KiB; name a file that holds only the secret")
+                : content.AsSpan().ContainsAnyExcept(",\r\n\t ") ? new(content, null)
+                : new("", "names an empty file; write the secret into it");
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return new("", "names a file that does not exist; create it or correct the path");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            return new("", $"names a file that cannot be read ({error.GetType().Name}); let the account of this process read it");
+        }
+    }
+
+    public bool Equals(SecretText other) => Content == other.Content && Obstacle == other.Obstacle;
+
+    public override bool Equals(object? obj) => obj is SecretText other && Equals(other);
+
+    public override int GetHashCode() => HashCode.Combine(Content, Obstacle);
+
+    public override string ToString() => Obstacle ?? $"{Content.Length} characters";
+}
