@@ -23,10 +23,10 @@ public static class Program
         return 0;
     }
 
-    public static async Task<WebApplication> BuildAsync(string[] args)
+    public static async Task<WebApplication> BuildAsync(string[] args, TimeProvider? clock = null)
     {
         var builder = WebApplication.CreateBuilder(args);
-        var database = await builder.AddNotesAsync();
+        var database = await builder.AddNotesAsync(clock ?? TimeProvider.System);
 
         // AddHa() alone is enough. The hook makes epochs rise even if the nodes' clocks disagree.
         builder.Services.AddHa(options => options.RaiseFence = database.RaiseFenceAsync);

@@ -9,7 +9,7 @@ internal static class NotesSetup
     /// Opens the database that <c>ConnectionStrings:Notes</c> names, <c>notes.db</c> beside the application when it names
     /// none, and creates the tables that are missing.
     /// </summary>
-    public static async Task<NotesDatabase> AddNotesAsync(this WebApplicationBuilder builder)
+    public static async Task<NotesDatabase> AddNotesAsync(this WebApplicationBuilder builder, TimeProvider clock)
     {
         ParentGuard.DieWithCluster(builder.Configuration);
         var database = NotesDatabase.Open(builder.Configuration.GetConnectionString("Notes")
@@ -25,7 +25,7 @@ internal static class NotesSetup
 
         // The factory makes the container dispose it.
         builder.Services.AddSingleton(_ => database);
-        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(clock);
         builder.Services.AddSingleton<IdempotentWrites>();
         builder.Services.AddHostedService<Banner>();
         builder.Services.AddProblemDetails();

@@ -29,7 +29,8 @@ internal sealed record SqlDialect
     public static SqlDialect Sqlite(string connectionString)
     {
         SQLitePCL.Batteries_V2.Init();
-        var text = new SqliteConnectionStringBuilder(connectionString) { DefaultTimeout = 5 }.ToString();
+        // What the connection string says wins.
+        var text = new SqliteConnectionStringBuilder($"Default Timeout=5;{connectionString}").ToString();
         return new SqlDialect
         {
             Name = "SQLite",
@@ -51,7 +52,7 @@ internal sealed record SqlDialect
         var settings = new NpgsqlConnectionStringBuilder(connectionString);
         // A leader that is paused inside a transaction holds the fence row. The server takes it back after 2 s, so
         // its successor can write; the paused one finds its transaction gone.
-        settings.Options = $"{settings.Options} -c idle_in_transaction_session_timeout=2s -c lock_timeout=5s".Trim();
+        settings.Options = $"-c idle_in_transaction_session_timeout=2s -c lock_timeout=5s {settings.Options}".Trim();
         var source = NpgsqlDataSource.Create(settings);
         return new SqlDialect
         {

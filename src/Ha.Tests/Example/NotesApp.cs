@@ -19,9 +19,11 @@ internal sealed class NotesApp : IAsyncDisposable
 
     public HttpClient Http { get; }
 
-    public static async Task<NotesApp> StartAsync(string connectionString, params string[] args)
+    public static Task<NotesApp> StartAsync(string connectionString, params string[] args) => StartAsync(TimeProvider.System, connectionString, args);
+
+    public static async Task<NotesApp> StartAsync(TimeProvider clock, string connectionString, params string[] args)
     {
-        var app = await MinimalApiApp.Program.BuildAsync(["--urls", "http://127.0.0.1:0", "--ConnectionStrings:Notes", connectionString, .. args]);
+        var app = await MinimalApiApp.Program.BuildAsync(["--urls", "http://127.0.0.1:0", "--ConnectionStrings:Notes", connectionString, .. args], clock);
         await app.StartAsync();
         return new NotesApp(app);
     }
@@ -70,6 +72,9 @@ internal sealed class TestDatabase : IDisposable
     private TestDatabase(string connectionString, DirectoryInfo? directory) => (ConnectionString, _directory) = (connectionString, directory);
 
     public string ConnectionString { get; }
+
+    /// <summary>The same for a test that is about waiting: the database itself refuses nobody in the meantime.</summary>
+    public string PatientConnectionString => ConnectionString + (_directory is null ? ";Options=-c lock_timeout=60s" : ";Default Timeout=60");
 
     public static async Task<TestDatabase> NewAsync(string kind, PostgresServer postgres)
     {

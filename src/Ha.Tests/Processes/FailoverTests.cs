@@ -11,7 +11,8 @@ public class FailoverTests(ITestOutputHelper output, PostgresServer postgres)
     public async Task After_kill_9_the_next_lowest_leads_and_the_first_comes_back_without_a_failed_write()
     {
         await using var cluster = await ExampleCluster.StartWithLeaderAsync(output, new ClusterSettings { Mode = "proxy" });
-        var old = (await cluster.AddAsync(cluster.B, "before")).Json.GetProperty("epoch").GetInt64();
+        var before = await cluster.AddAsync(cluster.B, "before", key: "k");
+        var old = before.Json.GetProperty("epoch").GetInt64();
 
         cluster.A.Kill();
         var killed = TimeProvider.System.GetTimestamp();
@@ -21,6 +22,11 @@ public class FailoverTests(ITestOutputHelper output, PostgresServer postgres)
         output.WriteLine($"first write {took.TotalMilliseconds:0} ms after the kill; the issue allows lease {cluster.Lease.TotalMilliseconds:0} ms + 200 ms");
         Assert.Equal("b", first.Json.GetProperty("node").GetString());
         Assert.True(first.Json.GetProperty("epoch").GetInt64() > old);
+
+        // The key lives in the database: the next leader knows the first answer, and what it was the answer to.
+        var again = await cluster.AddAsync(cluster.C, "before", key: "k");
+        Assert.Equal((201, before.Body, "true"), (again.Status, again.Body, again.Header("Idempotent-Replayed")));
+        Assert.Equal(422, (await cluster.AddAsync(cluster.C, "another", key: "k")).Status);
         Assert.True(took < cluster.Lease + TimeSpan.FromSeconds(2), $"took {took}");
 
         await using var load = new SteadyWrites(cluster, cluster.B, cluster.C);
