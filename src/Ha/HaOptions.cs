@@ -87,6 +87,24 @@ public sealed class HaOptions
     /// <value>Allow unsigned heartbeats. Default false. Key <c>BASE_INSECURE</c>.</value>
     public bool Insecure { get; set; }
 
+    /// <value>
+    /// A PEM file with the certificate authorities that <c>https</c> members are checked against, instead of those the
+    /// machine trusts. Read again when it changes. Default null. Key <c>BASE_CA_FILE</c>.
+    /// </value>
+    public string? CaFile { get; set; }
+
+    /// <value>
+    /// A PEM file with the certificate that this node shows to <c>https</c> members, intermediates after it. Read again
+    /// when it changes. Default null: none. Key <c>BASE_CLIENT_CERT_FILE</c>.
+    /// </value>
+    public string? ClientCertFile { get; set; }
+
+    /// <value>
+    /// The PEM file with the private key of <see cref="ClientCertFile"/>, not encrypted. Default null: it stands in that
+    /// file too. Key <c>BASE_CLIENT_KEY_FILE</c>.
+    /// </value>
+    public string? ClientKeyFile { get; set; }
+
     /// <value>Time between heartbeats. Default 500 ms, at least 10 ms. Key <c>BASE_HEARTBEAT_INTERVAL</c>.</value>
     public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromMilliseconds(500);
 

@@ -14,7 +14,6 @@ public partial class ConfigurationDocumentTests
     {
         var rows = RowKey().Matches(_document).Select(match => match.Groups["key"].Value);
         Assert.Equal(HaKeys.Known.Order(StringComparer.Ordinal), rows.Order(StringComparer.Ordinal));
-        Assert.All(HaKeys.Unsupported, key => Assert.Contains($"`{key}`", _document, StringComparison.Ordinal));
     }
 
     [Fact]

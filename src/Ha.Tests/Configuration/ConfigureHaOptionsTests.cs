@@ -135,15 +135,6 @@ public class ConfigureHaOptionsTests
     public void A_key_of_someone_else_is_left_alone(string key) => Assert.Empty(Settings.Problems((key, "x")));
 
     [Fact]
-    public void A_key_of_the_contract_that_is_not_supported_yet_stops_the_start() =>
-        Assert.All(HaKeys.Unsupported, key => Assert.Equal(
-            $"{key} is not supported by this version; remove it.", Assert.Single(Settings.Problems((key, "x")))));
-
-    [Fact]
-    public void A_feature_that_is_switched_off_needs_no_support() =>
-        Assert.Empty(Settings.Problems(("BASE_CLIENT_KEY_FILE", "false"), ("BASE_CA_FILE", "")));
-
-    [Fact]
     public void All_problems_come_in_one_message()
     {
         var options = Settings.Read(Settings.Cluster(

@@ -1,9 +1,9 @@
 using System.Net;
-using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Ha.Forwarding;
 using Ha.Leadership;
 using Ha.Telemetry;
+using Ha.Tls;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -37,15 +37,13 @@ internal sealed record TestNodeSetup
 
     /// <summary>Not null: the node listens with TLS.</summary>
     public X509Certificate2? Certificate { get; init; }
-
-    /// <summary>How the node checks a leader with TLS.</summary>
-    public SslClientAuthenticationOptions? Tls { get; init; }
 }
 
 /// <summary>One node: a real Kestrel on a free port, the write path, and a leadership that the test controls.</summary>
 internal sealed class TestNode : IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private readonly NodeTls _tls;
     private readonly LeaderForwarder _forwarder;
     private readonly LeaderTerms _terms;
 
@@ -57,7 +55,8 @@ internal sealed class TestNode : IAsyncDisposable
         var reports = new ForwardingReports(Logs, setup.Clock);
         Hold = new WriteHold(Leadership, setup.Clock, options.WriteHoldMax);
         _terms = new LeaderTerms(Leadership, setup.Clock, options.EffectiveLeaseTimeout);
-        _forwarder = new LeaderForwarder(HaHeaders.EncodeId(setup.Id), options.PublicInfo, options.EffectiveLeaseTimeout, reports, setup.Tls);
+        _tls = new NodeTls(options, new ElectionTelemetry(Logs, Metrics, setup.Clock), setup.Clock);
+        _forwarder = new LeaderForwarder(HaHeaders.EncodeId(setup.Id), options.PublicInfo, options.EffectiveLeaseTimeout, reports, _tls);
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment });
         builder.Logging.ClearProviders();
@@ -147,6 +146,7 @@ internal sealed class TestNode : IAsyncDisposable
         Hold.Dispose();
         _terms.Dispose();
         _forwarder.Dispose();
+        _tls.Dispose();
         Metrics.Dispose();
         Leadership.Dispose();
     }

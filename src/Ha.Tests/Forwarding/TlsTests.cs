@@ -1,7 +1,6 @@
 using System.Net;
-using System.Net.Security;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -11,20 +10,26 @@ namespace Ha.Tests.Forwarding;
 /// <summary>A leader behind TLS is checked by the name in its URL, whatever Host the client sent.</summary>
 public sealed class TlsTests : IDisposable
 {
-    private readonly X509Certificate2 _localhost = SelfSigned("localhost");
-    private readonly X509Certificate2 _other = SelfSigned("other.example");
+    private readonly TestAuthority _ours = new();
+    private readonly TestAuthority _theirs = new();
+    private readonly X509Certificate2 _localhost;
+    private readonly X509Certificate2 _other;
+
+    public TlsTests() => (_localhost, _other) = (_ours.Issue("localhost").Load(), _ours.Issue("other.example").Load());
 
     public void Dispose()
     {
         _localhost.Dispose();
         _other.Dispose();
+        _ours.Dispose();
+        _theirs.Dispose();
     }
 
     [Fact]
     public async Task A_write_reaches_the_leader_with_the_clients_host()
     {
         await using var leader = await LeaderAsync(_localhost);
-        await using var follower = await FollowerAsync(leader, _localhost);
+        await using var follower = await FollowerAsync(leader, _ours);
         using var client = TestNode.Client();
         using var request = new HttpRequestMessage(HttpMethod.Post, follower.Url + "/x?q=1") { Headers = { Host = "shop.example" } };
 
@@ -37,7 +42,7 @@ public sealed class TlsTests : IDisposable
     public async Task Grpc_reaches_the_leader_over_http2()
     {
         await using var leader = await LeaderAsync(_localhost);
-        await using var follower = await FollowerAsync(leader, _localhost, HttpProtocols.Http2);
+        await using var follower = await FollowerAsync(leader, _ours, HttpProtocols.Http2);
         using var client = TestNode.Client();
         using var request = new HttpRequestMessage(HttpMethod.Post, follower.Url + "/pkg.S/Call")
         {
@@ -59,7 +64,7 @@ public sealed class TlsTests : IDisposable
     public async Task A_leader_with_another_name_gets_nothing(HttpProtocols protocols)
     {
         await using var leader = await LeaderAsync(_other);
-        await using var follower = await FollowerAsync(leader, _other, protocols);
+        await using var follower = await FollowerAsync(leader, _ours, protocols);
         using var client = TestNode.Client();
         using var request = new HttpRequestMessage(HttpMethod.Post, follower.Url)
         {
@@ -73,19 +78,20 @@ public sealed class TlsTests : IDisposable
         using var answer = await client.SendAsync(request);
 
         Assert.Equal("leader unreachable", await answer.ErrorAsync());
-        Assert.Contains(follower.Logs.Entries, static entry => entry.Id == 1201);
+        Assert.Contains("NameMismatch", Assert.Single(follower.Logs.Entries, static entry => entry.Id == 1201).Text, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_leader_whose_certificate_nobody_vouches_for_gets_nothing()
     {
         await using var leader = await LeaderAsync(_localhost);
-        await using var follower = await FollowerAsync(leader, _other);
+        await using var follower = await FollowerAsync(leader, _theirs);
         using var client = TestNode.Client();
 
         using var answer = await client.PostAsync(follower.Url, content: null);
 
         Assert.Equal("leader unreachable", await answer.ErrorAsync());
+        Assert.Contains("PartialChain", Assert.Single(follower.Logs.Entries, static entry => entry.Id == 1201).Text, StringComparison.Ordinal);
     }
 
     private static Task<TestNode> LeaderAsync(X509Certificate2 certificate) => TestNode.LeaderAsync(
@@ -93,31 +99,14 @@ public sealed class TlsTests : IDisposable
             $"{context.Request.Scheme} {context.Request.Host} {context.Request.Protocol} {context.Request.Path}{context.Request.QueryString}")),
         new TestNodeSetup { Certificate = certificate, Protocols = HttpProtocols.Http1AndHttp2 });
 
-    private static async Task<TestNode> FollowerAsync(TestNode leader, X509Certificate2 trusted, HttpProtocols protocols = HttpProtocols.Http1) =>
-        await TestNode.ProxyAsync($"https://localhost:{leader.Port}", new TestNodeSetup
+    private static Task<TestNode> FollowerAsync(TestNode leader, TestAuthority trusted, HttpProtocols protocols = HttpProtocols.Http1) =>
+        TestNode.ProxyAsync($"https://localhost:{leader.Port}", new TestNodeSetup
         {
             Protocols = protocols,
-            Options = o => o.WriteHold = TimeSpan.FromMilliseconds(50),
-            Tls = new SslClientAuthenticationOptions
+            Options = o =>
             {
-                CertificateChainPolicy = new X509ChainPolicy
-                {
-                    TrustMode = X509ChainTrustMode.CustomRootTrust,
-                    CustomTrustStore = { trusted },
-                    RevocationMode = X509RevocationMode.NoCheck,
-                },
+                o.WriteHold = TimeSpan.FromMilliseconds(50);
+                o.CaFile = trusted.File;
             },
         });
-
-    private static X509Certificate2 SelfSigned(string name)
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName(name);
-        request.CertificateExtensions.Add(names.Build());
-        var now = TimeProvider.System.GetUtcNow();
-        using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
-        return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), password: null);
-    }
 }

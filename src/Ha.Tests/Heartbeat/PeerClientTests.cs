@@ -104,7 +104,7 @@ public sealed class PeerClientTests : IDisposable
 
     [Theory]
     [InlineData(HttpRequestError.NameResolutionError, nameof(ExchangeFailure.Unreachable))]
-    [InlineData(HttpRequestError.SecureConnectionError, nameof(ExchangeFailure.Unreachable))]
+    [InlineData(HttpRequestError.SecureConnectionError, nameof(ExchangeFailure.Tls))]
     [InlineData(HttpRequestError.InvalidResponse, nameof(ExchangeFailure.Broken))]
     [InlineData(HttpRequestError.ResponseEnded, nameof(ExchangeFailure.Broken))]
     public async Task A_failure_of_the_transport_is_a_value(HttpRequestError error, string failure)

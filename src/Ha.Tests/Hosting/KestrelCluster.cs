@@ -1,8 +1,11 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -13,13 +16,19 @@ namespace Ha.Tests.Hosting;
 internal sealed class KestrelCluster : IAsyncDisposable
 {
     private readonly List<Socket> _sockets = [];
+    private readonly TestAuthority? _authority;
 
     /// <param name="nodeIds">One node each, in this order.</param>
     /// <param name="variables">Settings of all nodes, over those of a quick cluster.</param>
     /// <param name="build">Services of each node.</param>
+    /// <param name="authority">Not null: everybody shows a certificate of this authority to everybody else.</param>
     public KestrelCluster(
-        string[] nodeIds, IEnumerable<(string Key, string? Value)>? variables = null, Action<WebApplicationBuilder>? build = null)
+        string[] nodeIds,
+        IEnumerable<(string Key, string? Value)>? variables = null,
+        Action<WebApplicationBuilder>? build = null,
+        TestAuthority? authority = null)
     {
+        _authority = authority;
         foreach (var _ in nodeIds)
         {
             var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -27,7 +36,7 @@ internal sealed class KestrelCluster : IAsyncDisposable
             _sockets.Add(socket);
         }
 
-        Nodes = [.. nodeIds.Select((id, i) => new Node(id, Url(i), Create(id, i, variables ?? [], build)))];
+        Nodes = [.. nodeIds.Select((id, i) => new Node(id, Url(i), Create(id, i, variables ?? [], build), ClientTls()))];
     }
 
     public IReadOnlyList<Node> Nodes { get; }
@@ -53,7 +62,37 @@ internal sealed class KestrelCluster : IAsyncDisposable
         _sockets.ForEach(socket => socket.Dispose());
     }
 
-    private string Url(int i) => $"http://{_sockets[i].LocalEndPoint}";
+    private string Url(int i) => $"{(_authority is null ? "http" : "https")}://{_sockets[i].LocalEndPoint}";
+
+    private SslClientAuthenticationOptions ClientTls() => _authority is null ? new() : new()
+    {
+        CertificateChainPolicy = TestAuthority.Policy(_authority.Root),
+        ClientCertificates = [_authority.Issue("client").Load()],
+    };
+
+    private void Listen(ListenOptions endpoint)
+    {
+        if (_authority is { } authority)
+        {
+            endpoint.UseHttps(https =>
+            {
+                https.ServerCertificate = authority.Issue("127.0.0.1").Load();
+                https.ClientCertificateMode = ClientCertificateMode.RequireCertificate;
+                https.OnAuthenticate = (_, ssl) => ssl.CertificateChainPolicy = TestAuthority.Policy(authority.Root);
+            });
+        }
+    }
+
+    private IEnumerable<(string Key, string? Value)> TlsVariables()
+    {
+        if (_authority is null)
+        {
+            return [];
+        }
+
+        var own = _authority.Issue("node");
+        return [("BASE_CA_FILE", _authority.File), ("BASE_CLIENT_CERT_FILE", own.File), ("BASE_CLIENT_KEY_FILE", own.KeyFile)];
+    }
 
     private WebApplication Create(string id, int i, IEnumerable<(string Key, string? Value)> variables, Action<WebApplicationBuilder>? build)
     {
@@ -68,9 +107,9 @@ internal sealed class KestrelCluster : IAsyncDisposable
                 ("BASE_HEARTBEAT_INTERVAL", "200ms"),
                 // Long enough for a machine that runs other tests: leadership must not move while one looks at it.
                 ("BASE_LEASE_TIMEOUT", "3s"),
-            }.Concat(variables).GroupBy(v => v.Key, StringComparer.Ordinal).Select(same => KeyValuePair.Create(same.Key, same.Last().Value)));
-        builder.WebHost.UseKestrelCore().UseSockets(sockets => sockets.CreateBoundListenSocket = _ => _sockets[i]);
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+            }.Concat(TlsVariables()).Concat(variables).GroupBy(v => v.Key, StringComparer.Ordinal).Select(same => KeyValuePair.Create(same.Key, same.Last().Value)));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().UseSockets(sockets => sockets.CreateBoundListenSocket = _ => _sockets[i]);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, Listen));
         builder.Services.AddRoutingCore();
         builder.Logging.ClearProviders();
         builder.Services.AddHa();
@@ -78,7 +117,7 @@ internal sealed class KestrelCluster : IAsyncDisposable
         return builder.Build();
     }
 
-    internal sealed class Node(string id, string url, WebApplication app) : IAsyncDisposable
+    internal sealed class Node(string id, string url, WebApplication app, SslClientAuthenticationOptions tls) : IAsyncDisposable
     {
         public string Id { get; } = id;
 
@@ -90,7 +129,7 @@ internal sealed class KestrelCluster : IAsyncDisposable
 
         public ILeaderProvider Provider { get; } = app.Services.GetRequiredService<ILeaderProvider>();
 
-        public HttpClient Client { get; } = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = new Uri(url) };
+        public HttpClient Client { get; } = new(new SocketsHttpHandler { AllowAutoRedirect = false, SslOptions = tls }) { BaseAddress = new Uri(url) };
 
         public Task<HttpResponseMessage> PostAsync(string path) =>
             Client.PostAsync(new Uri(path, UriKind.Relative), new StringContent("""{"text":"x"}"""));

@@ -95,7 +95,7 @@ public sealed class ElectionTelemetryTests : IDisposable
         {
             _telemetry.HeartbeatRejected("malformed");
             _telemetry.HeartbeatRejected("too_large");
-            _telemetry.HeartbeatFailed("http://b", "timed_out");
+            _telemetry.HeartbeatFailed("http://b", "timed_out", "no answer in time");
         }
 
         Assert.Equal(3, _logs.Entries.Count);

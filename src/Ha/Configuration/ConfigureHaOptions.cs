@@ -30,6 +30,9 @@ internal sealed class ConfigureHaOptions(IConfiguration? configuration = null) :
         options.NodeKeyFile = read.Text(HaKeys.NodeKeyFile) ?? options.NodeKeyFile;
         Replace(options.PeerKeys, read.List(HaKeys.PeerKeys));
         options.Insecure = read.Flag(HaKeys.Insecure) ?? options.Insecure;
+        options.CaFile = read.Text(HaKeys.CaFile) ?? options.CaFile;
+        options.ClientCertFile = read.Text(HaKeys.ClientCertFile) ?? options.ClientCertFile;
+        options.ClientKeyFile = read.Text(HaKeys.ClientKeyFile) ?? options.ClientKeyFile;
         options.HeartbeatInterval = read.Duration(HaKeys.HeartbeatInterval) ?? options.HeartbeatInterval;
         options.LeaseTimeout = read.Duration(HaKeys.LeaseTimeout) ?? options.LeaseTimeout;
         options.Quorum = read.OneOf<QuorumMode>(HaKeys.Quorum) ?? options.Quorum;
@@ -68,21 +71,9 @@ internal sealed class ConfigureHaOptions(IConfiguration? configuration = null) :
         foreach (var section in configuration.GetChildren())
         {
             var key = section.Key;
-            if (!key.StartsWith(HaKeys.Prefix, StringComparison.OrdinalIgnoreCase) ||
-                HaKeys.Known.Contains(key, StringComparer.OrdinalIgnoreCase))
-            {
-                continue;
-            }
-
-            if (HaKeys.Unsupported.Contains(key, StringComparer.OrdinalIgnoreCase))
-            {
-                // Empty or "false" asks for nothing.
-                if (!string.IsNullOrWhiteSpace(section.Value) && !bool.FalseString.Equals(section.Value.Trim(), StringComparison.OrdinalIgnoreCase))
-                {
-                    problems.Add($"{key} is not supported by this version; remove it.");
-                }
-            }
-            else if (NearMiss.Find(key, HaKeys.Known) is { } meant)
+            if (key.StartsWith(HaKeys.Prefix, StringComparison.OrdinalIgnoreCase) &&
+                !HaKeys.Known.Contains(key, StringComparer.OrdinalIgnoreCase) &&
+                NearMiss.Find(key, HaKeys.Known) is { } meant)
             {
                 problems.Add($"{key} is not a setting; did you mean {meant}? Rename or remove it.");
             }

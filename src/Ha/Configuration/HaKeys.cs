@@ -16,6 +16,9 @@ internal static class HaKeys
     public const string NodeKeyFile = "BASE_NODE_KEY_FILE";
     public const string PeerKeys = "BASE_PEER_KEYS";
     public const string Insecure = "BASE_INSECURE";
+    public const string CaFile = "BASE_CA_FILE";
+    public const string ClientCertFile = "BASE_CLIENT_CERT_FILE";
+    public const string ClientKeyFile = "BASE_CLIENT_KEY_FILE";
     public const string HeartbeatInterval = "BASE_HEARTBEAT_INTERVAL";
     public const string LeaseTimeout = "BASE_LEASE_TIMEOUT";
     public const string Quorum = "BASE_QUORUM";
@@ -38,16 +41,8 @@ internal static class HaKeys
     public static readonly string[] Known =
     [
         NodeId, LocalTarget, PublicTarget, Peers, StaticLeader, ClusterSecret, ClusterSecretFile, NodeKey, NodeKeyFile,
-        PeerKeys, Insecure, HeartbeatInterval, LeaseTimeout, Quorum, Preempt, Witness, ClusterId, ForwardMode, ForwardOverride, WriteHold,
-        WriteHoldMax, DrainTimeout, ShutdownDelay, AdminToken, AdminTokenFile, PublicInfo, StatusPage, GrpcHealth,
-    ];
-
-    /// <summary>
-    /// Keys of the contract that this version does not act on. Whoever sets one counts on it, so the start stops
-    /// instead of going on without.
-    /// </summary>
-    public static readonly string[] Unsupported =
-    [
-        "BASE_CA_FILE", "BASE_CLIENT_CERT_FILE", "BASE_CLIENT_KEY_FILE",
+        PeerKeys, Insecure, CaFile, ClientCertFile, ClientKeyFile, HeartbeatInterval, LeaseTimeout, Quorum, Preempt,
+        Witness, ClusterId, ForwardMode, ForwardOverride, WriteHold, WriteHoldMax, DrainTimeout, ShutdownDelay, AdminToken,
+        AdminTokenFile, PublicInfo, StatusPage, GrpcHealth,
     ];
 }

@@ -38,6 +38,7 @@ internal sealed class HaOptionsValidator(IOptions<HostOptions>? host = null) : I
             MemberRules.Check(options, problems);
             SecretRules.Check(options, problems);
             KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems);
+            TlsRules.Check(options, problems);
             TimingRules.CheckShutdown(options, shutdownTimeout, problems);
         }
 

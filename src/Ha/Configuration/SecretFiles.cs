@@ -50,7 +50,7 @@ internal static class SecretFiles
         var tokens = Entries(HaKeys.AdminTokenFile, path, text, problems);
         if (tokens.Length > 1)
         {
-            problems.Add($"{HaKeys.AdminTokenFile} ({Shown(path)}) holds {tokens.Length} tokens; leave one.");
+            problems.Add($"{HaKeys.AdminTokenFile} ({SecretText.Shown(path)}) holds {tokens.Length} tokens; leave one.");
         }
 
         return tokens.FirstOrDefault();
@@ -65,7 +65,7 @@ internal static class SecretFiles
     {
         if (text.Obstacle is { } obstacle)
         {
-            problems.Add($"{key} ({Shown(path)}) {obstacle}.");
+            problems.Add($"{key} ({SecretText.Shown(path)}) {obstacle}.");
         }
 
         return text.Obstacle is null;
@@ -75,13 +75,9 @@ internal static class SecretFiles
     {
         if (inlineIsSet)
         {
-            problems.Add($"{key} ({Shown(path)}) and {inlineKey} are both set; remove one of them.");
+            problems.Add($"{key} ({SecretText.Shown(path)}) and {inlineKey} are both set; remove one of them.");
         }
 
         return !inlineIsSet;
     }
-
-    // Whoever puts the secret itself where a path belongs must not find it in the log.
-    private static string Shown(string path) =>
-        Path.IsPathRooted(path) || path.StartsWith('.') ? path : $"{path.Length} characters";
 }

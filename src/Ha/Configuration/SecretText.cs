@@ -1,6 +1,6 @@
 namespace Ha.Configuration;
 
-/// <summary>What was found where a secret should be. Not a record: those print what they hold.</summary>
+/// <summary>What was found where a secret or a certificate should be. Not a record: those print what they hold.</summary>
 /// <param name="content">What stands in the file; empty when it could not be read.</param>
 /// <param name="obstacle">Why it is of no use, as a clause that follows the file's name; null: it is.</param>
 internal readonly struct SecretText(string content, string? obstacle) : IEquatable<SecretText>
@@ -16,13 +16,14 @@ internal readonly struct SecretText(string content, string? obstacle) : IEquatab
     {
         try
         {
-            using var file = File.OpenRead(path);
+            // Whoever renews the file must not find it locked.
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             using var reader = new StreamReader(file);
             var buffer = new char[MaxBytes + 1];
             var content = new string(buffer, 0, reader.ReadBlock(buffer));
-            return content.Length > MaxBytes ? new("", $"names a file of more than {MaxBytes / 1024} KiB; name a file that holds only the secret")
+            return content.Length > MaxBytes ? new("", $"names a file of more than {MaxBytes / 1024} KiB; name the right one")
                 : content.AsSpan().ContainsAnyExcept(",\r\n\t ") ? new(content, null)
-                : new("", "names an empty file; write the secret into it");
+                : new("", "names an empty file; fill it or name the right one");
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -33,6 +34,10 @@ internal readonly struct SecretText(string content, string? obstacle) : IEquatab
             return new("", $"names a file that cannot be read ({error.GetType().Name}); let the account of this process read it");
         }
     }
+
+    /// <summary>The path for a message. Whoever puts a secret where a path belongs must not find it in the log.</summary>
+    public static string Shown(string path) =>
+        Path.IsPathRooted(path) || path.StartsWith('.') ? path : $"{path.Length} characters";
 
     public bool Equals(SecretText other) => Content == other.Content && Obstacle == other.Obstacle;
 

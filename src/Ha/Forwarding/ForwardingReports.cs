@@ -1,5 +1,6 @@
 using System.Globalization;
 using Ha.Telemetry;
+using Ha.Tls;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Forwarding;
@@ -28,7 +29,7 @@ internal sealed class ForwardingReports(ILoggerFactory loggers, TimeProvider clo
     {
         if (_limiter.Passes("unreachable " + leader, out var leftOut))
         {
-            _log.LeaderUnreachable(leader, failure.GetBaseException().Message, LeftOut(leftOut));
+            _log.LeaderUnreachable(leader, TlsFailure.Explain(failure) ?? failure.GetBaseException().Message, LeftOut(leftOut));
         }
     }
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Security;
 using Ha.Telemetry;
+using Ha.Tls;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -61,20 +61,21 @@ internal sealed class LeaderForwarder : IDisposable
     /// <param name="publicInfo">False: <c>Via</c> in answers does not name this node.</param>
     /// <param name="lease">Bounds the time to connect.</param>
     /// <param name="reports">Told of every attempt that failed on the leader's side.</param>
-    /// <param name="tls">How to check an <c>https</c> leader; null: as the machine trusts.</param>
-    public LeaderForwarder(string ownMark, bool publicInfo, TimeSpan lease, ForwardingReports reports, SslClientAuthenticationOptions? tls = null)
+    /// <param name="tls">How to check an <c>https</c> leader and show this node to it.</param>
+    public LeaderForwarder(string ownMark, bool publicInfo, TimeSpan lease, ForwardingReports reports, NodeTls tls)
     {
-        tls ??= new SslClientAuthenticationOptions();
         _ownMark = ownMark;
         _via = publicInfo ? ownMark : "ha";
         _reports = reports;
         _clear = new HttpMessageInvoker(LeaderHandler.Create(lease, tls: null));
-        _secure = new HttpMessageInvoker(LeaderHandler.Create(lease, tls));
-
-        // Only the stock handler can speak HTTP/2 over TLS; it must not see the client's Host (see LeaderHandler).
-        var http2 = LeaderHandler.Create(lease, tls: null);
-        http2.SslOptions = tls;
-        _secureHttp2 = new HttpMessageInvoker(http2);
+        _secure = new HttpMessageInvoker(tls.CreateHandler(options => LeaderHandler.Create(lease, options)));
+        _secureHttp2 = new HttpMessageInvoker(tls.CreateHandler(options =>
+        {
+            // Only the stock handler can speak HTTP/2 over TLS; it must not see the client's Host (see LeaderHandler).
+            var http2 = LeaderHandler.Create(lease, tls: null);
+            http2.SslOptions = options;
+            return http2;
+        }));
     }
 
     /// <summary>One attempt; the answer must not have started.</summary>

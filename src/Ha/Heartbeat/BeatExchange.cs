@@ -10,8 +10,11 @@ internal enum ExchangeFailure
     /// <summary>No key to sign with.</summary>
     NoKey,
 
-    /// <summary>Name resolution, connecting or the TLS handshake failed: nothing was sent.</summary>
+    /// <summary>Name resolution or connecting failed: nothing was sent.</summary>
     Unreachable,
+
+    /// <summary>The TLS handshake failed: this node does not trust the peer, or the peer not this node.</summary>
+    Tls,
 
     /// <summary>The caller's token fired first.</summary>
     TimedOut,
@@ -54,6 +57,7 @@ internal readonly record struct BeatExchange(BeatReply? Reply, ExchangeFailure F
         ExchangeFailure.None => "none",
         ExchangeFailure.NoKey => "no_key",
         ExchangeFailure.Unreachable => "unreachable",
+        ExchangeFailure.Tls => "tls",
         ExchangeFailure.TimedOut => "timed_out",
         ExchangeFailure.Broken => "broken",
         ExchangeFailure.Unauthorized => "unauthorized",

@@ -2,8 +2,10 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
+using Ha.Configuration;
 using Ha.Election;
 using Ha.Signing;
+using Ha.Tls;
 using Microsoft.Extensions.Primitives;
 
 namespace Ha.Heartbeat;
@@ -156,7 +158,9 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
     {
         HttpRequestError.NameResolutionError => BeatExchange.Failed(ExchangeFailure.Unreachable, "the peer's name does not resolve"),
         HttpRequestError.ConnectionError => BeatExchange.Failed(ExchangeFailure.Unreachable, "the peer takes no connection"),
-        HttpRequestError.SecureConnectionError => BeatExchange.Failed(ExchangeFailure.Unreachable, "the TLS handshake failed"),
+        HttpRequestError.SecureConnectionError => BeatExchange.Failed(ExchangeFailure.Tls, TlsFailure.Explain(e) ?? "the TLS handshake failed"),
+        HttpRequestError.ResponseEnded => BeatExchange.Failed(
+            ExchangeFailure.Broken, $"the peer closed the connection instead of answering; over https that may mean that it does not take this node's certificate ({HaKeys.ClientCertFile})"),
         _ => BeatExchange.Failed(ExchangeFailure.Broken, $"the connection broke ({e.HttpRequestError})"),
     };
 }

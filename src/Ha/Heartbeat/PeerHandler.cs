@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Security;
+using Ha.Tls;
 
 namespace Ha.Heartbeat;
 
@@ -13,8 +15,13 @@ internal static class PeerHandler
     /// For name resolution, TCP and TLS together. At most the lease timeout, or a vanished host holds connections back
     /// that could reach its successor.
     /// </param>
-    public static SocketsHttpHandler Create(TimeSpan connectTimeout) => new()
+    /// <param name="tls">How to check and authenticate; null: as the machine trusts.</param>
+    public static HttpMessageHandler Create(TimeSpan connectTimeout, NodeTls tls) =>
+        tls.CreateHandler(options => Create(connectTimeout, options));
+
+    public static SocketsHttpHandler Create(TimeSpan connectTimeout, SslClientAuthenticationOptions? tls = null) => new()
     {
+        SslOptions = tls ?? new SslClientAuthenticationOptions(),
         ConnectTimeout = connectTimeout,
         AllowAutoRedirect = false,
         UseProxy = false,

@@ -1,6 +1,7 @@
 using Ha.Forwarding;
 using Ha.Leadership;
 using Ha.Telemetry;
+using Ha.Tls;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -15,13 +16,13 @@ internal sealed class ForwardingServices : IDisposable
     private readonly LeaderForwarder _forwarder;
     private readonly LeaderTerms _terms;
 
-    public ForwardingServices(HaNode node, HaMetrics metrics, ILoggerFactory loggers)
+    public ForwardingServices(HaNode node, HaMetrics metrics, ILoggerFactory loggers, NodeTls tls)
     {
         var options = node.Options;
         _node = node;
         _metrics = metrics;
         _reports = new ForwardingReports(loggers, node.Clock);
-        _forwarder = new LeaderForwarder(HaHeaders.EncodeId(options.NodeId), options.PublicInfo, options.EffectiveLeaseTimeout, _reports);
+        _forwarder = new LeaderForwarder(HaHeaders.EncodeId(options.NodeId), options.PublicInfo, options.EffectiveLeaseTimeout, _reports, tls);
         _terms = new LeaderTerms(node.Provider, node.Clock, options.EffectiveLeaseTimeout);
         Hold = new WriteHold(node.Provider, node.Clock, options.WriteHoldMax);
     }

@@ -1,5 +1,6 @@
 using Ha.Leadership;
 using Ha.Telemetry;
+using Ha.Tls;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
@@ -20,14 +21,14 @@ internal static class HaNodeFactory
         var telemetry = services.GetRequiredService<ElectionTelemetry>();
         var node = options.StaticLeader is { } leader
             ? new HaNode(options, new StaticLeader(options.NodeId, leader, options.LocalTarget), lux: null, TimeProvider.System)
-            : Elect(options, telemetry);
+            : Elect(options, telemetry, services.GetRequiredService<NodeTls>());
         telemetry.Metrics.Attach(node.Provider);
         return node;
     }
 
-    private static HaNode Elect(HaOptions options, ElectionTelemetry telemetry)
+    private static HaNode Elect(HaOptions options, ElectionTelemetry telemetry, NodeTls tls)
     {
-        var lux = new LuxLeader(options, handler: null, BootClock.Instance, telemetry);
+        var lux = new LuxLeader(options, handler: null, BootClock.Instance, telemetry, tls);
         return new HaNode(options, lux, lux, BootClock.Instance);
     }
 }

@@ -5,6 +5,7 @@ using Ha.Forwarding;
 using Ha.Hosting;
 using Ha.Leadership;
 using Ha.Telemetry;
+using Ha.Tls;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -48,6 +49,8 @@ public static class HaServiceCollectionExtensions
         services.AddSingleton(provider => new HaMetrics(provider.GetService<IMeterFactory>()));
         services.AddSingleton(provider => new ElectionTelemetry(
             provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<HaMetrics>(), BootClock.Instance));
+        services.AddSingleton(provider => new NodeTls(
+            provider.GetRequiredService<IOptions<HaOptions>>().Value, provider.GetRequiredService<ElectionTelemetry>(), TimeProvider.System));
         ExceptionCatchers.Add(services);
         services.AddSingleton<HaPipeline>();
         services.AddSingleton<ForwardingServices>();

@@ -36,7 +36,7 @@ public sealed partial class LuxLeader
         }
         else if (!_stopping.IsCancellationRequested)
         {
-            Tell(() => _telemetry.HeartbeatFailed(target, exchange.Reason));
+            Tell(() => _telemetry.HeartbeatFailed(target, exchange.Reason, exchange.Detail));
         }
     }
 

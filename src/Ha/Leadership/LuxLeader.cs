@@ -5,6 +5,7 @@ using Ha.Heartbeat;
 using Ha.Leadership;
 using Ha.Signing;
 using Ha.Telemetry;
+using Ha.Tls;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -34,6 +35,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
     private readonly LeadershipPublisher _publisher;
     private readonly ElectionTelemetry _telemetry;
     private readonly HeartbeatEndpoint _endpoint;
+    private readonly NodeTls? _ownTls;
     private readonly HttpMessageHandler _handler;
     private readonly PeerClient _client;
     private readonly ITimer _timer;
@@ -63,7 +65,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
     {
     }
 
-    internal LuxLeader(HaOptions options, HttpMessageHandler? handler, TimeProvider clock, ElectionTelemetry telemetry)
+    internal LuxLeader(HaOptions options, HttpMessageHandler? handler, TimeProvider clock, ElectionTelemetry telemetry, NodeTls? tls = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         HaOptionsValidator.ThrowIfInvalid(options);
@@ -74,7 +76,8 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
         _config = ElectionSetup.Create(options);
         var keys = new KeySource(KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems: []));
         _endpoint = new HeartbeatEndpoint(keys, Receive, clock, telemetry.HeartbeatRejected);
-        _handler = handler ?? PeerHandler.Create(BeatTimeout);
+        _ownTls = handler is null && tls is null ? new NodeTls(options, telemetry, TimeProvider.System) : null;
+        _handler = handler ?? PeerHandler.Create(BeatTimeout, tls ?? _ownTls!);
         _client = new PeerClient(_handler, keys);
         _publisher = new LeadershipPublisher(_config, clock, _config.PublicTarget);
         _sending = new bool[_config.Peers.Count];
@@ -146,6 +149,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
         await Task.WhenAll(_sends);
         _client.Dispose();
         _handler.Dispose();
+        _ownTls?.Dispose();
         _telemetry.Metrics.Dispose();
     }
 

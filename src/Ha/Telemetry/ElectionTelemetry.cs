@@ -68,12 +68,13 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     /// <summary>Counts an unanswered heartbeat and says so in the log, at most once a minute per peer and reason.</summary>
     /// <param name="peer">The peer's URL or id.</param>
     /// <param name="reason">One of a few fixed words.</param>
-    public void HeartbeatFailed(string peer, string reason)
+    /// <param name="detail">A few words for people; nothing the peer sent.</param>
+    public void HeartbeatFailed(string peer, string reason, string detail)
     {
         Metrics.HeartbeatFailed(peer, reason);
         if (_limiter.Passes($"failed {peer} {reason}", out var suppressed))
         {
-            _log.HeartbeatFailed(peer, reason, LeftOut(suppressed));
+            _log.HeartbeatFailed(peer, reason, detail, LeftOut(suppressed));
         }
     }
 
@@ -90,6 +91,22 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         if (_limiter.Passes("fence", out var suppressed))
         {
             _log.FenceFailed(exception, LeftOut(suppressed));
+        }
+    }
+
+    /// <summary>Says that certificates were read anew and are in use.</summary>
+    public void TlsRenewed() => _log.TlsRenewed();
+
+    /// <summary>Says why changed certificates were not taken; once per change, so nothing to limit.</summary>
+    /// <param name="problems">From the rules of the configuration, which show no key.</param>
+    public void TlsRefused(IEnumerable<string> problems) => _log.TlsRefused(string.Join(' ', problems));
+
+    /// <summary>Says so when this node's own certificate has ended.</summary>
+    public void TlsInUse(DateTimeOffset? expiresAt)
+    {
+        if (expiresAt < clock.GetUtcNow())
+        {
+            _log.TlsExpired(expiresAt.Value);
         }
     }
 

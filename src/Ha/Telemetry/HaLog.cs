@@ -79,8 +79,8 @@ internal static partial class HaLog
     [LoggerMessage(1100, LogLevel.Warning, "A heartbeat was rejected: {Reason}.{LeftOut}")]
     public static partial void HeartbeatRejected(this ILogger logger, string reason, string leftOut);
 
-    [LoggerMessage(1101, LogLevel.Warning, "A heartbeat to {Peer} failed: {Reason}.{LeftOut}")]
-    public static partial void HeartbeatFailed(this ILogger logger, string peer, string reason, string leftOut);
+    [LoggerMessage(1101, LogLevel.Warning, "A heartbeat to {Peer} failed: {Reason}, {Detail}.{LeftOut}")]
+    public static partial void HeartbeatFailed(this ILogger logger, string peer, string reason, string detail, string leftOut);
 
     [LoggerMessage(1102, LogLevel.Information, "Changed keys were taken from their files: this node signs with {Key} and accepts {Accepted} keys.")]
     public static partial void KeysReplaced(this ILogger logger, HaKey? key, int accepted);
@@ -93,6 +93,15 @@ internal static partial class HaLog
 
     [LoggerMessage(1302, LogLevel.Warning, "A changed admin token was not taken, the one in use stays. {Problems}")]
     public static partial void AdminTokenRefused(this ILogger logger, string problems);
+
+    [LoggerMessage(1110, LogLevel.Information, "Changed certificates were taken from their files, new connections to members use them.")]
+    public static partial void TlsRenewed(this ILogger logger);
+
+    [LoggerMessage(1111, LogLevel.Warning, "Changed certificates were not taken, the ones in use stay. {Problems}")]
+    public static partial void TlsRefused(this ILogger logger, string problems);
+
+    [LoggerMessage(1112, LogLevel.Warning, "This node's certificate in BASE_CLIENT_CERT_FILE ended at {ExpiredAt}; members that ask for one refuse it.")]
+    public static partial void TlsExpired(this ILogger logger, DateTimeOffset expiredAt);
 
     [LoggerMessage(1300, LogLevel.Information, "Step-down towards {Successor} was requested by {Remote}: {Outcome}.")]
     public static partial void StepDownRequested(this ILogger logger, string successor, IPAddress? remote, StepDownOutcome outcome);

@@ -1,0 +1,33 @@
+using System.Security.Authentication;
+using Ha.Configuration;
+
+namespace Ha.Tls;
+
+/// <summary>Says in words that help why a handshake failed; the runtime's own name a status and no remedy.</summary>
+internal static class TlsFailure
+{
+    private static readonly (string Status, string Words)[] _known =
+    [
+        ("RemoteCertificateNameMismatch", "its certificate is for another host than the one in its URL"),
+        ("NotTimeValid", "its certificate has ended or not begun yet"),
+        ("NotValidForUsage", "its certificate is not for servers (extendedKeyUsage serverAuth)"),
+        ("UntrustedRoot", $"its certificate comes from an authority that this node does not trust; {HaKeys.CaFile} must hold that authority"),
+        ("PartialChain", $"its certificate comes from an authority that this node does not trust; {HaKeys.CaFile} must hold that authority"),
+        ("NotSignatureValid", "its certificate is not signed by the authority that it names"),
+    ];
+
+    /// <returns>A clause about the peer; null when it is not about a handshake.</returns>
+    public static string? Explain(Exception failure)
+    {
+        for (var cause = failure; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is AuthenticationException { InnerException: null, Message: var message })
+            {
+                var (status, words) = Array.Find(_known, known => message.Contains(known.Status, StringComparison.Ordinal));
+                return status is null ? message.TrimEnd('.') : $"{words} ({status})";
+            }
+        }
+
+        return null;
+    }
+}
