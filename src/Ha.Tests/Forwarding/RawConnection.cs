@@ -40,6 +40,16 @@ internal sealed class RawConnection(Socket socket) : IDisposable
         return _received.ToString();
     }
 
+    /// <summary>Everything received so far, as soon as it is enough or the peer has closed.</summary>
+    public async Task<string> ReceiveWhileAsync(Func<string, bool> wanting)
+    {
+        while (wanting(_received.ToString()) && await ReceiveSomeAsync())
+        {
+        }
+
+        return _received.ToString();
+    }
+
     public async Task<string> ReceiveAllAsync()
     {
         while (await ReceiveSomeAsync())

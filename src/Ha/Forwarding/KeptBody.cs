@@ -102,7 +102,9 @@ internal sealed class KeptBody : IDisposable
         }
         catch (Exception fault) when (fault is not OperationCanceledException)
         {
-            ClientFault = ExceptionDispatchInfo.Capture(fault);
+            // Kestrel says of some bad bodies no more than "I/O"; passed on as that, each would be an error in the log.
+            ClientFault = ExceptionDispatchInfo.Capture(
+                fault is IOException and not BadHttpRequestException ? new BadHttpRequestException("The body's framing is broken.", fault) : fault);
             throw;
         }
     }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 
@@ -22,7 +21,7 @@ internal static class RedirectAnswer
         var response = context.Response;
         response.Clear();
         response.StatusCode = StatusCodes.Status307TemporaryRedirect;
-        response.Headers.Location = leaderUrl + ForHeader(RawTarget.PathAndQuery(context));
+        response.Headers.Location = leaderUrl + RawTarget.PathAndQuery(context);
         response.Headers.CacheControl = "no-store";
         response.ContentType = "application/json";
         var buffer = new ArrayBufferWriter<byte>(128);
@@ -38,12 +37,4 @@ internal static class RedirectAnswer
         response.ContentLength = buffer.WrittenCount;
         return response.Body.WriteAsync(buffer.WrittenMemory, context.RequestAborted).AsTask();
     }
-
-    // Kestrel takes control characters in a request target, though no URL may have them, and refuses them in a header.
-    private static string ForHeader(string target) =>
-        target.Any(IsForbidden)
-            ? string.Concat(target.Select(c => IsForbidden(c) ? string.Create(CultureInfo.InvariantCulture, $"%{(int)c:X2}") : c.ToString()))
-            : target;
-
-    private static bool IsForbidden(char c) => c is < ' ' or '\x7f';
 }
