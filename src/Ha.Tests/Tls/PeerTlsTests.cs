@@ -1,4 +1,5 @@
 using Ha.Heartbeat;
+using Ha.Signing;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Signing;
 using Ha.Tests.Support;
@@ -67,7 +68,7 @@ public sealed class PeerTlsTests : IDisposable
         using var logs = new RecordedLogs();
         using var tls = folder.Open(logs);
         using var handler = PeerHandler.Create(TimeSpan.FromSeconds(30), tls);
-        using var client = new PeerClient(handler, Rings.Old);
+        using var client = new PeerClient(handler, new KeySource(Rings.Old));
 
         Assert.Equal(ExchangeFailure.None, await SendAsync(client, peer));
         using var before = first.Load();

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Ha.Heartbeat;
+using Ha.Signing;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Signing;
 using Ha.Tests.Support;
@@ -44,7 +45,7 @@ internal sealed class TlsPeer : IAsyncDisposable
         })));
         var app = builder.Build();
         var peer = new TlsPeer(app);
-        var endpoint = new HeartbeatEndpoint(Rings.Old, beat => Beats.Reply(seq: beat.Seq), TimeProvider.System);
+        var endpoint = new HeartbeatEndpoint(new KeySource(Rings.Old), beat => Beats.Reply(seq: beat.Seq), TimeProvider.System);
         app.Run(context =>
         {
             Interlocked.Increment(ref peer._requests);

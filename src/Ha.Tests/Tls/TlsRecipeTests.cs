@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.RegularExpressions;
 using Ha.Heartbeat;
+using Ha.Signing;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Signing;
 using Ha.Tests.Support;
@@ -30,7 +31,7 @@ public sealed partial class TlsRecipeTests : IDisposable
         using var logs = new RecordedLogs();
         using var tls = new NodeFiles(_folder.FullName, InFolder("ca.crt"), own).Open(logs);
         using var handler = PeerHandler.Create(TimeSpan.FromSeconds(30), tls);
-        using var client = new PeerClient(handler, Rings.Old);
+        using var client = new PeerClient(handler, new KeySource(Rings.Old));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
 
         Assert.Equal("", (await client.SendAsync(peer.Url, Beats.Request(), limit.Token)).Detail);
