@@ -256,6 +256,33 @@ public sealed class RetryTests
     }
 
     [Fact]
+    public async Task Once_its_outcome_is_unknown_it_stays_so_when_this_node_takes_over_and_refuses()
+    {
+        await using var dying = new RawLeader((_, _) => Task.CompletedTask);
+        TestNode? node = null;
+        await using var follower = await TestNode.ProxyAsync(dying.Url, new TestNodeSetup
+        {
+            AfterRouting = true,
+            App = app => app.MapPost("/{**rest}", async (HttpContext context) =>
+            {
+                // The lease is lost inside the handler, which has read the body.
+                await context.Request.Body.CopyToAsync(Stream.Null);
+                node!.Leadership.Follow("http://next", epoch: 3);
+                throw new NotLeaderException();
+            }).HonorsIdempotencyKey(),
+        });
+        node = follower;
+        using var client = TestNode.Client();
+
+        var answer = client.SendAsync(WithKey(follower.Url, size: 9));
+        await Eventually.True(() => follower.Hold.Held == 1);
+        follower.Leadership.Lead(epoch: 2);
+
+        Assert.Equal("outcome unknown", await (await answer).ErrorAsync());
+        Assert.Null((await answer).Header("X-Base-Not-Executed"));
+    }
+
+    [Fact]
     public async Task A_request_is_given_up_one_lease_after_its_leader()
     {
         await using var silent = new RawLeader(static (connection, _) => connection.ReceiveAllAsync());

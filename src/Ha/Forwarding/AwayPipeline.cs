@@ -44,7 +44,10 @@ internal sealed class AwayPipeline(
         }
 
         using var body = new KeptBody(context.Request);
-        var journey = new AwayJourney(context, facts, body, refusal as NotLeaderException, BodyLimits.MaxLength(context));
+        var journey = new AwayJourney(context, facts, body, refusal as NotLeaderException, BodyLimits.MaxLength(context))
+        {
+            MayHaveBeenExecuted = facts.MayHaveBeenExecuted,
+        };
         var until = started + (long)(_patience.TotalSeconds * clock.TimestampFrequency);
         while (true)
         {
@@ -88,7 +91,10 @@ internal sealed class AwayPipeline(
     {
         journey.Body.ReturnToRequest(journey.MaxLength);
         BodyLimits.SetMaxLength(journey.Context, journey.MaxLength);
-        if (!here.TryRunHere(journey.Context, journey.Facts, out var running, out _))
+
+        // A handler that refuses here says nothing of the attempt elsewhere.
+        var facts = journey.Facts with { MayHaveBeenExecuted = journey.MayHaveBeenExecuted };
+        if (!here.TryRunHere(journey.Context, facts, out var running, out _))
         {
             return false;
         }

@@ -46,6 +46,9 @@ internal readonly record struct RequestFacts
     public bool Grpc { get; init; }
     public bool Upgrade { get; init; }
     public bool ExtendedConnect { get; init; }
+
+    /// <summary>True: it was sent to another node before it came to run here, and that one may have executed it.</summary>
+    public bool MayHaveBeenExecuted { get; init; }
 }
 
 /// <summary>The fixed part of the decision.</summary>
