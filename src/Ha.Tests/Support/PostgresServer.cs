@@ -13,7 +13,7 @@ public sealed class PostgresServer : IAsyncLifetime
     private readonly string _directory = Path.Combine(Path.GetTempPath(), $"ha-postgres-{Guid.NewGuid():N}");
     private int _databases;
     private int _port;
-    private Process? _server;
+    private TiedProgram? _server;
 
     /// <summary>The newest server's programs, or null.</summary>
     public static string? Programs { get; } = Directory.Exists("/usr/lib/postgresql")
@@ -40,10 +40,7 @@ public sealed class PostgresServer : IAsyncLifetime
         await RunAsPostgresAsync(Path.Combine(Programs, "initdb"), "--pgdata", _directory, "--auth=trust", "--username=postgres",
             "--encoding=UTF8", "--locale=C", "--no-sync");
         _port = FreePorts.Find(1)[0];
-        _server = Start(AsPostgres(["/bin/sh", "-c",
-            // The shell holds our pipe: when this process ends, in whatever way, the server is told to stop.
-            "\"$@\" </dev/null & server=$!; cat >/dev/null; kill -INT $server; wait $server", "sh",
-            Path.Combine(Programs, "postgres"), "-D", _directory, "-p", $"{_port}",
+        _server = TiedProgram.Start("INT", AsPostgres([Path.Combine(Programs, "postgres"), "-D", _directory, "-p", $"{_port}",
             "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]));
         await Eventually.True(AnswersAsync, TimeSpan.FromSeconds(60), what: "PostgreSQL answers");
     }
@@ -64,9 +61,7 @@ public sealed class PostgresServer : IAsyncLifetime
     {
         if (_server is not null)
         {
-            _server.StandardInput.Close();
-            await _server.WaitForExitAsync();
-            _server.Dispose();
+            await _server.DisposeAsync();
         }
 
         if (Directory.Exists(_directory))
@@ -82,7 +77,7 @@ public sealed class PostgresServer : IAsyncLifetime
 
     private async Task<bool> AnswersAsync()
     {
-        Assert.False(_server!.HasExited, "PostgreSQL did not start");
+        Assert.False(_server!.HasExited, $"PostgreSQL did not start:\n{_server.Output}");
         try
         {
             await using var connection = new NpgsqlConnection(ConnectionString("postgres") + ";Pooling=false");
@@ -102,26 +97,18 @@ public sealed class PostgresServer : IAsyncLifetime
 
     private static async Task RunAsync(params string[] command)
     {
-        using var process = Start(command);
-        var errors = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0, $"{string.Join(' ', command)}: {await errors}");
-    }
-
-    private static Process Start(string[] command)
-    {
-        var start = new ProcessStartInfo(command[0], command[1..])
+        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..])
         {
             UseShellExecute = false,
-            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = "/",
-        };
-        var process = Process.Start(start)!;
+        })!;
         process.OutputDataReceived += (_, _) => { };
         process.BeginOutputReadLine();
-        return process;
+        var errors = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, $"{string.Join(' ', command)}: {await errors}");
     }
 }
 
