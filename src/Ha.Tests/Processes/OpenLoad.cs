@@ -98,6 +98,6 @@ internal sealed class OpenLoad : IAsyncDisposable
         }
 
         _inFlight.AddOrUpdate(door.Id, 0, static (_, count) => count - 1);
-        Results.Enqueue(new WriteResult(text, due, TimeProvider.System.GetElapsedTime(due), failure, answeredBy));
+        Results.Enqueue(new WriteResult(text, door, due, TimeProvider.System.GetElapsedTime(due), failure, answeredBy));
     }
 }

@@ -66,7 +66,7 @@ internal sealed class SteadyWrites : IAsyncDisposable
             failure = $"{text} through {node.Id}: {e.Message}";
         }
 
-        Results.Enqueue(new WriteResult(text, due, TimeProvider.System.GetElapsedTime(due), failure, answeredBy));
+        Results.Enqueue(new WriteResult(text, node, due, TimeProvider.System.GetElapsedTime(due), failure, answeredBy));
     }
 
     public async ValueTask DisposeAsync()

@@ -1,7 +1,7 @@
 namespace Ha.Tests.Processes;
 
-/// <summary>What came of one write: when it was due, how long it took, a failure's words, and the node that answered the client.</summary>
-internal sealed record WriteResult(string Text, long DueAt, TimeSpan Took, string? Failure, string? AnsweredBy);
+/// <summary>What came of one write: where it went in and when, how long it took, a failure's words, and the node that answered.</summary>
+internal sealed record WriteResult(string Text, Door Door, long DueAt, TimeSpan Took, string? Failure, string? AnsweredBy);
 
 internal static class WriteResults
 {
