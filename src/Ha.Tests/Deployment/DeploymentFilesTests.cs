@@ -1,0 +1,143 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using Ha.Configuration;
+using Ha.Tests.Configuration;
+using Ha.Tests.Hosting;
+using Ha.Tests.Support;
+using Microsoft.AspNetCore.TestHost;
+
+namespace Ha.Tests.Deployment;
+
+/// <summary>
+/// docs/deploy and docs/load-balancers against the code. That the tools themselves take the files is checked by
+/// docs/deploy/check.sh and by the balancers' own tests.
+/// </summary>
+public partial class DeploymentFilesTests
+{
+    private static readonly string[] _files =
+    [
+        .. Directory.GetFiles(Path.Combine(Repository.Root, "docs/deploy"), "*", SearchOption.AllDirectories),
+        .. Directory.GetFiles(Path.Combine(Repository.Root, "docs/load-balancers")),
+        Path.Combine(Repository.Root, "docs/load-balancers.md"),
+    ];
+
+    public static TheoryData<string> NodeFiles => [NodeEnvironments.Compose, NodeEnvironments.Kubernetes, NodeEnvironments.Systemd];
+
+    [Fact]
+    public void Every_key_in_them_is_known()
+    {
+        var keys = Matches(Key());
+        Assert.NotEmpty(keys);
+        Assert.All(keys, found => Assert.True(HaKeys.Known.Contains(found.Text, StringComparer.Ordinal), $"{found.File} names {found.Text}"));
+    }
+
+    [Fact]
+    public async Task Every_route_in_them_is_served()
+    {
+        await using var app = TestApp.Create(TestApp.FixedLeader);
+        await app.StartAsync();
+        using var client = app.GetTestClient();
+        var routes = Matches(Route());
+        Assert.NotEmpty(routes);
+        foreach (var (file, route) in routes)
+        {
+            using var answer = await client.GetAsync(new Uri(route, UriKind.Relative));
+            Assert.True(answer.StatusCode == HttpStatusCode.OK, $"{file} names {route}: {answer.StatusCode}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(NodeFiles))]
+    public void Nodes_with_these_settings_start_as_one_cluster_that_forwards_and_drains(string file)
+    {
+        var nodes = NodeEnvironments.Of(file);
+        foreach (var variables in nodes)
+        {
+            Assert.Empty(Settings.Problems(variables));
+            var options = Settings.Read(variables);
+            HaOptionsValidator.ThrowIfInvalid(options);
+            Assert.Equal(2, options.Peers.Count);
+            Assert.Equal(ForwardMode.Proxy, options.ForwardMode);
+            Assert.True(options.ShutdownDelay > TimeSpan.FromSeconds(1), "shorter than a few probes");
+        }
+
+        Assert.Equal(nodes.Count, nodes.Select(node => Value(node, "BASE_NODE_ID")).Distinct(StringComparer.Ordinal).Count());
+        var members = Value(nodes[0], "BASE_PEERS").Split(',');
+        Assert.All(nodes, node => Assert.Contains(Value(node, "BASE_LOCAL_TARGET"), members));
+    }
+
+    [Fact]
+    public void Whoever_stops_a_node_waits_longer_than_it_takes()
+    {
+        var graces = new[]
+        {
+            NodeEnvironments.StatefulSet["spec/template/spec/terminationGracePeriodSeconds"].Text!,
+            Yaml.Single(NodeEnvironments.Compose)["services/a/stop_grace_period"].Text!.TrimEnd('s'),
+            StopTimeout().Match(Repository.Read(NodeEnvironments.Systemd)).Groups["seconds"].Value,
+        };
+        var host = new Microsoft.Extensions.Hosting.HostOptions().ShutdownTimeout;
+        Assert.All(graces, grace => Assert.True(TimeSpan.FromSeconds(int.Parse(grace, null)) > host, grace));
+    }
+
+    [Fact]
+    public void A_rolling_update_in_Kubernetes_cannot_wait_for_itself()
+    {
+        var set = NodeEnvironments.StatefulSet;
+        var container = set["spec/template/spec/containers"].Items.Single();
+        Assert.Equal("/_ha/healthz/ready", container["readinessProbe/httpGet/path"].Text);
+        Assert.Equal("/_ha/healthz", container["livenessProbe/httpGet/path"].Text);
+        Assert.Equal("Parallel", set["spec/podManagementPolicy"].Text);
+        var headless = Yaml.All(NodeEnvironments.Kubernetes).Single(document => document["spec/clusterIP"].Text is "None");
+        Assert.Equal("true", headless["spec/publishNotReadyAddresses"].Text);
+        Assert.Equal(set["spec/serviceName"].Text, headless["metadata/name"].Text);
+    }
+
+    [Theory]
+    [InlineData(NodeEnvironments.Kubernetes)]
+    [InlineData(NodeEnvironments.KubernetesLeader)]
+    public void Services_and_budgets_select_pods_that_exist_and_ports_that_they_have(string file)
+    {
+        var documents = Yaml.All(file);
+        var pods = documents.Select(document => document["spec/template"]).Single(template => template.Pairs.Any());
+        var labels = pods["metadata/labels"].Pairs.Select(pair => (pair.Key, pair.Value.Text)).ToArray();
+        var ports = pods["spec/containers"].Items.Single()["ports"].Items.Select(port => (port["name"].Text, port["containerPort"].Text)).ToArray();
+        foreach (var document in documents)
+        {
+            var selector = document["spec/selector/matchLabels"].Pairs.Any() ? document["spec/selector/matchLabels"] : document["spec/selector"];
+            Assert.Equal(labels, selector.Pairs.Select(pair => (pair.Key, pair.Value.Text)));
+            Assert.All(document["spec/ports"].Items, port =>
+                Assert.Contains(ports, p => p.Item1 == port["targetPort"].Text || p.Item2 == port["port"].Text));
+        }
+    }
+
+    [Fact]
+    public void HAProxy_is_told_where_the_nodes_are_by_names_that_its_file_reads()
+    {
+        var file = Repository.Read("docs/load-balancers/haproxy.cfg");
+        var composed = Yaml.Single(NodeEnvironments.Compose)["services/haproxy/environment"].Pairs.Select(pair => (pair.Key, pair.Value.Text!)).ToArray();
+        var pod = Yaml.All(NodeEnvironments.KubernetesLeader).Single(document => document["kind"].Text is "Deployment")["spec/template/spec/containers"]
+            .Items.Single()["env"].Items.Select(variable => (variable["name"].Text!, variable["value"].Text!)).ToArray();
+        Assert.All(composed.Concat(pod), variable => Assert.Contains($"\"${{{variable.Item1}-", file, StringComparison.Ordinal));
+        Assert.Equal(Members(NodeEnvironments.Compose), Nodes(composed));
+        Assert.Equal(Members(NodeEnvironments.Kubernetes).Select(member => member.Replace(":8080", ".notes.svc.cluster.local:8080", StringComparison.Ordinal)), Nodes(pod));
+
+        static IEnumerable<string> Nodes((string Name, string Value)[] variables) =>
+            variables.Where(variable => variable.Name.StartsWith("NODE_", StringComparison.Ordinal)).Select(variable => variable.Value);
+        static IEnumerable<string> Members(string file) =>
+            Value(NodeEnvironments.Of(file)[0], "BASE_PEERS").Split(',').Select(url => new Uri(url).Authority);
+    }
+
+    private static string Value((string Key, string? Value)[] variables, string key) => variables.Single(variable => variable.Key == key).Value!;
+
+    private static (string File, string Text)[] Matches(Regex pattern) =>
+        [.. _files.SelectMany(file => pattern.Matches(File.ReadAllText(file)).Select(match => (Path.GetFileName(file), match.Value))).Distinct()];
+
+    [GeneratedRegex("BASE_[A-Z_]+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Key();
+
+    [GeneratedRegex("/_ha/healthz[a-z/]*(?<![/])", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Route();
+
+    [GeneratedRegex("^TimeoutStopSec=(?<seconds>[0-9]+)s$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex StopTimeout();
+}
