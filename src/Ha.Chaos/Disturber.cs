@@ -47,7 +47,7 @@ internal sealed class Disturber(
         history.Add(line);
 
         var runs = faults.Select((f, i) => RunAsync(f, new FaultContext(
-            cluster, database, disk, target, new Random(seeds[i]), settings.Lease, clock, end)));
+            cluster, database, disk, settings.Folder, target, new Random(seeds[i]), settings.Lease, clock, end)));
         var what = string.Join("; ", await Task.WhenAll(runs));
         history.Add(line with { Phase = FaultPhase.Healed, At = history.Now, Detail = what });
 

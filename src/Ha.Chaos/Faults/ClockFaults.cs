@@ -45,7 +45,7 @@ internal static class ClockFaults
     /// <summary>Starts the target with a clock that can be set, lets it lead if it should, and starts it again as it was.</summary>
     private static async Task<string> UnderAsync(FaultContext c, Func<Action<string>, Task<string>> disturb)
     {
-        var file = Path.Combine(c.Disk.Path, $"clock-{c.Target.Id}");
+        var file = Path.Combine(c.Folder, $"clock-{c.Target.Id}");
         void Set(string what)
         {
             File.WriteAllText(file + ".new", what + "\n");

@@ -6,14 +6,15 @@ namespace Ha.Chaos.Faults;
 /// <param name="Cluster">The nodes.</param>
 /// <param name="Database">The database behind them.</param>
 /// <param name="Disk">The file system the database is on.</param>
+/// <param name="Folder">For files of the fault's own; not on that disk.</param>
 /// <param name="Target">The node it is aimed at.</param>
 /// <param name="Random">All choices come from here.</param>
 /// <param name="Lease">The lease timeout T.</param>
 /// <param name="Clock">Real time.</param>
 /// <param name="Cancellation">The run ends: heal and return.</param>
 internal sealed record FaultContext(
-    ChaosCluster Cluster, IDatabase Database, SmallDisk Disk, ChaosNode Target, Random Random, TimeSpan Lease, TimeProvider Clock,
-    CancellationToken Cancellation)
+    ChaosCluster Cluster, IDatabase Database, SmallDisk Disk, string Folder, ChaosNode Target, Random Random, TimeSpan Lease,
+    TimeProvider Clock, CancellationToken Cancellation)
 {
     public IEnumerable<ChaosNode> Others => Cluster.Nodes.Where(n => n != Target);
 
