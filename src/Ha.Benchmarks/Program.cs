@@ -1,4 +1,6 @@
+using Ha.Benchmarks.Failover;
 using Ha.Benchmarks.Load;
+using Ha.Benchmarks.Members;
 using Ha.Benchmarks.Micro;
 using Ha.Benchmarks.Processes;
 
@@ -10,6 +12,10 @@ const string Usage = """
       redirect         307 of a follower and of a bare middleware
       bare             reads and writes with and without the plugin
                        these take [rounds=N] [seconds=S] [pin] [only=NAME] [size=BYTES]
+      failover         leaders killed: Ha, etcd, keepalived; and handoffs [trials=N] [only=500/1500,etcd,…]
+      stability        leadership changes though nobody dies [minutes=N] [timing=50/150] [load] [env=KEY:VALUE,…]
+      members          cost of heartbeats for 3 to 100 members [seconds=N] [plot=FILE]
+      memory           working set and allocations of an idle member [minutes=N]
     """;
 
 if (args is [])
@@ -25,6 +31,10 @@ return args[0] switch
     "proxy" => await CompareCommands.ProxyAsync(args[1..]),
     "redirect" => await CompareCommands.RedirectAsync(args[1..]),
     "bare" => await CompareCommands.BareAsync(args[1..]),
+    "failover" => await FailoverCommand.RunAsync(args[1..]),
+    "stability" => await StabilityCommand.RunAsync(args[1..]),
+    "members" => await MembersCommand.RunAsync(args[1..]),
+    "memory" => await MemoryCommand.RunAsync(args[1..]),
     "serve" => await ServeCommand.RunAsync(args[1..]),
     _ => Unknown(args[0]),
 };

@@ -8,6 +8,10 @@ namespace Ha.Benchmarks.Load;
 /// <param name="Measured">Whose processor time counts; null: nobody stands between.</param>
 internal sealed record Lane(string Name, string Url, Server? Measured)
 {
+    private const int WarmUpSeconds = 2;
+    private const int MaxWarmUpRuns = 8;
+    private const long WarmUpRequests = 80_000;
+
     public List<WrkResult> Runs { get; } = [];
 
     /// <summary>Microseconds of processor time per request, one number per run.</summary>
@@ -15,22 +19,33 @@ internal sealed record Lane(string Name, string Url, Server? Measured)
 
     public double Rate => Median(Runs.Select(run => run.PerSecond));
 
-    /// <summary>Runs all lanes in turn, each round in another order, one unrecorded round first.</summary>
+    /// <summary>Runs all lanes in turn, each round in another order, after a warm-up.</summary>
     public static async Task InterleaveAsync(IReadOnlyList<Lane> lanes, int rounds, double seconds, int bodyBytes, int? cpu)
     {
-        for (var round = -1; round < rounds; round++)
+        foreach (var lane in lanes)
+        {
+            await WarmUpAsync(lane, bodyBytes, cpu);
+        }
+
+        for (var round = 0; round < rounds; round++)
         {
             for (var i = 0; i < lanes.Count; i++)
             {
-                var lane = lanes[(i + round + lanes.Count) % lanes.Count];
+                var lane = lanes[(i + round) % lanes.Count];
                 var before = lane.Measured?.CpuTime() ?? default;
-                var run = await Wrk.RunAsync(lane.Url, round < 0 ? 2 : seconds, bodyBytes, cpu: cpu);
-                if (round >= 0)
-                {
-                    lane.Runs.Add(run);
-                    lane.CpuMicros.Add(lane.Measured is { } server ? (server.CpuTime() - before).TotalMicroseconds / run.Requests : 0);
-                }
+                var run = await Wrk.RunAsync(lane.Url, seconds, bodyBytes, cpu: cpu);
+                lane.Runs.Add(run);
+                lane.CpuMicros.Add(lane.Measured is { } server ? (server.CpuTime() - before).TotalMicroseconds / run.Requests : 0);
             }
+        }
+    }
+
+    // By requests, not by time: on a busy machine seconds pass before everything hot is compiled to the end.
+    private static async Task WarmUpAsync(Lane lane, int bodyBytes, int? cpu)
+    {
+        for (long requests = 0, runs = 0; requests < WarmUpRequests && runs < MaxWarmUpRuns; runs++)
+        {
+            requests += (await Wrk.RunAsync(lane.Url, WarmUpSeconds, bodyBytes, cpu: cpu)).Requests;
         }
     }
 

@@ -15,13 +15,14 @@ namespace Ha.Benchmarks.Processes;
 internal static class ServeCommand
 {
     public const string RedirectTo = "REDIRECT_TO";
+    public const string Bind = "BIND_TO";
 
     public static async Task<int> RunAsync(string[] args)
     {
         var kind = args[0];
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.WebHost.UseUrls($"http://127.0.0.1:{args[1]}");
+        builder.WebHost.UseUrls($"http://{builder.Configuration[Bind] ?? "127.0.0.1"}:{args[1]}");
         if (kind == "ha")
         {
             builder.Services.AddHa();
@@ -34,8 +35,9 @@ internal static class ServeCommand
         }
 
         app.MapGet("/memory", MemoryReport.Now);
-        app.MapPost("/garbage", GarbageLoad.MakeAsync);
+        app.MapGet("/garbage", GarbageLoad.MakeAsync);
         app.MapFallback(AnswerAsync);
+        app.Lifetime.ApplicationStarted.Register(static () => Console.WriteLine("listening"));
         await app.RunAsync();
         return 0;
     }

@@ -84,10 +84,35 @@ internal sealed class Server : IAsyncDisposable
         throw new InvalidOperationException($"{Name} does not answer at {url}:\n{Output}");
     }
 
+    /// <summary>Waits until it has printed <paramref name="text"/>.</summary>
+    public async Task PrintsAsync(string text)
+    {
+        for (var tries = 0; tries < 600 && !HasExited; tries++)
+        {
+            if (Output.Contains(text, StringComparison.Ordinal))
+            {
+                return;
+            }
+
+            await Task.Delay(20);
+        }
+
+        throw new InvalidOperationException($"{Name} did not print '{text}':\n{Output}");
+    }
+
     /// <summary>Processor time of the process and its children so far.</summary>
     public TimeSpan CpuTime() => CpuTime(Id);
 
     public void Kill() => _process.Kill();
+
+    /// <summary>It and what it started, no matter what was in between.</summary>
+    public void KillTree()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+    }
 
     public void Signal(int signal) => _ = NativeMethods.Kill(Id, signal);
 

@@ -52,7 +52,10 @@ internal static class AnswerCopy
         var size = SmallRead;
         var unflushed = 0;
         PipeWriter? client = null;
-        while (true)
+
+        // Not read once more than needed: the empty buffer for it would go to the socket as a write of its own.
+        var left = answer.Content.Headers.ContentLength ?? long.MaxValue;
+        while (left > 0)
         {
             // Reading nothing waits for something: no buffer is held meanwhile, and a pause is the time to flush.
             var ready = leader.ReadAsync(Memory<byte>.Empty, cancellation);
@@ -73,6 +76,7 @@ internal static class AnswerCopy
 
             client.Advance(read);
             unflushed += read;
+            left -= read;
             size = read >= size ? LargeRead : size;
             if (unflushed >= LargeRead)
             {

@@ -9,6 +9,10 @@ namespace Ha.Forwarding;
 internal sealed class ForwardContent(KeptBody body) : HttpContent
 {
     private Task _copying = Task.CompletedTask;
+    private bool _started;
+
+    /// <summary>True when the whole body went out, so nothing touches the request any more.</summary>
+    public bool IsDone => _started && _copying.IsCompletedSuccessfully;
 
     /// <summary>
     /// Completes when nothing touches the request any more. The caller must have cancelled the attempt or seen it
@@ -22,6 +26,7 @@ internal sealed class ForwardContent(KeptBody body) : HttpContent
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
+        _started = true;
         _copying = body.CopyToAsync(stream, cancellationToken);
         return _copying;
     }

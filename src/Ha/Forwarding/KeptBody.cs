@@ -109,30 +109,61 @@ internal sealed class KeptBody : IDisposable
         }
     }
 
+    // In one piece as far as it goes: the server hands out 4 KiB at a time, and each write is a packet and a system call.
     private async ValueTask SendAsync(Stream leader, PipeReader reader, ReadResult result, CancellationToken cancellation)
     {
+        var buffer = result.Buffer;
         try
         {
-            foreach (var segment in result.Buffer)
+            var from = _keptLength;
+            Keep(buffer);
+            _atEnd = result.IsCompleted;
+            if (buffer.IsEmpty)
             {
-                Keep(segment.Span);
+                return;
             }
 
-            _atEnd = result.IsCompleted;
-            foreach (var segment in result.Buffer)
+            if (!_overflowed)
             {
-                await leader.WriteAsync(segment, cancellation);
+                await leader.WriteAsync(_kept.AsMemory(from, _keptLength - from), cancellation);
+            }
+            else if (buffer.IsSingleSegment)
+            {
+                await leader.WriteAsync(buffer.First, cancellation);
+            }
+            else
+            {
+                await SendJoinedAsync(leader, buffer, cancellation);
             }
         }
         finally
         {
-            reader.AdvanceTo(result.Buffer.End);
+            reader.AdvanceTo(buffer.End);
         }
     }
 
-    private void Keep(ReadOnlySpan<byte> bytes)
+    private static async ValueTask SendJoinedAsync(Stream leader, ReadOnlySequence<byte> bytes, CancellationToken cancellation)
     {
-        if (_overflowed || bytes.IsEmpty)
+        var piece = ArrayPool<byte>.Shared.Rent((int)Math.Min(bytes.Length, Limit));
+        try
+        {
+            while (!bytes.IsEmpty)
+            {
+                var part = bytes.Slice(0, Math.Min(bytes.Length, piece.Length));
+                part.CopyTo(piece);
+                await leader.WriteAsync(piece.AsMemory(0, (int)part.Length), cancellation);
+                bytes = bytes.Slice(part.End);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(piece);
+        }
+    }
+
+    private void Keep(in ReadOnlySequence<byte> bytes)
+    {
+        if (_overflowed)
         {
             return;
         }
@@ -144,9 +175,9 @@ internal sealed class KeptBody : IDisposable
             return;
         }
 
-        Reserve(_keptLength + bytes.Length);
+        Reserve(_keptLength + (int)bytes.Length);
         bytes.CopyTo(_kept.AsSpan(_keptLength));
-        _keptLength += bytes.Length;
+        _keptLength += (int)bytes.Length;
     }
 
     private void Reserve(int size)

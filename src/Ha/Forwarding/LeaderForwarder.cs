@@ -118,7 +118,7 @@ internal sealed class LeaderForwarder : IDisposable
         finally
         {
             // Step 10: nothing may read the body once this request is over.
-            if (content is not null)
+            if (content is { IsDone: false })
             {
                 await attempt.CancelAsync();
                 await content.WhenIdleAsync();

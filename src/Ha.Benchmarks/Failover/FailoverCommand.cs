@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using Ha.Benchmarks.Load;
+
+namespace Ha.Benchmarks.Failover;
+
+/// <summary>
+/// <c>failover [trials=N] [only=NAME,…]</c>: the leader is killed with SIGKILL again and again; how long until a write
+/// through the survivors is acknowledged. And for Ha: SIGTERM, and the longest gap between two acknowledged writes.
+/// </summary>
+internal static class FailoverCommand
+{
+    private static readonly (int Interval, int Lease)[] _timings = [(500, 1500), (100, 300), (50, 150)];
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var values = args.Select(arg => arg.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair.ElementAtOrDefault(1) ?? "");
+        var trials = values.TryGetValue("trials", out var text) ? int.Parse(text) : 20;
+        var only = values.GetValueOrDefault("only")?.Split(',');
+        ThreadPool.SetMinThreads(32, 32);
+        Console.WriteLine("| system | settings | end by | trials | median ms | p95 ms | min–max ms | goal | two leaders at once |");
+        Console.WriteLine("|---|---|---|---:|---:|---:|---:|---|---:|");
+        foreach (var (interval, lease) in _timings)
+        {
+            var name = $"{interval}/{lease}";
+            if (Wanted(only, name))
+            {
+                await using var cluster = new HaCluster(3, interval, lease);
+                await MeasureAsync(cluster, trials, "SIGKILL", KillAsync, $"median ≤ {lease - (interval / 2) + 20}, max ≤ {lease + 50}");
+            }
+
+            if (Wanted(only, name) || Wanted(only, "handoff"))
+            {
+                await using var cluster = new HaCluster(3, interval, lease);
+                await MeasureAsync(cluster, trials, "SIGTERM", Probe.GapAsync, "median ≤ 10");
+            }
+        }
+
+        foreach (var (heartbeat, election) in new[] { (10, 100), (100, 1000) })
+        {
+            if (Wanted(only, "etcd"))
+            {
+                await using var etcd = new EtcdCluster(heartbeat, election);
+                await MeasureAsync(etcd, trials, "SIGKILL", KillAsync, "–");
+            }
+        }
+
+        foreach (var advert in new[] { 0.1, 1 })
+        {
+            if (Wanted(only, "keepalived"))
+            {
+                await using var keepalived = new KeepalivedPair(advert);
+                await MeasureAsync(keepalived, trials, "SIGKILL", KillAsync, "–");
+            }
+        }
+
+        return 0;
+    }
+
+    private static bool Wanted(string[]? only, string name) => only is null || only.Contains(name);
+
+    private static async Task MeasureAsync(Contender contender, int trials, string end, Func<Contender, int, Task<TimeSpan>> measure, string goal)
+    {
+        await contender.StartAsync();
+        var times = new List<double>();
+        for (var trial = 0; trial < trials; trial++)
+        {
+            var leader = await contender.SettleAsync();
+
+            // Not in step with anything the members do.
+            await Task.Delay(Random.Shared.Next(50, 50 + 500));
+            times.Add((await measure(contender, leader)).TotalMilliseconds);
+            await contender.RestartAsync(leader);
+        }
+
+        times.Sort();
+        Console.WriteLine(
+            $"| {contender.Name} | {contender.Settings} | {end} | {trials} | {Lane.Median(times):F0} | {times[(int)Math.Ceiling(0.95 * trials) - 1]:F0} | " +
+            $"{times[0]:F0}–{times[^1]:F0} | {goal} | {(contender.TwoLeaders is { } two ? $"{two}" : "not watched")} |");
+    }
+
+    private static Task<TimeSpan> KillAsync(Contender contender, int leader)
+    {
+        var killed = Stopwatch.GetTimestamp();
+        contender.Kill(leader);
+        return Probe.FirstWriteAsync(contender, leader, killed);
+    }
+}

@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Ha.Benchmarks.Failover;
+
+/// <summary>What one member says of leadership.</summary>
+internal sealed record Claim(string NodeId, string Url, long Epoch, bool IsSelf);
+
+/// <summary>
+/// Asks every member all the time who leads. Of a leadership in one epoch the time between the first answer that claims
+/// it and the last question that was answered so is certain; two members' certain times must not overlap, and no epoch
+/// may be claimed by two.
+/// </summary>
+internal sealed class LeaderWatch(IReadOnlyList<string> urls) : IAsyncDisposable
+{
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(10);
+
+    private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(2) };
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Dictionary<(int Node, long Epoch), (long From, long To)> _terms = [];
+    private readonly List<Task> _loops = [];
+    private long _answers;
+
+    public long Answers => Interlocked.Read(ref _answers);
+
+    /// <summary>Different leaderships seen so far.</summary>
+    public int Terms
+    {
+        get
+        {
+            lock (_terms)
+            {
+                return _terms.Count;
+            }
+        }
+    }
+
+    public int Overlaps
+    {
+        get
+        {
+            lock (_terms)
+            {
+                var terms = _terms.ToList();
+                return terms.Sum(a => terms.Count(b => a.Key.Node < b.Key.Node
+                    && (a.Key.Epoch == b.Key.Epoch || (a.Value.From < b.Value.To && b.Value.From < a.Value.To))));
+            }
+        }
+    }
+
+    public void Start()
+    {
+        for (var node = 0; node < urls.Count; node++)
+        {
+            _loops.Add(LoopAsync(node));
+        }
+    }
+
+    /// <summary>A new process may claim old epochs by mistake, but its claims do not prolong the old one's.</summary>
+    public void Forget(int node)
+    {
+        lock (_terms)
+        {
+            foreach (var key in _terms.Keys.Where(key => key.Node == node).ToList())
+            {
+                var (from, to) = _terms[key];
+                _terms.Remove(key);
+                _terms[(node + (1000 * (1 + _terms.Count)), key.Epoch)] = (from, to);
+            }
+        }
+    }
+
+    public async Task<Claim?> AskAsync(int node)
+    {
+        var asked = Stopwatch.GetTimestamp();
+        try
+        {
+            using var answer = await _client.GetAsync(new Uri(urls[node] + "/_ha/leader"), _stop.Token);
+            using var json = await JsonDocument.ParseAsync(await answer.Content.ReadAsStreamAsync());
+            var claim = new Claim(
+                json.RootElement.GetProperty("node_id").GetString() ?? "",
+                json.RootElement.GetProperty("leader_url").GetString() ?? "",
+                json.RootElement.GetProperty("epoch").GetInt64(),
+                json.RootElement.GetProperty("is_self").GetBoolean());
+            Interlocked.Increment(ref _answers);
+            Note(node, claim, asked);
+            return claim;
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or JsonException)
+        {
+            return null;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_loops);
+        _client.Dispose();
+        _stop.Dispose();
+    }
+
+    private async Task LoopAsync(int node)
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            await AskAsync(node);
+            await Task.Delay(_pause, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private void Note(int node, Claim claim, long asked)
+    {
+        if (!claim.IsSelf)
+        {
+            return;
+        }
+
+        var now = Stopwatch.GetTimestamp();
+        lock (_terms)
+        {
+            _terms[(node, claim.Epoch)] = _terms.TryGetValue((node, claim.Epoch), out var term)
+                ? (term.From, Math.Max(term.To, asked))
+                : (now, asked);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using System.Diagnostics;
+using Ha.Benchmarks.Load;
+
+namespace Ha.Benchmarks.Failover;
+
+/// <summary>
+/// <c>stability [minutes=N] [timing=H/T] [load] [env=KEY:VALUE,…]</c>: three members on this machine, idle or with both
+/// cores full and the collector at work; how often leadership changed although nobody died.
+/// </summary>
+internal static class StabilityCommand
+{
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var values = args.Select(arg => arg.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair.ElementAtOrDefault(1) ?? "");
+        var minutes = values.TryGetValue("minutes", out var text) ? double.Parse(text) : 10;
+        var timing = values.GetValueOrDefault("timing", "50/150").Split('/').Select(int.Parse).ToArray();
+        var environment = values.GetValueOrDefault("env", "").Split(',', StringSplitOptions.RemoveEmptyEntries)
+            .Select(pair => pair.Split(':', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
+        var load = values.ContainsKey("load");
+
+        await using var cluster = new HaCluster(3, timing[0], timing[1], environment);
+        await cluster.StartAsync();
+        if (load)
+        {
+            await LoadAsync(cluster, TimeSpan.FromSeconds(15));
+        }
+
+        await cluster.SettleAsync();
+        var terms = cluster.Watch.Terms;
+        var cpu = Cpu(cluster);
+        var started = Stopwatch.GetTimestamp();
+        var requests = 0L;
+        if (load)
+        {
+            requests = await LoadAsync(cluster, TimeSpan.FromMinutes(minutes));
+        }
+        else
+        {
+            await Task.Delay(TimeSpan.FromMinutes(minutes));
+        }
+
+        var took = Stopwatch.GetElapsedTime(started);
+        Console.WriteLine("| settings | load | minutes | requests/s | CPU of the members, cores | answers of /_ha/leader | leadership changes | two leaders at once |");
+        Console.WriteLine("|---|---|---:|---:|---:|---:|---:|---:|");
+        Console.WriteLine(
+            $"| {timing[0]}/{timing[1]} {string.Join(' ', environment.Select(pair => $"{pair.Key}={pair.Value}"))} | {(load ? "full, 1 MB of garbage per request" : "idle")} | {took.TotalMinutes:F1} | " +
+            $"{requests / took.TotalSeconds:F0} | {(Cpu(cluster) - cpu) / took:F2} | {cluster.Watch.Answers} | {cluster.Watch.Terms - terms} | {cluster.Watch.Overlaps} |");
+        return 0;
+    }
+
+    // To all members at once: a GET, so that each does its own work.
+    private static async Task<long> LoadAsync(HaCluster cluster, TimeSpan time)
+    {
+        var runs = await Task.WhenAll(Enumerable.Range(0, cluster.Count).Select(node =>
+            Wrk.RunAsync(cluster.Url(node, "/garbage"), time.TotalSeconds, bodyBytes: 0, connections: 16)));
+        return runs.Sum(run => run.Requests);
+    }
+
+    private static TimeSpan Cpu(HaCluster cluster) => cluster.Servers.Aggregate(TimeSpan.Zero, (sum, server) => sum + server.CpuTime());
+}
