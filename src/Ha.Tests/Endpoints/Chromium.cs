@@ -105,10 +105,14 @@ internal sealed class Chromium : IAsyncDisposable
         }
     }
 
-    /// <summary>The value of a JavaScript expression in the page, as text.</summary>
+    /// <summary>The value of a JavaScript expression in the page, as text; what is promised is waited for.</summary>
     public async Task<string> EvaluateAsync(string expression)
     {
-        var answer = await SendAsync("Runtime.evaluate", new JsonObject { ["expression"] = $"String({expression})" });
+        var answer = await SendAsync("Runtime.evaluate", new JsonObject
+        {
+            ["expression"] = $"(async () => String(await ({expression})))()",
+            ["awaitPromise"] = true,
+        });
         return answer["result"]!["value"]!.GetValue<string>();
     }
 
