@@ -9,6 +9,7 @@ internal static class Program
         ["play", .. var rest] => Simulation.PlayCommand.Run(rest, Scenarios.ScenarioFiles.Names, Scenarios.ScenarioFiles.Read, Console.Out),
         [Endpoints.GrpcHealth.EchoNode.Verb, .. var rest] => Endpoints.GrpcHealth.EchoNode.Run(rest),
         ["mutants", .. var names] => Mutants.MutantsCommand.Run(names, Console.Out),
+        ["client-rolls", .. var rest] => Processes.ClientRollsCommand.Run(rest, Console.Out),
         ["writes", .. var rest] => Processes.WritesCommand.Run(rest, Console.Out),
         _ => Usage(),
     };
@@ -17,6 +18,7 @@ internal static class Program
     {
         Console.Error.WriteLine(Simulation.SimulateCommand.Usage);
         Console.Error.WriteLine(Processes.WritesCommand.Usage);
+        Console.Error.WriteLine(Processes.ClientRollsCommand.Usage);
         return 2;
     }
 }

@@ -9,19 +9,29 @@ namespace Ha.Tests.Processes;
 /// </summary>
 internal sealed class OpenLoad : IAsyncDisposable
 {
-    private const int PerSecond = 200;
+    public const int DefaultRate = 200;
+
     private static readonly TimeSpan _tick = TimeSpan.FromMilliseconds(5);
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<Task> _open = new();
-    private readonly ExampleCluster _cluster;
+    private readonly Func<Door, string, string?, Task<NodeAnswer>> _send;
+    private readonly bool _findsItsWay;
+    private readonly int _perSecond;
     private readonly Task _schedule;
     private Door[] _through;
     private readonly ConcurrentDictionary<string, int> _inFlight = new(StringComparer.Ordinal);
 
     public OpenLoad(ExampleCluster cluster, params Door[] through)
     {
-        _cluster = cluster;
-        _through = through;
+        (_send, _perSecond, _through) = (cluster.AddAsync, DefaultRate, through);
+        _schedule = RunAsync();
+    }
+
+    /// <param name="send">Sends one text; finds its way by itself, so <see cref="Through"/> changes nothing.</param>
+    /// <param name="perSecond">How many writes.</param>
+    public OpenLoad(Func<string, Task<NodeAnswer>> send, int perSecond)
+    {
+        (_send, _findsItsWay, _perSecond, _through) = ((_, text, _) => send(text), true, perSecond, [new Door("client", "")]);
         _schedule = RunAsync();
     }
 
@@ -35,7 +45,7 @@ internal sealed class OpenLoad : IAsyncDisposable
     public int InFlightThrough(Door door) => _inFlight.GetValueOrDefault(door.Id);
 
     /// <summary>Takes effect for the writes that are due from now on.</summary>
-    public void Through(params Door[] doors) => Volatile.Write(ref _through, doors);
+    public void Through(params Door[] doors) => Volatile.Write(ref _through, _findsItsWay ? _through : doors);
 
     /// <summary>Stops the schedule and waits for every answer.</summary>
     public async Task StopAsync()
@@ -71,7 +81,7 @@ internal sealed class OpenLoad : IAsyncDisposable
         var start = TimeProvider.System.GetTimestamp();
         for (var sent = 0; !_stop.IsCancellationRequested; await timer.WaitForNextTickAsync())
         {
-            var due = (int)(TimeProvider.System.GetElapsedTime(start).TotalSeconds * PerSecond);
+            var due = (int)(TimeProvider.System.GetElapsedTime(start).TotalSeconds * _perSecond);
             for (; sent < due; sent++)
             {
                 var through = Volatile.Read(ref _through);
@@ -88,7 +98,7 @@ internal sealed class OpenLoad : IAsyncDisposable
         _inFlight.AddOrUpdate(door.Id, 1, static (_, count) => count + 1);
         try
         {
-            var answer = await _cluster.AddAsync(door, text, Keys ? Guid.NewGuid().ToString("N") : null);
+            var answer = await _send(door, text, Keys ? Guid.NewGuid().ToString("N") : null);
             failure = answer.Status == 201 ? null : $"{door.Id}: {answer.Status} {answer.Body}";
             answeredBy = answer.Header("X-Base-Node");
         }

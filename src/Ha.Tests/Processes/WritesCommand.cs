@@ -1,6 +1,5 @@
 using System.CommandLine;
 using MinimalApiApp.Cluster;
-using Xunit.Abstractions;
 
 namespace Ha.Tests.Processes;
 
@@ -44,16 +43,5 @@ internal static class WritesCommand
         console.WriteLine($"{load.Results.Count} writes, {failed} failed, {unknown} of unknown outcome ({trials.InFlightAtKills} were under way at the kills); "
             + $"longest wait {trials.LongestWait.TotalMilliseconds:0} ms at a lease of {cluster.Lease.TotalMilliseconds:0} ms; each acknowledged note is there once");
         return failed == 0 && unknown <= (keys ? 0 : trials.InFlightAtKills) ? 0 : 1;
-    }
-
-    private sealed class Silence : ITestOutputHelper
-    {
-        public void WriteLine(string message)
-        {
-        }
-
-        public void WriteLine(string format, params object[] args)
-        {
-        }
     }
 }
