@@ -8,27 +8,17 @@ using static Ha.Tests.Heartbeat.HeartbeatRequests;
 namespace Ha.Tests.Heartbeat;
 
 /// <summary>Every way to be turned away with 401, over real sockets.</summary>
-public sealed class HeartbeatAuthenticationTests : IDisposable
+public class HeartbeatAuthenticationTests
 {
     private static readonly byte[] _body = BeatJson.Serialize(Beats.Request());
-    private readonly HttpClient _http = new(PeerHandler.Create(TimeSpan.FromSeconds(30)));
-
-    public void Dispose() => _http.Dispose();
+    private static readonly byte[] _otherBody = BeatJson.Serialize(Beats.Request(seq: 8));
 
     [Theory]
     [InlineData(SignatureHeaders.ContentDigestName)]
     [InlineData(SignatureHeaders.SignatureInputName)]
     [InlineData(SignatureHeaders.SignatureName)]
-    public async Task A_request_without_one_of_the_signature_headers_gets_401(string name)
-    {
-        await using var host = await HeartbeatHost.StartAsync(Rings.Old);
-        using var request = Signed(host, _body);
-        request.Headers.Remove(name);
-
-        using var response = await _http.SendAsync(request);
-
-        await AssertRefused(host, response, 401, "unsigned");
-    }
+    public Task A_request_without_one_of_the_signature_headers_gets_401(string name) =>
+        AssertRefusedAsync(401, "unsigned", _body, request => request.Headers.Remove(name));
 
     [Theory]
     [InlineData(SignatureHeaders.ContentDigestName)]
@@ -59,52 +49,23 @@ public sealed class HeartbeatAuthenticationTests : IDisposable
     }
 
     [Fact]
-    public async Task Another_body_under_the_same_headers_gets_401()
-    {
-        await using var host = await HeartbeatHost.StartAsync(Rings.Old);
-        using var request = Signed(host, _body);
-        request.Content = Json(BeatJson.Serialize(Beats.Request(seq: 8)));
-
-        using var response = await _http.SendAsync(request);
-
-        await AssertRefused(host, response, 401, "wrong_digest");
-    }
+    public Task Another_body_under_the_same_headers_gets_401() =>
+        AssertRefusedAsync(401, "wrong_digest", _body, request => request.Content = Json(_otherBody));
 
     [Fact]
-    public async Task Another_body_with_its_own_digest_gets_401()
+    public Task Another_body_with_its_own_digest_gets_401() => AssertRefusedAsync(401, "bad_signature", _body, request =>
     {
-        await using var host = await HeartbeatHost.StartAsync(Rings.Old);
-        var body = BeatJson.Serialize(Beats.Request(seq: 8));
-        using var request = Signed(host, _body);
-        using var other = Signed(host, body);
-        request.Content = Json(body);
+        var other = HeartbeatSignature.SignRequest(Rings.Old.Signer!, _otherBody, 1);
+        request.Content = Json(_otherBody);
         request.Headers.Remove(SignatureHeaders.ContentDigestName);
-        request.Headers.TryAddWithoutValidation(SignatureHeaders.ContentDigestName, Headers(other.Headers).ContentDigest);
-
-        using var response = await _http.SendAsync(request);
-
-        await AssertRefused(host, response, 401, "bad_signature");
-    }
+        request.Headers.TryAddWithoutValidation(SignatureHeaders.ContentDigestName, other.ContentDigest);
+    });
 
     [Fact]
-    public async Task A_signature_by_a_key_that_is_not_ours_gets_401()
-    {
-        await using var host = await HeartbeatHost.StartAsync(Rings.New);
-        using var request = Signed(host, _body);
-
-        using var response = await _http.SendAsync(request);
-
-        await AssertRefused(host, response, 401, "unknown_key");
-    }
+    public Task A_signature_by_a_key_that_is_not_ours_gets_401() =>
+        AssertRefusedAsync(401, "unknown_key", _body, _ => { }, Rings.New);
 
     [Fact]
-    public async Task Without_any_key_and_without_permission_every_request_gets_401()
-    {
-        await using var host = await HeartbeatHost.StartAsync(Rings.Of());
-        using var request = Signed(host, _body);
-
-        using var response = await _http.SendAsync(request);
-
-        await AssertRefused(host, response, 401, "unknown_key");
-    }
+    public Task Without_any_key_and_without_permission_every_request_gets_401() =>
+        AssertRefusedAsync(401, "unknown_key", _body, _ => { }, Rings.Of());
 }

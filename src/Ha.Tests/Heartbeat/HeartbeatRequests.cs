@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text.Json;
+using Ha.Heartbeat;
 using Ha.Signing;
 using Ha.Tests.Signing;
 
@@ -28,6 +29,17 @@ internal static class HeartbeatRequests
 
     public static string? Value(HttpHeaders headers, string name) =>
         headers.NonValidated.TryGetValues(name, out var values) ? Assert.Single(values) : null;
+
+    /// <summary>A signed request after a change, to an endpoint with these keys, is refused.</summary>
+    public static async Task AssertRefusedAsync(int status, string error, byte[] body, Action<HttpRequestMessage> change, KeyRing? keys = null)
+    {
+        await using var host = await HeartbeatHost.StartAsync(keys ?? Rings.Old);
+        using var http = new HttpClient(PeerHandler.Create(TimeSpan.FromSeconds(30)));
+        using var request = Signed(host, body);
+        change(request);
+        using var response = await http.SendAsync(request);
+        await AssertRefused(host, response, status, error);
+    }
 
     public static async Task AssertRefused(HeartbeatHost host, HttpResponseMessage response, int status, string error)
     {

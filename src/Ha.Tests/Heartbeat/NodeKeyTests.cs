@@ -1,16 +1,14 @@
 using Ha.Heartbeat;
 using Ha.Signing;
 using Ha.Tests.Signing;
+using static Ha.Tests.Heartbeat.Exchanges;
 
 namespace Ha.Tests.Heartbeat;
 
 /// <summary>With a key of its own a node speaks for itself and for nobody else. Beats come from node-1, replies from node-2.</summary>
-public sealed class NodeKeyTests : IDisposable
+public class NodeKeyTests
 {
     private static readonly string[] _all = ["node-1", "node-2", "node-3"];
-    private readonly HttpMessageHandler _handler = PeerHandler.Create(TimeSpan.FromSeconds(30));
-
-    public void Dispose() => _handler.Dispose();
 
     [Fact]
     public async Task Nodes_with_keys_of_their_own_understand_each_other()
@@ -97,12 +95,5 @@ public sealed class NodeKeyTests : IDisposable
 
         Assert.Equal(ExchangeFailure.None, (await SendAsync(host, NodeKeys.Ring("node-1", _all))).Failure);
         Assert.Equal(ExchangeFailure.None, (await SendAsync(host, Rings.Of(tomorrow))).Failure);
-    }
-
-    private async Task<BeatExchange> SendAsync(HeartbeatHost host, KeyRing keys)
-    {
-        using var client = new PeerClient(_handler, new KeySource(keys));
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        return await client.SendAsync(host.Url, Beats.Request(), limit.Token);
     }
 }

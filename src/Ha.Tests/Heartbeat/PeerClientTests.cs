@@ -2,6 +2,7 @@ using Ha.Election;
 using Ha.Heartbeat;
 using Ha.Signing;
 using Ha.Tests.Signing;
+using static Ha.Tests.Heartbeat.Exchanges;
 
 namespace Ha.Tests.Heartbeat;
 
@@ -165,13 +166,6 @@ public sealed class PeerClientTests : IDisposable
 
         Assert.Equal(ExchangeFailure.TimedOut, exchange.Failure);
         forever.SetResult();
-    }
-
-    private async Task<BeatExchange> SendAsync(HeartbeatHost host, KeyRing keys)
-    {
-        using var client = new PeerClient(_handler, new KeySource(keys));
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        return await client.SendAsync(host.Url, Beats.Request(), limit.Token);
     }
 
     private sealed class Throws(Func<Exception> exception) : HttpMessageHandler

@@ -4,16 +4,13 @@ using Ha.Heartbeat;
 using Ha.Signing;
 using Ha.Tests.Signing;
 using Microsoft.AspNetCore.Http;
+using static Ha.Tests.Heartbeat.Exchanges;
 
 namespace Ha.Tests.Heartbeat;
 
 /// <summary>Somebody between two nodes, or a server that is not a node, against <see cref="PeerClient"/>.</summary>
-public sealed class TamperedReplyTests : IDisposable
+public class TamperedReplyTests
 {
-    private readonly HttpMessageHandler _handler = PeerHandler.Create(TimeSpan.FromSeconds(30));
-
-    public void Dispose() => _handler.Dispose();
-
     [Fact]
     public async Task A_changed_body_is_not_taken() =>
         AssertUnverified("wrong_digest", await AfterAsync(reply => reply.Body[^2] ^= 1));
@@ -52,7 +49,8 @@ public sealed class TamperedReplyTests : IDisposable
     {
         await using var host = await HeartbeatHost.StartAsync(
             Rings.Old, beat => Beats.Reply(seq: beat.Seq), Meddle(_ => { }, (_, kept) => kept));
-        using var client = new PeerClient(_handler, new KeySource(Rings.Old));
+        using var handler = PeerHandler.Create(TimeSpan.FromSeconds(30));
+        using var client = new PeerClient(handler, new KeySource(Rings.Old));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
 
         Assert.Equal(ExchangeFailure.None, (await client.SendAsync(host.Url, Beats.Request(7), limit.Token)).Failure);
@@ -97,7 +95,7 @@ public sealed class TamperedReplyTests : IDisposable
             return Task.CompletedTask;
         });
 
-        Assert.Equal(ExchangeFailure.UnexpectedStatus, (await SendAsync(host)).Failure);
+        Assert.Equal(ExchangeFailure.UnexpectedStatus, (await SendAsync(host, Rings.Old)).Failure);
         Assert.Equal(1, asked);
     }
 
@@ -113,7 +111,7 @@ public sealed class TamperedReplyTests : IDisposable
             await context.Response.Body.WriteAsync(body);
         });
 
-        Assert.Equal(ExchangeFailure.TooLarge, (await SendAsync(host)).Failure);
+        Assert.Equal(ExchangeFailure.TooLarge, (await SendAsync(host, Rings.Old)).Failure);
     }
 
     [Fact]
@@ -128,7 +126,7 @@ public sealed class TamperedReplyTests : IDisposable
             }
         });
 
-        Assert.Equal(ExchangeFailure.TooLarge, (await SendAsync(host)).Failure);
+        Assert.Equal(ExchangeFailure.TooLarge, (await SendAsync(host, Rings.Old)).Failure);
     }
 
     [Fact]
@@ -140,7 +138,7 @@ public sealed class TamperedReplyTests : IDisposable
             return Task.CompletedTask;
         });
 
-        Assert.Equal(ExchangeFailure.Broken, (await SendAsync(host)).Failure);
+        Assert.Equal(ExchangeFailure.Broken, (await SendAsync(host, Rings.Old)).Failure);
     }
 
     [Fact]
@@ -154,7 +152,7 @@ public sealed class TamperedReplyTests : IDisposable
             context.Abort();
         });
 
-        Assert.Equal(ExchangeFailure.Broken, (await SendAsync(host)).Failure);
+        Assert.Equal(ExchangeFailure.Broken, (await SendAsync(host, Rings.Old)).Failure);
     }
 
     [Theory]
@@ -164,7 +162,7 @@ public sealed class TamperedReplyTests : IDisposable
     {
         await using var host = await StartSignerAsync(200, Encoding.ASCII.GetBytes(body));
 
-        Assert.Equal(ExchangeFailure.Malformed, (await SendAsync(host)).Failure);
+        Assert.Equal(ExchangeFailure.Malformed, (await SendAsync(host, Rings.Old)).Failure);
     }
 
     [Fact]
@@ -172,7 +170,7 @@ public sealed class TamperedReplyTests : IDisposable
     {
         await using var host = await StartSignerAsync(200, BeatJson.Serialize(Beats.Reply(BeatStatus.Conflict)));
 
-        Assert.Equal(ExchangeFailure.Malformed, (await SendAsync(host)).Failure);
+        Assert.Equal(ExchangeFailure.Malformed, (await SendAsync(host, Rings.Old)).Failure);
     }
 
     private static void AssertUnverified(string verdict, BeatExchange exchange)
@@ -196,17 +194,10 @@ public sealed class TamperedReplyTests : IDisposable
         });
 
     /// <summary>One exchange whose good reply is changed on its way back.</summary>
-    private async Task<BeatExchange> AfterAsync(Action<Answer> change)
+    private static async Task<BeatExchange> AfterAsync(Action<Answer> change)
     {
         await using var host = await HeartbeatHost.StartAsync(Rings.Old, meddle: Meddle(change, (answer, _) => answer));
-        return await SendAsync(host);
-    }
-
-    private async Task<BeatExchange> SendAsync(HeartbeatHost host)
-    {
-        using var client = new PeerClient(_handler, new KeySource(Rings.Old));
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        return await client.SendAsync(host.Url, Beats.Request(), limit.Token);
+        return await SendAsync(host, Rings.Old);
     }
 
     private static Func<HttpContext, RequestDelegate, Task> Meddle(Action<Answer> see, Func<Answer, Answer, Answer> choose)
