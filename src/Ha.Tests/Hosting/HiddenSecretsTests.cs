@@ -8,7 +8,6 @@ using System.Text.Json;
 using Ha.Configuration;
 using Ha.Signing;
 using Ha.Tests.Signing;
-using Ha.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
