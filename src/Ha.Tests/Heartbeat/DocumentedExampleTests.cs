@@ -71,7 +71,7 @@ public class DocumentedExampleTests
         IEnumerable<string> members =
             [.. Wire.Facts.Names, .. Wire.Grant.Names, .. Wire.Hint.Names, .. Wire.Request.Names, .. Wire.Reply.Names];
         IEnumerable<string> words =
-            [.. Wire.Roles.Concat(Wire.Ops).Concat(Wire.Statuses).Concat(Wire.Refusals).Select(word => word.Value)];
+            [.. Wire.Roles.Concat(Wire.Ops).Concat(Wire.Statuses).Concat(Wire.Refusals).Select(word => Encoding.ASCII.GetString(word).Trim('"'))];
         IEnumerable<string> refusals =
             [.. Enum.GetValues<SignatureVerdict>().Except([SignatureVerdict.Valid]).Select(verdict => verdict.Word())];
 

@@ -36,7 +36,7 @@ public sealed class HeartbeatEndpointTests : IDisposable
         Assert.Equal("application/json", response.Content.Headers.ContentType!.ToString());
         Assert.True(response.Headers.CacheControl!.NoStore);
         Assert.Equal(SignatureVerdict.Valid, HeartbeatSignature.VerifyReply(Rings.Old, Headers(response.Headers), http, body, sent, out _));
-        Assert.True(BeatJson.TryParse(body, out BeatReply? reply, out _));
+        Assert.True(BeatJson.TryParse(body, out BeatReply reply, out _));
         Assert.Equal(Beats.Reply(status), reply);
     }
 

@@ -28,6 +28,19 @@ internal sealed partial class ElectionCore
         return false;
     }
 
+    private Peer? FindPeer(string target)
+    {
+        foreach (var peer in _peers)
+        {
+            if (peer.Target == target)
+            {
+                return peer;
+            }
+        }
+
+        return null;
+    }
+
     private bool KnowsLeader(long now) => now < _known.Until;
 
     private bool IsDuplicate(Peer peer, long now) => now - peer.DuplicateAt < 2 * _config.LeaseMicros;
@@ -64,7 +77,7 @@ internal sealed partial class ElectionCore
     }
 
     /// <summary>Only a leader's own request makes it known; it stays so for as long as it says its lease lasts.</summary>
-    private void LearnLeader(Peer peer, NodeFacts from, long now)
+    private void LearnLeader(Peer peer, in NodeFacts from, long now)
     {
         if (from.Role == NodeRole.Leader && from.LeaseRemainingMicros > 0)
         {
@@ -92,9 +105,9 @@ internal sealed partial class ElectionCore
     /// A hint serves redirects only, and only towards a member whose public URL it gave itself. Those who still
     /// believe in a leader that this node saw end are not listened to.
     /// </summary>
-    private void LearnHint(NodeFacts from, long now)
+    private void LearnHint(in NodeFacts from, long now)
     {
-        if (from.Hint is { } hint && hint.Epoch > _forgottenEpoch && Array.Find(_peers, p => p.Target == hint.Target) is { Id: { } id } leader)
+        if (from.Hint is { } hint && hint.Epoch > _forgottenEpoch && FindPeer(hint.Target) is { Id: { } id } leader)
         {
             _hinted = new KnownLeader(id, leader.Incarnation, leader.Target, leader.PublicTarget, hint.Epoch, now + _config.IntervalMicros * 2);
         }
@@ -114,7 +127,7 @@ internal sealed partial class ElectionCore
         peer.DuplicateAt = now;
     }
 
-    private void ReportMismatch(Peer peer, NodeFacts from, string what, long now)
+    private void ReportMismatch(Peer peer, in NodeFacts from, string what, long now)
     {
         if (peer.Mismatch != what)
         {
@@ -129,7 +142,7 @@ internal sealed partial class ElectionCore
     /// A member with another configuration gets no vote and gives none, but its epochs count, its leadership may be
     /// redirected to, and a longer lease of its makes this node's quarantine outlast it.
     /// </summary>
-    private void LearnMismatch(Peer peer, NodeFacts from, long now)
+    private void LearnMismatch(Peer peer, in NodeFacts from, long now)
     {
         ReportMismatch(peer, from, ConfigDifference.Explain(_config, from), now);
         SeeEpoch(Math.Max(from.MaxEpoch, from.Epoch));

@@ -58,9 +58,9 @@ internal readonly record struct LeaderHint(string Target, long Epoch);
 
 /// <summary>
 /// What a node says about itself in every request and every reply. All durations are microseconds,
-/// and only durations travel.
+/// and only durations travel. The messages are structs, large as they are, so that a heartbeat allocates nothing.
 /// </summary>
-internal sealed record NodeFacts
+internal readonly record struct NodeFacts
 {
     public required string ClusterId { get; init; }
     public required string Id { get; init; }
@@ -109,7 +109,7 @@ internal sealed record NodeFacts
 }
 
 /// <summary>One heartbeat request.</summary>
-internal sealed record Beat
+internal readonly record struct Beat
 {
     public required NodeFacts From { get; init; }
 
@@ -128,7 +128,7 @@ internal sealed record Beat
 }
 
 /// <summary>The answer to one <see cref="Beat"/>.</summary>
-internal sealed record BeatReply
+internal readonly record struct BeatReply
 {
     public required BeatStatus Status { get; init; }
     public required NodeFacts From { get; init; }

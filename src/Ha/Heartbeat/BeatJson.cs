@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Unicode;
 using Ha.Election;
@@ -8,38 +7,34 @@ namespace Ha.Heartbeat;
 /// <summary>
 /// The JSON of heartbeat messages, see docs/heartbeat.md. Reading is strict and total: whatever the bytes are, it
 /// returns a message whose every value is in range, or false and a short reason that repeats nothing of the input.
+/// The spelling that <see cref="BeatWriter"/> produces is read straight on, any other by a JSON parser.
 /// </summary>
 internal static class BeatJson
 {
-    public static byte[] Serialize(Beat beat) => BeatWriter.OfThread.Write(beat).ToArray();
+    public static byte[] Serialize(in Beat beat) => BeatWriter.OfThread.Write(beat).ToArray();
 
-    public static byte[] Serialize(BeatReply reply) => BeatWriter.OfThread.Write(reply).ToArray();
+    public static byte[] Serialize(in BeatReply reply) => BeatWriter.OfThread.Write(reply).ToArray();
 
-    public static bool TryParse(ReadOnlySpan<byte> utf8, [NotNullWhen(true)] out Beat? beat, out string reason)
+    public static bool TryParse(ReadOnlySpan<byte> utf8, out Beat beat, out string reason)
     {
-        beat = null;
-        if (!IsPlausible(utf8, out reason))
-        {
-            return false;
-        }
-
-        var reader = new BeatReader(utf8);
-        try
-        {
-            beat = reader.TryRead(out BeatDraft draft) ? draft.Build() : null;
-            reason = reader.Reason;
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            reason = NotJson;
-        }
-
-        return beat is not null;
+        reason = "";
+        var read = new CanonicalReader(utf8).TryRead(out BeatDraft draft) || TryReadAny(utf8, out draft, out reason);
+        beat = read ? draft.Build() : default;
+        return read;
     }
 
-    public static bool TryParse(ReadOnlySpan<byte> utf8, [NotNullWhen(true)] out BeatReply? reply, out string reason)
+    public static bool TryParse(ReadOnlySpan<byte> utf8, out BeatReply reply, out string reason)
     {
-        reply = null;
+        reason = "";
+        var read = new CanonicalReader(utf8).TryRead(out ReplyDraft draft) || TryReadAny(utf8, out draft, out reason);
+        reply = read ? draft.Build() : default;
+        return read;
+    }
+
+    /// <summary>Takes any spelling that JSON allows.</summary>
+    internal static bool TryReadAny(ReadOnlySpan<byte> utf8, out BeatDraft draft, out string reason)
+    {
+        draft = default;
         if (!IsPlausible(utf8, out reason))
         {
             return false;
@@ -48,15 +43,38 @@ internal static class BeatJson
         var reader = new BeatReader(utf8);
         try
         {
-            reply = reader.TryRead(out ReplyDraft draft) ? draft.Build() : null;
+            var read = reader.TryRead(out draft);
             reason = reader.Reason;
+            return read;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             reason = NotJson;
+            return false;
+        }
+    }
+
+    /// <summary>Takes any spelling that JSON allows.</summary>
+    internal static bool TryReadAny(ReadOnlySpan<byte> utf8, out ReplyDraft draft, out string reason)
+    {
+        draft = default;
+        if (!IsPlausible(utf8, out reason))
+        {
+            return false;
         }
 
-        return reply is not null;
+        var reader = new BeatReader(utf8);
+        try
+        {
+            var read = reader.TryRead(out draft);
+            reason = reader.Reason;
+            return read;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            reason = NotJson;
+            return false;
+        }
     }
 
     // InvalidOperationException: the inner reader's word for an escape that is half a surrogate pair.

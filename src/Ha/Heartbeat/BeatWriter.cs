@@ -1,133 +1,154 @@
 using System.Buffers;
 using System.Buffers.Text;
-using System.Diagnostics.CodeAnalysis;
-using System.Text.Encodings.Web;
-using System.Text.Json;
+using System.Text;
 using Ha.Election;
 
 namespace Ha.Heartbeat;
 
 /// <summary>Writes messages into a buffer of its own; one per thread, so that writing allocates nothing.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "Lives as long as its thread and holds managed memory only.")]
 internal sealed class BeatWriter
 {
-    private const int InitialBytes = 2048;
-
     [ThreadStatic]
     private static BeatWriter? _ofThread;
 
-    private readonly ArrayBufferWriter<byte> _buffer = new(InitialBytes);
-    private readonly Utf8JsonWriter _json;
+    private readonly byte[] _buffer = new byte[BeatLimits.MaxBodyBytes];
+    private int _length;
 
-    private BeatWriter() => _json = new Utf8JsonWriter(
-        _buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true });
+    private BeatWriter()
+    {
+    }
 
     public static BeatWriter OfThread => _ofThread ??= new BeatWriter();
 
     /// <returns>Valid until the next message is written on this thread.</returns>
-    public ReadOnlySpan<byte> Write(Beat beat)
+    public ReadOnlySpan<byte> Write(in Beat beat)
     {
-        Begin();
-        var names = Wire.Request.Encoded;
-        WriteFacts(names[0], beat.From);
-        WriteIdentity(names[1], beat.ToIncarnation);
-        WriteIdentity(names[2], beat.Nonce);
-        _json.WriteNumber(names[3], beat.Seq);
-        _json.WriteString(names[4], Wire.Ops[(int)beat.Op]);
-        _json.WriteNumber(names[5], beat.OpEpoch);
-        _json.WriteNumber(names[6], beat.OpDurationMicros);
-        return End();
+        _length = 0;
+        var names = Wire.Request.Openings;
+        Raw(names[0]);
+        Facts(beat.From);
+        Identity(names[1], beat.ToIncarnation);
+        Identity(names[2], beat.Nonce);
+        Integer(names[3], beat.Seq);
+        Raw(names[4], Wire.Ops[(int)beat.Op]);
+        Integer(names[5], beat.OpEpoch);
+        Integer(names[6], beat.OpDurationMicros);
+        Raw("}"u8);
+        return _buffer.AsSpan(0, _length);
     }
 
     /// <returns>Valid until the next message is written on this thread.</returns>
-    public ReadOnlySpan<byte> Write(BeatReply reply)
+    public ReadOnlySpan<byte> Write(in BeatReply reply)
     {
-        Begin();
-        var names = Wire.Reply.Encoded;
-        _json.WriteString(names[0], Wire.Statuses[(int)reply.Status]);
-        WriteFacts(names[1], reply.From);
-        WriteIdentity(names[2], reply.ToIncarnation);
-        _json.WriteNumber(names[3], reply.Seq);
-        WriteIdentity(names[4], reply.Nonce);
-        _json.WriteNumber(names[5], reply.OpEpoch);
-        _json.WriteBoolean(names[6], reply.Granted);
-        _json.WriteString(names[7], Wire.Refusals[(int)reply.Refusal]);
-        _json.WriteNumber(names[8], reply.RefusalRemainingMicros);
-        _json.WriteNumber(names[9], reply.EpochFloor);
-        return End();
+        _length = 0;
+        var names = Wire.Reply.Openings;
+        Raw(names[0], Wire.Statuses[(int)reply.Status]);
+        Raw(names[1]);
+        Facts(reply.From);
+        Identity(names[2], reply.ToIncarnation);
+        Integer(names[3], reply.Seq);
+        Identity(names[4], reply.Nonce);
+        Integer(names[5], reply.OpEpoch);
+        Boolean(names[6], reply.Granted);
+        Raw(names[7], Wire.Refusals[(int)reply.Refusal]);
+        Integer(names[8], reply.RefusalRemainingMicros);
+        Integer(names[9], reply.EpochFloor);
+        Raw("}"u8);
+        return _buffer.AsSpan(0, _length);
     }
 
-    private void Begin()
+    private void Facts(in NodeFacts facts)
     {
-        _buffer.ResetWrittenCount();
-        _json.Reset(_buffer);
-        _json.WriteStartObject();
+        var names = Wire.Facts.Openings;
+        Text(names[0], facts.ClusterId);
+        Text(names[1], facts.Id);
+        Identity(names[2], facts.Incarnation);
+        Text(names[3], facts.Target);
+        Text(names[4], facts.PublicTarget);
+        Text(names[5], facts.Digest);
+        Integer(names[6], facts.LeaseMicros);
+        Integer(names[7], facts.CandidacyMicros);
+        Boolean(names[8], facts.Majority);
+        Boolean(names[9], facts.Witness);
+        Boolean(names[10], facts.Quarantined);
+        Raw(names[11], Wire.Roles[(int)facts.Role]);
+        Boolean(names[12], facts.Eligible);
+        Integer(names[13], facts.Reach);
+        Integer(names[14], facts.Epoch);
+        Integer(names[15], facts.LeaseRemainingMicros);
+        Integer(names[16], facts.MaxEpoch);
+        Integer(names[17], facts.WallMicros);
+        Integer(names[18], facts.ReleasedUpTo);
+        Integer(names[19], facts.CancelledEpoch);
+        Optional(names, facts);
+        Raw("}"u8);
     }
 
-    private ReadOnlySpan<byte> End()
-    {
-        _json.WriteEndObject();
-        _json.Flush();
-        return _buffer.WrittenSpan;
-    }
-
-    private void WriteFacts(JsonEncodedText name, NodeFacts facts)
-    {
-        var names = Wire.Facts.Encoded;
-        _json.WriteStartObject(name);
-        _json.WriteString(names[0], facts.ClusterId);
-        _json.WriteString(names[1], facts.Id);
-        WriteIdentity(names[2], facts.Incarnation);
-        _json.WriteString(names[3], facts.Target);
-        _json.WriteString(names[4], facts.PublicTarget);
-        _json.WriteString(names[5], facts.Digest);
-        _json.WriteNumber(names[6], facts.LeaseMicros);
-        _json.WriteNumber(names[7], facts.CandidacyMicros);
-        _json.WriteBoolean(names[8], facts.Majority);
-        _json.WriteBoolean(names[9], facts.Witness);
-        _json.WriteBoolean(names[10], facts.Quarantined);
-        _json.WriteString(names[11], Wire.Roles[(int)facts.Role]);
-        _json.WriteBoolean(names[12], facts.Eligible);
-        _json.WriteNumber(names[13], facts.Reach);
-        _json.WriteNumber(names[14], facts.Epoch);
-        _json.WriteNumber(names[15], facts.LeaseRemainingMicros);
-        _json.WriteNumber(names[16], facts.MaxEpoch);
-        _json.WriteNumber(names[17], facts.WallMicros);
-        _json.WriteNumber(names[18], facts.ReleasedUpTo);
-        _json.WriteNumber(names[19], facts.CancelledEpoch);
-        WriteOptional(names, facts);
-        _json.WriteEndObject();
-    }
-
-    private void WriteOptional(JsonEncodedText[] names, NodeFacts facts)
+    private void Optional(byte[][] names, in NodeFacts facts)
     {
         if (facts.Grant is { } grant)
         {
-            _json.WriteStartObject(names[20]);
-            _json.WriteString(Wire.Grant.Encoded[0], grant.Holder);
-            _json.WriteNumber(Wire.Grant.Encoded[1], grant.Epoch);
-            _json.WriteNumber(Wire.Grant.Encoded[2], grant.RemainingMicros);
-            _json.WriteEndObject();
+            Raw(names[20]);
+            Text(Wire.Grant.Openings[0], grant.Holder);
+            Integer(Wire.Grant.Openings[1], grant.Epoch);
+            Integer(Wire.Grant.Openings[2], grant.RemainingMicros);
+            Raw("}"u8);
         }
 
         if (facts.Hint is { } hint)
         {
-            _json.WriteStartObject(names[21]);
-            _json.WriteString(Wire.Hint.Encoded[0], hint.Target);
-            _json.WriteNumber(Wire.Hint.Encoded[1], hint.Epoch);
-            _json.WriteEndObject();
+            Raw(names[21]);
+            Text(Wire.Hint.Openings[0], hint.Target);
+            Integer(Wire.Hint.Openings[1], hint.Epoch);
+            Raw("}"u8);
         }
 
         if (facts.Successor is { } successor)
         {
-            _json.WriteString(names[22], successor);
+            Text(names[22], successor);
         }
     }
 
-    private void WriteIdentity(JsonEncodedText name, Guid value)
+    /// <summary>Nothing needs escaping: ids and URLs were checked where they came from, the configuration or a message.</summary>
+    private void Text(ReadOnlySpan<byte> name, string value)
     {
-        Span<byte> digits = stackalloc byte[32];
-        Utf8Formatter.TryFormat(value, digits, out _, 'N');
-        _json.WriteString(name, digits);
+        Raw(name, "\""u8);
+        if (value.AsSpan().ContainsAnyExcept(Wire.PlainCharacters) ||
+            Ascii.FromUtf16(value, _buffer.AsSpan(_length), out var written) != OperationStatus.Done)
+        {
+            throw new InvalidOperationException("An id or a URL is too long or not plain ASCII.");
+        }
+
+        _length += written;
+        Raw("\""u8);
+    }
+
+    private void Integer(ReadOnlySpan<byte> name, long value)
+    {
+        Raw(name);
+        Utf8Formatter.TryFormat(value, _buffer.AsSpan(_length), out var written);
+        _length += written;
+    }
+
+    private void Boolean(ReadOnlySpan<byte> name, bool value) => Raw(name, value ? "true"u8 : "false"u8);
+
+    private void Identity(ReadOnlySpan<byte> name, Guid value)
+    {
+        Raw(name, "\""u8);
+        Utf8Formatter.TryFormat(value, _buffer.AsSpan(_length), out var written, 'N');
+        _length += written;
+        Raw("\""u8);
+    }
+
+    private void Raw(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        Raw(name);
+        Raw(value);
+    }
+
+    private void Raw(ReadOnlySpan<byte> bytes)
+    {
+        bytes.CopyTo(_buffer.AsSpan(_length));
+        _length += bytes.Length;
     }
 }

@@ -7,16 +7,19 @@ using Microsoft.Net.Http.Headers;
 
 namespace Ha.Heartbeat;
 
+/// <summary>Takes a verified message; synchronous, thread-safe, does not throw.</summary>
+internal delegate BeatReply BeatReceiver(in Beat beat);
+
 /// <summary>
 /// <c>POST /_ha/heartbeat</c>. Checks go from cheap to dear, and no byte of a body is read for a caller without a key.
 /// Every reply that carries a message is signed and good for its request only. Thread-safe.
 /// </summary>
 /// <param name="source">Keys to verify requests with and to sign replies with.</param>
-/// <param name="receive">Takes a verified message; synchronous, thread-safe, does not throw.</param>
+/// <param name="receive">Answers a verified message.</param>
 /// <param name="wallClock">Time for <c>created</c> and for the limit on slow bodies.</param>
 /// <param name="rejected">Told one of a few fixed words for each request that never became a message.</param>
 internal sealed class HeartbeatEndpoint(
-    KeySource source, Func<Beat, BeatReply> receive, TimeProvider wallClock, Action<string>? rejected = null)
+    KeySource source, BeatReceiver receive, TimeProvider wallClock, Action<string>? rejected = null)
 {
     private const string JsonType = "application/json";
 
@@ -44,9 +47,8 @@ internal sealed class HeartbeatEndpoint(
             return;
         }
 
-        // Step 3: digest, JSON, and whether the key is the sender's.
-        Beat? beat = null;
-        refusal = outcome == BodyOutcome.Complete ? CheckBody(body, signature, signer, out beat) : Refusal(outcome);
+        // Step 3: digest, JSON, whether the key is the sender's, and the election's answer, signed.
+        refusal = outcome == BodyOutcome.Complete ? Answer(context.Response, keys, body, signature, signer) : Refusal(outcome);
         if (outcome == BodyOutcome.Complete)
         {
             reader.AdvanceTo(body.End);
@@ -58,8 +60,6 @@ internal sealed class HeartbeatEndpoint(
             return;
         }
 
-        // Step 4: the election's answer, signed.
-        PrepareReply(keys, context.Response, receive(beat!), signature);
         await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
     }
 
@@ -115,18 +115,18 @@ internal sealed class HeartbeatEndpoint(
             (parsed.Charset.Length == 0 || HeaderUtilities.RemoveQuotes(parsed.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase));
     }
 
-    private static HeartbeatRefusal? CheckBody(ReadOnlySequence<byte> body, SignatureHeaders signature, RingKey signer, out Beat? beat)
+    private HeartbeatRefusal? Answer(HttpResponse response, KeyRing keys, ReadOnlySequence<byte> body, SignatureHeaders signature, RingKey signer)
     {
         if (body.IsSingleSegment)
         {
-            return CheckBody(body.FirstSpan, signature, signer, out beat);
+            return Answer(response, keys, body.FirstSpan, signature, signer);
         }
 
         var rented = ArrayPool<byte>.Shared.Rent(BeatLimits.MaxBodyBytes);
         try
         {
             body.CopyTo(rented);
-            return CheckBody(rented.AsSpan(0, (int)body.Length), signature, signer, out beat);
+            return Answer(response, keys, rented.AsSpan(0, (int)body.Length), signature, signer);
         }
         finally
         {
@@ -134,24 +134,30 @@ internal sealed class HeartbeatEndpoint(
         }
     }
 
+    /// <param name="response">Written to, unless the message is refused.</param>
+    /// <param name="keys">The ring that the headers were verified with.</param>
     /// <param name="body">All of it.</param>
     /// <param name="signature">The verified headers.</param>
     /// <param name="signer">Whose they are; without a key when none was asked for.</param>
-    /// <param name="beat">The message, unless it is refused.</param>
-    private static HeartbeatRefusal? CheckBody(ReadOnlySpan<byte> body, SignatureHeaders signature, RingKey signer, out Beat? beat)
+    private HeartbeatRefusal? Answer(HttpResponse response, KeyRing keys, ReadOnlySpan<byte> body, SignatureHeaders signature, RingKey signer)
     {
-        beat = null;
         if (signer.Key is not null && !ContentDigest.Matches(signature.ContentDigest, body))
         {
             return HeartbeatRefusal.Unsigned(SignatureVerdict.WrongDigest);
         }
 
-        if (!BeatJson.TryParse(body, out beat, out string reason))
+        if (!BeatJson.TryParse(body, out Beat beat, out var reason))
         {
             return HeartbeatRefusal.Malformed(reason);
         }
 
-        return signer.MaySpeakFor(beat.From.Id) ? null : HeartbeatRefusal.Unsigned(SignatureVerdict.WrongNode);
+        if (!signer.MaySpeakFor(beat.From.Id))
+        {
+            return HeartbeatRefusal.Unsigned(SignatureVerdict.WrongNode);
+        }
+
+        PrepareReply(keys, response, receive(beat), signature);
+        return null;
     }
 
     private static HeartbeatRefusal Refusal(BodyOutcome outcome) => outcome switch
@@ -162,7 +168,7 @@ internal sealed class HeartbeatEndpoint(
     };
 
     [SuppressMessage("Usage", "ASP0019", Justification = "Each is set once on a fresh response.")]
-    private void PrepareReply(KeyRing keys, HttpResponse response, BeatReply reply, SignatureHeaders request)
+    private void PrepareReply(KeyRing keys, HttpResponse response, in BeatReply reply, SignatureHeaders request)
     {
         var body = BeatWriter.OfThread.Write(reply);
         response.StatusCode = BeatStatusCodes.ToHttp(reply.Status);

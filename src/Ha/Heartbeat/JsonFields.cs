@@ -42,11 +42,11 @@ internal static class JsonFields
     }
 
     /// <summary>One of the words; the value is its place.</summary>
-    public static bool Word(ref Utf8JsonReader json, JsonEncodedText[] words, out int value)
+    public static bool Word(ref Utf8JsonReader json, byte[][] words, out int value)
     {
         for (value = 0; value < words.Length; value++)
         {
-            if (json.TokenType == JsonTokenType.String && json.ValueTextEquals(words[value].EncodedUtf8Bytes))
+            if (json.TokenType == JsonTokenType.String && json.ValueTextEquals(words[value].AsSpan(1..^1)))
             {
                 return true;
             }

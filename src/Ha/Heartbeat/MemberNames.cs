@@ -13,15 +13,15 @@ internal sealed class MemberNames
     public MemberNames(int optional, params string[] names)
     {
         Names = names;
-        Encoded = [.. names.Select(name => JsonEncodedText.Encode(name))];
         _utf8 = [.. names.Select(Encoding.ASCII.GetBytes)];
+        Openings = [.. names.Select((name, at) => Encoding.ASCII.GetBytes($"{(at == 0 ? '{' : ',')}\"{name}\":"))];
         Required = (1u << (names.Length - optional)) - 1;
     }
 
     public IReadOnlyList<string> Names { get; }
 
-    /// <summary>For the writer.</summary>
-    public JsonEncodedText[] Encoded { get; }
+    /// <summary>What stands before each value when the members come in order and without white space.</summary>
+    public byte[][] Openings { get; }
 
     /// <summary>One bit per member that must be there.</summary>
     public uint Required { get; }

@@ -70,7 +70,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
         }
     }
 
-    private static SignatureHeaders Sign(HaKey? key, HttpRequestMessage request, Beat beat, byte[] body)
+    private static SignatureHeaders Sign(HaKey? key, HttpRequestMessage request, in Beat beat, byte[] body)
     {
         if (key is null)
         {
@@ -134,7 +134,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
             }
         }
 
-        if (!BeatJson.TryParse(body, out BeatReply? reply, out var reason))
+        if (!BeatJson.TryParse(body, out BeatReply reply, out var reason))
         {
             return BeatExchange.Failed(ExchangeFailure.Malformed, $"the answer {status} is {reason}");
         }

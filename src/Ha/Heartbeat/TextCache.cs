@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 
 namespace Ha.Heartbeat;
@@ -39,15 +40,21 @@ internal sealed class TextCache(Predicate<string> accepts)
         return true;
     }
 
-    // FNV-1a: short inputs, no setup; collisions cost one allocation.
+    // As FNV-1a, but eight bytes at a time: short inputs, no setup; collisions cost one allocation.
     private static int Slot(ReadOnlySpan<byte> utf8)
     {
-        var hash = 2166136261u;
-        foreach (var b in utf8)
+        var hash = 14695981039346656037ul ^ (uint)utf8.Length;
+        for (; utf8.Length >= sizeof(ulong); utf8 = utf8[sizeof(ulong)..])
         {
-            hash = (hash ^ b) * 16777619u;
+            hash = (hash ^ BinaryPrimitives.ReadUInt64LittleEndian(utf8)) * 1099511628211ul;
+            hash ^= hash >> 32;
         }
 
-        return (int)((hash ^ (hash >> 16)) % Slots);
+        foreach (var b in utf8)
+        {
+            hash = (hash ^ b) * 1099511628211ul;
+        }
+
+        return (int)((hash ^ (hash >> 32)) % Slots);
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using Ha.Configuration;
 using Ha.Election;
@@ -29,26 +30,30 @@ internal static class Wire
         "status", "from", "to_incarnation", "seq", "nonce", "op_epoch", "granted", "refusal", "refusal_remaining_us",
         "epoch_floor");
 
+    /// <summary>32 hexadecimal digits in quotes.</summary>
+    public const int IdentityBytes = 34;
+
     // The same characters as the configuration allows: what travels here ends up in headers, lists and pages.
-    private static readonly SearchValues<char> _idCharacters =
+    public static readonly SearchValues<char> PlainCharacters =
         SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(c => (char)c).Except(",\"'\\")]);
 
-    public static readonly JsonEncodedText[] Roles = Words<NodeRole>();
-    public static readonly JsonEncodedText[] Ops = Words<BeatOp>();
-    public static readonly JsonEncodedText[] Statuses = Words<BeatStatus>();
-    public static readonly JsonEncodedText[] Refusals = Words<Refusal>();
+    // With their quotes.
+    public static readonly byte[][] Roles = Words<NodeRole>();
+    public static readonly byte[][] Ops = Words<BeatOp>();
+    public static readonly byte[][] Statuses = Words<BeatStatus>();
+    public static readonly byte[][] Refusals = Words<Refusal>();
 
     public static readonly TextCache Ids = new(IsId);
     public static readonly TextCache Targets = new(IsTarget);
 
     private static bool IsId(string text) =>
-        text.Length is > 0 and <= BeatLimits.MaxIdLength && !text.AsSpan().ContainsAnyExcept(_idCharacters);
+        text.Length is > 0 and <= BeatLimits.MaxIdLength && !text.AsSpan().ContainsAnyExcept(PlainCharacters);
 
     private static bool IsTarget(string text) =>
         text.Length <= TargetUrl.MaxLength && TargetUrl.TryNormalise(text, out var normalised, out _) &&
         string.Equals(text, normalised, StringComparison.Ordinal);
 
-    private static JsonEncodedText[] Words<TEnum>()
+    private static byte[][] Words<TEnum>()
         where TEnum : struct, Enum =>
-        [.. Enum.GetNames<TEnum>().Select(name => JsonEncodedText.Encode(JsonNamingPolicy.SnakeCaseLower.ConvertName(name)))];
+        [.. Enum.GetNames<TEnum>().Select(name => Encoding.ASCII.GetBytes($"\"{JsonNamingPolicy.SnakeCaseLower.ConvertName(name)}\""))];
 }

@@ -153,7 +153,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
         _telemetry.Metrics.Dispose();
     }
 
-    internal BeatReply Receive(Beat beat)
+    internal BeatReply Receive(in Beat beat)
     {
         BeatReply reply;
         Effects effects;

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Ha.Signing;
 
 namespace Ha;
 
@@ -16,6 +17,9 @@ public abstract class HaKey
     internal const int MaxKeyIdLength = 128;
 
     private const int KeyIdBytes = 16;
+
+    private CachedInput? _requestInput;
+    private CachedInput? _replyInput;
 
     /// <param name="algorithm">Name in the IANA registry "HTTP Signature Algorithms", such as <c>ed25519</c>.</param>
     /// <param name="signatureBytes">Length of every signature, 1 to 64 bytes.</param>
@@ -54,6 +58,11 @@ public abstract class HaKey
 
     /// <summary>The public key as <c>BASE_PEER_KEYS</c> wants it; null for a shared secret.</summary>
     internal string? PublicKey { get; }
+
+    /// <summary>What this key's latest requests and replies have in common.</summary>
+    internal ref CachedInput? RequestInput => ref _requestInput;
+
+    internal ref CachedInput? ReplyInput => ref _replyInput;
 
     /// <summary>Signs with the private half.</summary>
     /// <param name="data">The signature base.</param>

@@ -4,7 +4,7 @@ namespace Ha.Signing;
 
 /// <summary>
 /// Signs and verifies the two messages of a heartbeat by RFC 9421, with exactly the components of the contract. Never
-/// throws on what came from the network. Verifying allocates nothing; signing allocates the header values.
+/// throws on what came from the network. Nothing here allocates but for one string per key and second.
 /// </summary>
 internal static class HeartbeatSignature
 {
@@ -15,13 +15,17 @@ internal static class HeartbeatSignature
     /// <param name="key">The key that signs.</param>
     /// <param name="body">The request's content.</param>
     /// <param name="created">Unix seconds.</param>
-    public static SignatureHeaders SignRequest(HaKey key, ReadOnlySpan<byte> body, long created)
+    public static SignatureHeaders SignRequest(HaKey key, ReadOnlySpan<byte> body, long created) =>
+        SignRequest(key, body, created, stackalloc char[SignedHeaders.MaxLength]).ToStrings();
+
+    /// <summary>As above; the result lies in the <paramref name="buffer"/> of <see cref="SignedHeaders.MaxLength"/> characters.</summary>
+    public static SignedHeaders SignRequest(HaKey key, ReadOnlySpan<byte> body, long created, Span<char> buffer)
     {
-        Span<char> digest = stackalloc char[ContentDigest.Length];
+        var digest = buffer[..ContentDigest.Length];
         ContentDigest.Write(body, digest);
         var lines = new SignatureBase(stackalloc byte[SignatureBase.MaxBytes]);
         RequestLines(ref lines, digest);
-        return Sign(key, ref lines, digest, RequestComponents, created);
+        return Sign(key, lines, SignatureInput.Format(RequestComponents, created, key, ref key.RequestInput), buffer);
     }
 
     /// <param name="key">The key that signs.</param>
@@ -29,13 +33,18 @@ internal static class HeartbeatSignature
     /// <param name="body">The reply's content.</param>
     /// <param name="request">The request's headers, verified; the reply is good for this request only.</param>
     /// <param name="created">Unix seconds.</param>
-    public static SignatureHeaders SignReply(HaKey key, int status, ReadOnlySpan<byte> body, SignatureHeaders request, long created)
+    public static SignatureHeaders SignReply(HaKey key, int status, ReadOnlySpan<byte> body, SignatureHeaders request, long created) =>
+        SignReply(key, status, body, request, created, stackalloc char[SignedHeaders.MaxLength]).ToStrings();
+
+    /// <summary>As above; the result lies in the <paramref name="buffer"/> of <see cref="SignedHeaders.MaxLength"/> characters.</summary>
+    public static SignedHeaders SignReply(
+        HaKey key, int status, ReadOnlySpan<byte> body, SignatureHeaders request, long created, Span<char> buffer)
     {
-        Span<char> digest = stackalloc char[ContentDigest.Length];
+        var digest = buffer[..ContentDigest.Length];
         ContentDigest.Write(body, digest);
         var lines = new SignatureBase(stackalloc byte[SignatureBase.MaxBytes]);
         ReplyLines(ref lines, status, digest, request);
-        return Sign(key, ref lines, digest, ReplyComponents, created);
+        return Sign(key, lines, SignatureInput.Format(ReplyComponents, created, key, ref key.ReplyInput), buffer);
     }
 
     /// <summary>
@@ -89,8 +98,7 @@ internal static class HeartbeatSignature
 
     private static void RequestLines(ref SignatureBase lines, ReadOnlySpan<char> digest)
     {
-        lines.Component("\"@method\"", "POST");
-        lines.Component("\"@path\"", Path);
+        lines.Lines("\"@method\": POST\n\"@path\": /_ha/heartbeat\n"u8);
         lines.Component("\"content-digest\"", digest);
     }
 
@@ -103,11 +111,9 @@ internal static class HeartbeatSignature
         lines.Component("\"signature\";req;key=\"ha\"", request.SignatureItem());
     }
 
-    private static SignatureHeaders Sign(
-        HaKey key, ref SignatureBase lines, ReadOnlySpan<char> digest, string components, long created)
+    private static SignedHeaders Sign(HaKey key, scoped SignatureBase lines, string input, Span<char> buffer)
     {
-        var parameters = SignatureInput.Format(components, created, key);
-        lines.SignatureParams(parameters);
+        lines.SignatureParams(input.AsSpan(SignatureHeaders.LabelPrefix.Length));
         if (!lines.Valid)
         {
             throw new InvalidOperationException("The signature base is too long or not ASCII.");
@@ -115,12 +121,10 @@ internal static class HeartbeatSignature
 
         Span<byte> signature = stackalloc byte[key.SignatureBytes];
         key.Sign(lines.Written, signature);
-        Span<char> item = stackalloc char[ByteItem.Length(signature.Length)];
-        ByteItem.Write(signature, item);
-        return new SignatureHeaders(
-            digest.ToString(),
-            string.Concat(SignatureHeaders.LabelPrefix, parameters),
-            string.Concat(SignatureHeaders.LabelPrefix, item));
+        var item = buffer.Slice(ContentDigest.Length, SignatureHeaders.LabelPrefix.Length + ByteItem.Length(signature.Length));
+        SignatureHeaders.LabelPrefix.CopyTo(item);
+        ByteItem.Write(signature, item[SignatureHeaders.LabelPrefix.Length..]);
+        return new SignedHeaders(buffer[..ContentDigest.Length], input, item);
     }
 
     /// <summary>Everything that can be refused without cryptography.</summary>

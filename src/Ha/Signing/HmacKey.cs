@@ -9,7 +9,7 @@ internal sealed class HmacKey : HaKey
     public const string AlgorithmName = "hmac-sha256";
     private const int KeyIdBytes = 8;
 
-    private readonly byte[] _secret;
+    private readonly HashPool _hmac;
 
     public HmacKey(string secret)
         : this(Encoding.UTF8.GetBytes(secret))
@@ -19,15 +19,15 @@ internal sealed class HmacKey : HaKey
     public HmacKey(byte[] secret)
         : base(DeriveKeyId(secret), AlgorithmName, HMACSHA256.HashSizeInBytes)
     {
-        _secret = secret;
+        _hmac = new HashPool(() => IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, secret));
     }
 
-    public override void Sign(ReadOnlySpan<byte> data, Span<byte> signature) => HMACSHA256.HashData(_secret, data, signature);
+    public override void Sign(ReadOnlySpan<byte> data, Span<byte> signature) => _hmac.Compute(data, signature);
 
     public override bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature)
     {
         Span<byte> expected = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        HMACSHA256.HashData(_secret, data, expected);
+        _hmac.Compute(data, expected);
         return CryptographicOperations.FixedTimeEquals(expected, signature);
     }
 

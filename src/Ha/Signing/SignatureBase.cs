@@ -20,6 +20,18 @@ internal ref struct SignatureBase(Span<byte> buffer)
 
     public readonly ReadOnlySpan<byte> Written => _buffer[.._length];
 
+    /// <summary>Appends whole lines that are constants of this code.</summary>
+    public void Lines(scoped ReadOnlySpan<byte> ascii)
+    {
+        if (!Valid || !ascii.TryCopyTo(_buffer[_length..]))
+        {
+            Valid = false;
+            return;
+        }
+
+        _length += ascii.Length;
+    }
+
     /// <param name="identifier">Serialised component identifier: quoted name and parameters.</param>
     /// <param name="value">Canonicalised value.</param>
     public void Component(scoped ReadOnlySpan<char> identifier, scoped ReadOnlySpan<char> value)
@@ -39,8 +51,8 @@ internal ref struct SignatureBase(Span<byte> buffer)
 
     private void Append(scoped ReadOnlySpan<char> text)
     {
-        if (!Valid || text.ContainsAny('\r', '\n') ||
-            Ascii.FromUtf16(text, _buffer[_length..], out var written) != OperationStatus.Done)
+        if (!Valid || Ascii.FromUtf16(text, _buffer[_length..], out var written) != OperationStatus.Done ||
+            _buffer.Slice(_length, written).ContainsAny((byte)'\r', (byte)'\n'))
         {
             Valid = false;
             return;

@@ -2,6 +2,22 @@ using Microsoft.Extensions.Primitives;
 
 namespace Ha.Signing;
 
+/// <summary>The three header fields of a message that was just signed, two of them in the signer's buffer.</summary>
+internal readonly ref struct SignedHeaders(ReadOnlySpan<char> contentDigest, string signatureInput, ReadOnlySpan<char> signature)
+{
+    /// <summary>Room for a digest and the longest signature with its label.</summary>
+    public const int MaxLength = Signing.ContentDigest.Length + 3 + 2 + (HaKey.MaxSignatureBytes + 2) / 3 * 4;
+
+    public ReadOnlySpan<char> ContentDigest { get; } = contentDigest;
+
+    public string SignatureInput { get; } = signatureInput;
+
+    public ReadOnlySpan<char> Signature { get; } = signature;
+
+    /// <summary>As strings, for interfaces that take nothing else.</summary>
+    public SignatureHeaders ToStrings() => new(ContentDigest.ToString(), SignatureInput, Signature.ToString());
+}
+
 /// <summary>The three header fields of a signed message, each present at most once.</summary>
 internal readonly record struct SignatureHeaders(string? ContentDigest, string? SignatureInput, string? Signature)
 {

@@ -3,6 +3,9 @@ using System.Globalization;
 
 namespace Ha.Signing;
 
+/// <summary>A <c>Signature-Input</c> value for the messages of one second.</summary>
+internal sealed record CachedInput(long Created, string Text);
+
 /// <summary>
 /// One <c>Signature-Input</c> value, taken apart. Far stricter than RFC 9421 section 4.1 asks: one label, the
 /// components given, each of the four parameters once and no other, canonical spelling. What is accepted is therefore
@@ -35,9 +38,21 @@ internal readonly ref struct SignatureInput
     /// <summary>Unix seconds. Informative: replay is stopped by incarnations, nonces and sequence numbers.</summary>
     public required long Created { get; init; }
 
-    public static string Format(string components, long created, HaKey key) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{components};created={created};keyid=\"{key.KeyId}\";alg=\"{key.Algorithm}\";tag=\"{Tag}\"");
+    /// <summary>The whole header value, label included. Remembers the last one: it changes once a second.</summary>
+    public static string Format(string components, long created, HaKey key, ref CachedInput? last)
+    {
+        var cached = Volatile.Read(ref last);
+        if (cached is null || cached.Created != created)
+        {
+            var text = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{SignatureHeaders.LabelPrefix}{components};created={created};keyid=\"{key.KeyId}\";alg=\"{key.Algorithm}\";tag=\"{Tag}\"");
+            cached = new CachedInput(created, text);
+            Volatile.Write(ref last, cached);
+        }
+
+        return cached.Text;
+    }
 
     public static SignatureVerdict Parse(ReadOnlySpan<char> header, ReadOnlySpan<char> components, out SignatureInput input)
     {
