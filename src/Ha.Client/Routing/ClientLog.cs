@@ -36,4 +36,7 @@ internal sealed partial class ClientLog(ILogger logger)
 
     [LoggerMessage(10, LogLevel.Warning, "{Report}")]
     public partial void CallFailed(string report);
+
+    [LoggerMessage(11, LogLevel.Debug, "{Node} was asked who leads: {Answer}")]
+    public partial void Asked(string node, string answer);
 }

@@ -8,6 +8,9 @@ internal sealed class ClientMetrics
 {
     public const string MeterName = "Ha.Client";
 
+    /// <summary>The kind of a question who leads, beside reads and writes.</summary>
+    public const string Lookup = "lookup";
+
     private readonly Counter<long> _attempts;
     private readonly Histogram<double> _calls;
     private readonly Histogram<double> _pauses;
@@ -24,11 +27,13 @@ internal sealed class ClientMetrics
         _leaderChanges = meter.CreateCounter<long>("ha.client.leader.changes", "{change}", "Times another leader became known.");
     }
 
-    public void Attempted(string client, string node, bool write, Meaning meaning)
+    public void Attempted(string client, string node, bool write, Meaning meaning) => Attempted(client, node, Kind(write), meaning);
+
+    public void Attempted(string client, string node, string kind, Meaning meaning)
     {
         if (_attempts.Enabled)
         {
-            _attempts.Add(1, new TagList { { "client", client }, { "node", node }, { "kind", Kind(write) }, { "result", Result(meaning) } });
+            _attempts.Add(1, new TagList { { "client", client }, { "node", node }, { "kind", kind }, { "result", Result(meaning) } });
         }
     }
 

@@ -16,16 +16,19 @@ internal static class LeaderLookup
             using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
             try
             {
-                await AskAsync(routing, member, transport, both.Token);
+                routing.Asked(member, Meaning.Final, await AskAsync(routing, member, transport, both.Token));
             }
             catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
             {
-                routing.Map.Failed(member, routing.Options.MaxNodeBackoff, routing.Jitter(), Failure.Describe(error));
+                var word = Failure.Describe(error);
+                routing.Map.Failed(member, routing.Options.MaxNodeBackoff, routing.Jitter(), word);
+                routing.Asked(member, Meaning.Unreachable, word);
             }
         }
     }
 
-    private static async Task AskAsync(
+    /// <returns>What the node said, for people.</returns>
+    private static async Task<string> AskAsync(
         RoutingContext routing,
         Member member,
         AttemptSender.Transport transport,
@@ -36,14 +39,23 @@ internal static class LeaderLookup
         routing.Map.Answered(member);
         if (!response.IsSuccessStatusCode)
         {
-            return;
+            return $"{(int)response.StatusCode}";
         }
 
         await response.Content.LoadIntoBufferAsync(AnswerReader.MaxErrorBytes, cancellationToken);
         var json = await response.Content.ReadAsByteArrayAsync(cancellationToken);
-        if (AnswerReader.Text(json, "leader_url") is { Length: > 0 } leader)
+        if (AnswerReader.Text(json, "leader_url") is not { Length: > 0 } leader)
         {
-            routing.Map.Learn(leader, AnswerReader.Epoch(response), member);
+            return "nobody";
         }
+
+        routing.Map.Learn(leader, AnswerReader.Epoch(response), member);
+        return leader;
+    }
+
+    private static void Asked(this RoutingContext routing, Member member, Meaning meaning, string word)
+    {
+        routing.Metrics.Attempted(routing.Client, member.Url, ClientMetrics.Lookup, meaning);
+        routing.Log.Asked(member.Url, word);
     }
 }

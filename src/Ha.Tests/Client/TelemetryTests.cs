@@ -38,6 +38,10 @@ public partial class TelemetryTests
             cluster.On("http://elsewhere", Ok());
             using var request = new HttpRequestMessage(HttpMethod.Post, "/") { Headers = { { "Authorization", "Bearer x" } } };
             using var response = await cluster.Client.SendAsync(request);
+
+            // Sent once only: asks for the leader first.
+            cluster.Everywhere(Ok());
+            using var stream = await cluster.Client.PostAsync("/", new StreamContent(new MemoryStream(new byte[70_000])));
         }
 
         var documented = EventRow().Matches(Repository.Read("docs/client.md")).Select(row => int.Parse(row.Groups["id"].ValueSpan));
