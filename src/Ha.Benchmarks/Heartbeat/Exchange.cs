@@ -15,6 +15,8 @@ internal sealed class Exchange
     private static readonly Guid _follower = Guid.ParseExact("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff", "N");
     private static readonly Guid _nonce = Guid.ParseExact("ffffffffffffffffffffffffffffffff", "N");
 
+    private static readonly string[] _ids = ["node-1", "node-2", "node-3"];
+
     public Exchange()
     {
         Beats = [.. Enumerable.Range(2, Renewals).Select(seq => Renewal(seq))];
@@ -53,7 +55,7 @@ internal sealed class Exchange
         Incarnation = incarnation,
         Target = $"http://{id}:8080",
         PublicTarget = $"https://{id}.example.org",
-        Peers = [.. new[] { "node-1", "node-2", "node-3" }.Where(other => other != id).Select(other => $"http://{other}:8080")],
+        Peers = [.. _ids.Where(other => other != id).Select(other => $"http://{other}:8080")],
         IntervalMicros = 500_000,
         LeaseMicros = 1_500_000,
         Majority = true,
