@@ -162,7 +162,7 @@ public sealed class HaOptions
     /// <value>
     /// Stores the given epoch behind the application's fence, unless a higher one is there, and returns the highest
     /// that was stored before. Called once for each epoch a node wins, before it admits the first write; repeated
-    /// after each <see cref="HeartbeatInterval"/> while it fails. The token fires after two leases: then another node,
+    /// after each <see cref="HeartbeatInterval"/> while it fails. The token fires after 10 s: then another node,
     /// if there is one, is to try. Makes epochs rise even when wall clocks disagree. Default null: not called.
     /// </value>
     public Func<long, CancellationToken, ValueTask<long>>? RaiseFence { get; set; }

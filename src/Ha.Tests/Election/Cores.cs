@@ -91,6 +91,7 @@ internal sealed class Cores
         Preempt = PreemptMode.Never,
         DrainMicros = Lease,
         AwaitEpochFloor = awaitFloor,
+        FencePatienceMicros = 2 * Lease,
         Digest = "same",
         NewNonce = Nonce,
     };

@@ -44,6 +44,7 @@ internal sealed record NodeSetup
         Witness = Witness,
         DrainMicros = DrainMicros,
         AwaitEpochFloor = AwaitEpochFloor,
+        FencePatienceMicros = 2 * LeaseMicros,
         Digest = string.Create(null, $"{string.Join(',', Members.Order(StringComparer.Ordinal))}|{IntervalMicros}|{LeaseMicros}|{Majority}"),
         NewNonce = nonces,
     };

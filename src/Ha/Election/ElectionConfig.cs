@@ -36,6 +36,12 @@ internal sealed record ElectionConfig
     /// <summary>True: a new leader admits no write before <c>ConfirmEpochFloor</c> was called.</summary>
     public bool AwaitEpochFloor { get; init; }
 
+    /// <summary>
+    /// How long a leader waits for the application's floor before another member is to try. Longer than a database
+    /// keeps a row locked for a leader that was paused inside its transaction: the next would wait for the same lock.
+    /// </summary>
+    public long FencePatienceMicros { get; init; } = 10_000_000;
+
     /// <summary>Digest over what every member must agree on; see <c>ConfigDigest</c>.</summary>
     public required string Digest { get; init; }
 

@@ -3,8 +3,7 @@ namespace Ha.Election;
 /// <summary>Being leader: the lease, its renewal, a higher epoch under way, and losing it.</summary>
 internal sealed partial class ElectionCore
 {
-    private const int FencePatienceLeases = 2;
-    private const int BarredLeases = 10;
+    private const int BarredPatiences = 5;
 
     private long _selfAckUntil = Peer.Never;
     private long _selfAckSentAt = Peer.Never;
@@ -74,10 +73,10 @@ internal sealed partial class ElectionCore
     /// </summary>
     private void AdvanceFence(long now)
     {
-        if (NeedsEpochFloor && _handoff.Phase == HandoffPhase.None && now - _floorAwaitedSince >= FencePatienceLeases * _config.LeaseMicros
+        if (NeedsEpochFloor && _handoff.Phase == HandoffPhase.None && now - _floorAwaitedSince >= _config.FencePatienceMicros
             && Begin(null, HandoffReason.FenceUnreachable, now).Result == HandoffResult.Accepted)
         {
-            _barredUntil = now + BarredLeases * _config.LeaseMicros;
+            _barredUntil = now + BarredPatiences * _config.FencePatienceMicros;
         }
     }
 

@@ -123,7 +123,7 @@ public sealed partial class LuxLeader
         try
         {
             using var attempt = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
-            attempt.CancelAfter(2 * _options.EffectiveLeaseTimeout);
+            attempt.CancelAfter(LeaseTime.FromMicros(_config.FencePatienceMicros));
 
             // On the pool: what the application does here may block, and this thread may be answering a member.
             var before = await Task.Run(() => _options.RaiseFence!(epoch, attempt.Token).AsTask());
