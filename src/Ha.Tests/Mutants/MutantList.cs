@@ -86,8 +86,6 @@ internal static class MutantList
             new Edit(Handoff, "_handoff = _handoff with { Phase = HandoffPhase.Lapsing };", "GiveUp(now, _handoff.Successor?.Id, ElectionEventKind.LeadershipReleased, \"too late\");")),
         new("a replaced incarnation never comes back", 4,
             new Edit(Replies, "!peer.Knows(from.Incarnation) && request.Seq < peer.ConfirmedSeq", "peer.IsFormer(from.Incarnation)")),
-        new("a bump confirms the application's floor", 3,
-            new Edit(Lease, "        _bumpEpoch = 0;\n        AwaitFloor(now);", "        _bumpEpoch = 0;\n        _floorConfirmed = true;")),
         new("a clock jump renews what has run out", 1,
             new Edit(Core, "        AdvanceLease(now);\n        CheckClocks(now, wall);", "        CheckClocks(now, wall);\n        AdvanceLease(now);")),
         new("off mode leaves quarantined members out", 2,
