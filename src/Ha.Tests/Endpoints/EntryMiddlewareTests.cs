@@ -66,7 +66,15 @@ public sealed class EntryMiddlewareTests
     {
         await using var node = new TestNode();
         node.Options.PublicInfo = false;
-        node.App = static context => context.Response.WriteAsync("x");
+        node.App = context =>
+        {
+            // What a proxied answer of the leader would bring along, and what only the middleware may say.
+            context.Response.Headers[HaHeaders.Leader] = "https://node-a.example";
+            context.Response.Headers[HaHeaders.Epoch] = "5";
+            context.Response.Headers[HaHeaders.Node] = "node-a";
+            context.Response.Headers[HaHeaders.NotExecuted] = "1";
+            return context.Response.WriteAsync("x");
+        };
         using var client = await node.StartAsync();
         using var response = await client.GetAsync("/");
         Assert.DoesNotContain(response.Headers, header => header.Key.StartsWith("X-Base-", StringComparison.OrdinalIgnoreCase));

@@ -32,24 +32,22 @@ internal sealed class LeaderHeaders
         _onStarting = OnStarting;
     }
 
-    public void Register(HttpContext context)
-    {
-        if (_show)
-        {
-            context.Response.OnStarting(_onStarting, context);
-        }
-        else if (ForwardDecision.IsWrite(context.Request.Method))
-        {
-            // Nobody executes a read for what its answer promises, see also WriteForwardingMiddleware.
-            NotExecutedMark.Protect(context);
-        }
-    }
+    public void Register(HttpContext context) => context.Response.OnStarting(_onStarting, context);
 
     private Task OnStarting(object state)
     {
         var context = (HttpContext)state;
         NotExecutedMark.StripForeign(context);
         var headers = context.Response.Headers;
+        if (!_show)
+        {
+            // The leader's own headers may have come back through the proxy.
+            headers.Remove(HaHeaders.Leader);
+            headers.Remove(HaHeaders.Epoch);
+            headers.Remove(HaHeaders.Node);
+            return Task.CompletedTask;
+        }
+
         var values = Current();
         headers[HaHeaders.Node] = _nodeId;
         headers[HaHeaders.Epoch] = values.EpochText;

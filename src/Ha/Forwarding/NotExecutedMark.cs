@@ -10,11 +10,6 @@ namespace Ha.Forwarding;
 internal sealed class NotExecutedMark
 {
     private static readonly NotExecutedMark _instance = new();
-    private static readonly Func<object, Task> _strip = static context =>
-    {
-        StripForeign((HttpContext)context);
-        return Task.CompletedTask;
-    };
 
     private NotExecutedMark()
     {
@@ -26,9 +21,6 @@ internal sealed class NotExecutedMark
         context.Features.Set(_instance);
         context.Response.Headers[HaHeaders.NotExecuted] = "1";
     }
-
-    /// <summary>Strips what the application may set on this response until it starts.</summary>
-    public static void Protect(HttpContext context) => context.Response.OnStarting(_strip, context);
 
     /// <summary>For <c>Response.OnStarting</c>: removes a header that the middleware did not set.</summary>
     public static void StripForeign(HttpContext context)

@@ -49,11 +49,6 @@ internal sealed class WriteForwardingMiddleware
             return PassAsync(context);
         }
 
-        if (choice == NodeChoice.LeaderOnly)
-        {
-            NotExecutedMark.Protect(context);
-        }
-
         var facts = GatherFacts(context, choice);
         if (TryRunHere(context, facts, out var running, out var outcome))
         {
