@@ -47,7 +47,7 @@ internal static class KeyRules
     {
         var where = options.NodeKeyFile is null ? HaKeys.NodeKey : HaKeys.NodeKeyFile;
         var der = KeyText.Decode(text);
-        var key = der is null ? null : algorithms.Select(algorithm => algorithm.ReadPrivateKey(der)).FirstOrDefault(read => read is not null);
+        var key = der is null ? null : ReadPrivate(algorithms, der);
         if (key is null)
         {
             var what = text.Contains("ENCRYPTED", StringComparison.Ordinal) ? "is encrypted, and nobody is there to type the passphrase; decrypt it with: openssl pkey"
@@ -101,20 +101,13 @@ internal static class KeyRules
             return null;
         }
 
-        var bytes = new byte[entry.Length];
-        var der = Convert.TryFromBase64String(entry[(split + 1)..], bytes, out var length) ? bytes.AsSpan(0, length) : default;
+        var der = KeyText.FromBase64(entry.AsSpan(split + 1)) ?? [];
         if (ReadPublic(algorithms, der) is { } key)
         {
             return new RingKey(key, id);
         }
 
-        var isPrivate = false;
-        foreach (var algorithm in algorithms)
-        {
-            isPrivate |= algorithm.ReadPrivateKey(der) is not null;
-        }
-
-        var what = isPrivate
+        var what = ReadPrivate(algorithms, der) is not null
             ? $"is followed by a private key, which now is known to whoever could read this setting; make a new one, and give here the public half, {HowToShowIt}"
             : $"is not followed by the base64 of a public key of {Names(algorithms)} (Ed25519 needs the package Ha.NSec); {HowToShowIt}";
         problems.Add($"{HaKeys.PeerKeys} ({id}) {what}.");
@@ -164,18 +157,11 @@ internal static class KeyRules
         }
     }
 
-    private static HaKey? ReadPublic(HaKeyAlgorithm[] algorithms, ReadOnlySpan<byte> der)
-    {
-        foreach (var algorithm in algorithms)
-        {
-            if (algorithm.ReadPublicKey(der) is { } key)
-            {
-                return key;
-            }
-        }
+    private static HaKey? ReadPublic(HaKeyAlgorithm[] algorithms, byte[] der) =>
+        algorithms.Select(algorithm => algorithm.ReadPublicKey(der)).FirstOrDefault(key => key is not null);
 
-        return null;
-    }
+    private static HaKey? ReadPrivate(HaKeyAlgorithm[] algorithms, byte[] der) =>
+        algorithms.Select(algorithm => algorithm.ReadPrivateKey(der)).FirstOrDefault(key => key is not null);
 
     private static string Names(HaKeyAlgorithm[] algorithms) => string.Join(" or ", algorithms.Select(algorithm => algorithm.Name));
 }

@@ -42,7 +42,7 @@ internal static class SecretFiles
 
     /// <summary>The key of <see cref="HaOptions.NodeKeyFile"/>; when it is null a problem was added.</summary>
     public static string? NodeKey(string path, SecretText text, List<string> problems) =>
-        IsUsable(HaKeys.NodeKeyFile, path, text, problems) ? text.Content : null;
+        text.TryGet(HaKeys.NodeKeyFile, path, problems, out var key) ? key : null;
 
     /// <summary>The token of <see cref="HaOptions.AdminTokenFile"/>; when it is null a problem was added.</summary>
     public static string? AdminToken(string path, SecretText text, List<string> problems)
@@ -57,19 +57,9 @@ internal static class SecretFiles
     }
 
     private static string[] Entries(string key, string path, SecretText text, List<string> problems) =>
-        IsUsable(key, path, text, problems)
-            ? text.Content.Split(_separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        text.TryGet(key, path, problems, out var content)
+            ? content.Split(_separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             : [];
-
-    private static bool IsUsable(string key, string path, SecretText text, List<string> problems)
-    {
-        if (text.Obstacle is { } obstacle)
-        {
-            problems.Add($"{key} ({SecretText.Shown(path)}) {obstacle}.");
-        }
-
-        return text.Obstacle is null;
-    }
 
     private static bool IsAlone(string key, string path, string inlineKey, bool inlineIsSet, List<string> problems)
     {

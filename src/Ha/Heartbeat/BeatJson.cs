@@ -32,30 +32,17 @@ internal static class BeatJson
     }
 
     /// <summary>Takes any spelling that JSON allows.</summary>
-    internal static bool TryReadAny(ReadOnlySpan<byte> utf8, out BeatDraft draft, out string reason)
-    {
-        draft = default;
-        if (!IsPlausible(utf8, out reason))
-        {
-            return false;
-        }
-
-        var reader = new BeatReader(utf8);
-        try
-        {
-            var read = reader.TryRead(out draft);
-            reason = reader.Reason;
-            return read;
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            reason = NotJson;
-            return false;
-        }
-    }
+    internal static bool TryReadAny(ReadOnlySpan<byte> utf8, out BeatDraft draft, out string reason) =>
+        TryReadAny(utf8, static (ref BeatReader reader, out BeatDraft draft) => reader.TryRead(out draft), out draft, out reason);
 
     /// <summary>Takes any spelling that JSON allows.</summary>
-    internal static bool TryReadAny(ReadOnlySpan<byte> utf8, out ReplyDraft draft, out string reason)
+    internal static bool TryReadAny(ReadOnlySpan<byte> utf8, out ReplyDraft draft, out string reason) =>
+        TryReadAny(utf8, static (ref BeatReader reader, out ReplyDraft draft) => reader.TryRead(out draft), out draft, out reason);
+
+    private delegate bool Read<T>(ref BeatReader reader, out T draft);
+
+    private static bool TryReadAny<T>(ReadOnlySpan<byte> utf8, Read<T> read, out T draft, out string reason)
+        where T : struct
     {
         draft = default;
         if (!IsPlausible(utf8, out reason))
@@ -66,9 +53,9 @@ internal static class BeatJson
         var reader = new BeatReader(utf8);
         try
         {
-            var read = reader.TryRead(out draft);
+            var whole = read(ref reader, out draft);
             reason = reader.Reason;
-            return read;
+            return whole;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -7,17 +7,19 @@ internal static class ContentDigest
 {
     private const string Prefix = "sha-256=";
 
-    // Prefix, colons, and 44 characters of base64.
-    public const int Length = 8 + 2 + 44;
+    public static readonly int Length = Prefix.Length + ByteItem.Length(SHA256.HashSizeInBytes);
 
-    private static readonly HashPool _sha256 = new(static () => IncrementalHash.CreateHash(HashAlgorithmName.SHA256));
+    private static readonly KeptInstance<IncrementalHash> _sha256 = new(static () => IncrementalHash.CreateHash(HashAlgorithmName.SHA256));
 
     /// <param name="body">The message's content.</param>
     /// <param name="text">Exactly <see cref="Length"/> long.</param>
     public static void Write(ReadOnlySpan<byte> body, Span<char> text)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        _sha256.Compute(body, hash);
+        var sha256 = _sha256.Take();
+        sha256.AppendData(body);
+        sha256.GetHashAndReset(hash);
+        _sha256.Return(sha256);
         Prefix.CopyTo(text);
         ByteItem.Write(hash, text[Prefix.Length..]);
     }

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Microsoft.Extensions.ObjectPool;
 
 namespace Ha.Signing;
 
@@ -10,13 +9,13 @@ internal sealed class EcdsaKey : HaKey
     private const int RAndSBytes = 64;
 
     // The platform does not promise that one instance serves several threads.
-    private readonly ObjectPool<ECDsa> _instances;
+    private readonly KeptInstance<ECDsa> _instances;
 
     public EcdsaKey(ECParameters parameters, ReadOnlySpan<byte> publicKey)
         : base(AlgorithmName, RAndSBytes, publicKey, canSign: parameters.D is not null)
     {
-        _instances = new DefaultObjectPoolProvider().Create(new Policy(parameters));
-        _instances.Return(_instances.Get());
+        _instances = new KeptInstance<ECDsa>(() => ECDsa.Create(parameters));
+        _instances.Return(_instances.Take());
     }
 
     public override void Sign(ReadOnlySpan<byte> data, Span<byte> signature)
@@ -26,7 +25,7 @@ internal sealed class EcdsaKey : HaKey
             throw new InvalidOperationException("The public half of a key pair signs nothing.");
         }
 
-        var ecdsa = _instances.Get();
+        var ecdsa = _instances.Take();
         ecdsa.SignData(data, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
         _instances.Return(ecdsa);
     }
@@ -38,16 +37,9 @@ internal sealed class EcdsaKey : HaKey
             return false;
         }
 
-        var ecdsa = _instances.Get();
+        var ecdsa = _instances.Take();
         var valid = ecdsa.VerifyData(data, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
         _instances.Return(ecdsa);
         return valid;
-    }
-
-    private sealed class Policy(ECParameters parameters) : PooledObjectPolicy<ECDsa>
-    {
-        public override ECDsa Create() => ECDsa.Create(parameters);
-
-        public override bool Return(ECDsa obj) => true;
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Ha.Signing;
 
@@ -11,6 +12,7 @@ internal static class HeartbeatSignature
     public const string Path = "/_ha/heartbeat";
     private const string RequestComponents = "(\"@method\" \"@path\" \"content-digest\")";
     private const string ReplyComponents = "(\"@status\" \"content-digest\" \"signature\";req;key=\"ha\")";
+    private static readonly byte[] _methodAndPath = Encoding.ASCII.GetBytes($"\"@method\": POST\n\"@path\": {Path}\n");
 
     /// <param name="key">The key that signs.</param>
     /// <param name="body">The request's content.</param>
@@ -98,7 +100,7 @@ internal static class HeartbeatSignature
 
     private static void RequestLines(ref SignatureBase lines, ReadOnlySpan<char> digest)
     {
-        lines.Lines("\"@method\": POST\n\"@path\": /_ha/heartbeat\n"u8);
+        lines.Lines(_methodAndPath);
         lines.Component("\"content-digest\"", digest);
     }
 

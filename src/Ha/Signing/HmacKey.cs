@@ -9,7 +9,7 @@ internal sealed class HmacKey : HaKey
     public const string AlgorithmName = "hmac-sha256";
     private const int KeyIdBytes = 8;
 
-    private readonly HashPool _hmac;
+    private readonly KeptInstance<IncrementalHash> _hmac;
 
     public HmacKey(string secret)
         : this(Encoding.UTF8.GetBytes(secret))
@@ -19,15 +19,21 @@ internal sealed class HmacKey : HaKey
     public HmacKey(byte[] secret)
         : base(DeriveKeyId(secret), AlgorithmName, HMACSHA256.HashSizeInBytes)
     {
-        _hmac = new HashPool(() => IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, secret));
+        _hmac = new KeptInstance<IncrementalHash>(() => IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, secret));
     }
 
-    public override void Sign(ReadOnlySpan<byte> data, Span<byte> signature) => _hmac.Compute(data, signature);
+    public override void Sign(ReadOnlySpan<byte> data, Span<byte> signature)
+    {
+        var hmac = _hmac.Take();
+        hmac.AppendData(data);
+        hmac.GetHashAndReset(signature);
+        _hmac.Return(hmac);
+    }
 
     public override bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature)
     {
         Span<byte> expected = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        _hmac.Compute(data, expected);
+        Sign(data, expected);
         return CryptographicOperations.FixedTimeEquals(expected, signature);
     }
 

@@ -33,8 +33,8 @@ internal static class KeyText
         return null;
     }
 
-    /// <summary>White space between the digits is skipped.</summary>
-    private static byte[]? FromBase64(ReadOnlySpan<char> text)
+    /// <returns>The bytes, or null when this is no base64 or none at all. White space between the digits is skipped.</returns>
+    public static byte[]? FromBase64(ReadOnlySpan<char> text)
     {
         var bytes = new byte[text.Length];
         return Convert.TryFromBase64Chars(text, bytes, out var length) && length > 0 ? bytes[..length] : null;

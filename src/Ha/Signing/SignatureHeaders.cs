@@ -6,7 +6,8 @@ namespace Ha.Signing;
 internal readonly ref struct SignedHeaders(ReadOnlySpan<char> contentDigest, string signatureInput, ReadOnlySpan<char> signature)
 {
     /// <summary>Room for a digest and the longest signature with its label.</summary>
-    public const int MaxLength = Signing.ContentDigest.Length + 3 + 2 + (HaKey.MaxSignatureBytes + 2) / 3 * 4;
+    public static readonly int MaxLength =
+        Signing.ContentDigest.Length + SignatureHeaders.LabelPrefix.Length + ByteItem.Length(HaKey.MaxSignatureBytes);
 
     public ReadOnlySpan<char> ContentDigest { get; } = contentDigest;
 

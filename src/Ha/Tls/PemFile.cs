@@ -16,22 +16,8 @@ internal sealed record PemFile(string Key, string Path, string Text)
     private string Name => $"{Key} ({SecretText.Shown(Path)})";
 
     /// <returns>Null when the setting is not set or its file cannot be read.</returns>
-    public static PemFile? Read(string key, string? path, Func<string, SecretText> read, List<string> problems)
-    {
-        if (path is null)
-        {
-            return null;
-        }
-
-        var text = read(path);
-        if (text.Obstacle is { } obstacle)
-        {
-            problems.Add($"{key} ({SecretText.Shown(path)}) {obstacle}.");
-            return null;
-        }
-
-        return new PemFile(key, path, text.Content);
-    }
+    public static PemFile? Read(string key, string? path, Func<string, SecretText> read, List<string> problems) =>
+        path is not null && read(path).TryGet(key, path, problems, out var text) ? new PemFile(key, path, text) : null;
 
     public static bool IsRoot(X509Certificate2 certificate) =>
         certificate.SubjectName.RawData.AsSpan().SequenceEqual(certificate.IssuerName.RawData);
