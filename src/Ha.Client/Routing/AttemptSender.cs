@@ -19,7 +19,7 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
         {
             return await ExchangeAsync(member, mark, both.Token);
         }
-        catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception error) when (Failure.IsOfTransport(error, cancellationToken))
         {
             var answer = Judge(error, mark, timer.IsCancellationRequested ? limit : null);
             Remember(member, answer, started);

@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+
 namespace Ha.Client.Routing;
 
 /// <summary>What the failures of a primary handler prove.</summary>
@@ -16,6 +18,11 @@ internal enum Proof
 /// <summary>Tells what the transport's failures prove. Where they prove nothing, the outcome is unknown.</summary>
 internal static class Failure
 {
+    /// <summary>True for what a network can do; anything else is a bug, or the caller's own cancellation, and goes up.</summary>
+    public static bool IsOfTransport(Exception error, CancellationToken cancellationToken) =>
+        error is HttpRequestException or IOException or SocketException
+        || (error is OperationCanceledException && !cancellationToken.IsCancellationRequested);
+
     /// <param name="error">What the inner handler threw.</param>
     /// <param name="mark">The mark of the attempt.</param>
     /// <param name="proof">What the handler's failures prove.</param>
@@ -27,6 +34,9 @@ internal static class Failure
         HttpRequestException http => http.HttpRequestError is HttpRequestError.NameResolutionError
             or HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError,
         OperationCanceledException { InnerException: TimeoutException } => proof != Proof.Exceptions,
+
+        // From the handler's look at the address of a connection that was reset as soon as it was made.
+        SocketException => proof != Proof.Exceptions,
         _ => false,
     };
 

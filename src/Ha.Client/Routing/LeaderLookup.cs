@@ -18,7 +18,7 @@ internal static class LeaderLookup
             {
                 routing.Asked(member, Meaning.Final, await AskAsync(routing, member, transport, both.Token));
             }
-            catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            catch (Exception error) when (Failure.IsOfTransport(error, cancellationToken))
             {
                 var word = Failure.Describe(error);
                 routing.Map.Failed(member, routing.Options.MaxNodeBackoff, routing.Jitter(), word);

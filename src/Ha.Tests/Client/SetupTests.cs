@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Ha.Client;
 using Ha.Client.Routing;
 using Ha.Tests.Hosting;
@@ -137,11 +138,16 @@ public class SetupTests
     [Theory]
     [InlineData(Proof.Exceptions, false)]
     [InlineData(Proof.RuntimeExceptions, true)]
-    public void Connect_timeout_is_believed_of_the_runtimes_handlers_only(object proof, bool nothingSent)
+    public void Failed_connects_in_the_runtimes_words_are_believed_of_its_handlers_only(object proof, bool nothingSent)
     {
         var timeout = new TaskCanceledException("canceled", new TimeoutException());
-        Assert.Equal(nothingSent, Failure.NothingWasSent(timeout, new SentMark(), (Proof)proof, timedOut: false));
-        Assert.False(Failure.NothingWasSent(timeout, new SentMark(), (Proof)proof, timedOut: true));
+        var reset = new SocketException((int)SocketError.NotConnected);
+        foreach (var failure in new Exception[] { timeout, reset })
+        {
+            Assert.True(Failure.IsOfTransport(failure, CancellationToken.None));
+            Assert.Equal(nothingSent, Failure.NothingWasSent(failure, new SentMark(), (Proof)proof, timedOut: false));
+            Assert.False(Failure.NothingWasSent(failure, new SentMark(), (Proof)proof, timedOut: true));
+        }
     }
 
     [Fact]

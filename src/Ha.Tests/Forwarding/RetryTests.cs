@@ -43,6 +43,26 @@ public sealed class RetryTests
     }
 
     [Fact]
+    public async Task A_leader_that_resets_every_connection_makes_no_unhandled_error()
+    {
+        using var listener = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        var resetting = ResetAllAsync(listener);
+        await using var follower = await TestNode.ProxyAsync($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}", new TestNodeSetup { Options = o => o.WriteHold = TimeSpan.Zero });
+        using var client = TestNode.Client();
+
+        for (var i = 0; i < 200; i++)
+        {
+            using var answer = await client.PostAsync(follower.Url, new ByteArrayContent([]));
+            Assert.True(answer.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway, $"{answer.StatusCode} on try {i}");
+        }
+
+        listener.Dispose();
+        await resetting;
+    }
+
+    [Fact]
     public async Task A_small_chunked_body_is_kept_too()
     {
         await using var old = await DeposedAsync();
@@ -372,5 +392,21 @@ public sealed class RetryTests
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
+    }
+
+    private static async Task ResetAllAsync(Socket listener)
+    {
+        try
+        {
+            while (true)
+            {
+                using var socket = await listener.AcceptAsync();
+                socket.LingerState = new LingerOption(enable: true, seconds: 0);
+            }
+        }
+        catch (SocketException)
+        {
+            // The test is over.
+        }
     }
 }

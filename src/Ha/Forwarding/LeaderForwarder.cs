@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using Ha.Telemetry;
 using Ha.Tls;
 using Microsoft.AspNetCore.Http;
@@ -210,9 +211,10 @@ internal sealed class LeaderForwarder : IDisposable
         return new Uri(target + pathAndQuery, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
     }
 
-    // What a network and a client can do to us; anything else is a bug and goes up.
+    // What a network and a client can do to us; anything else is a bug and goes up. SocketException: the handler asks a
+    // connection that was reset at once for its address, and does not wrap what that throws.
     private static bool IsExpected(Exception failure, HttpContext context, KeptBody body) =>
-        failure is HttpRequestException or OperationCanceledException or IOException
+        failure is HttpRequestException or OperationCanceledException or IOException or SocketException
         || body.ClientFault is not null
         || context.RequestAborted.IsCancellationRequested;
 

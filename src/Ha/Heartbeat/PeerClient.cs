@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using Ha.Configuration;
 using Ha.Election;
 using Ha.Signing;
@@ -64,7 +65,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
         {
             return Failed(e);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or SocketException)
         {
             return BeatExchange.Failed(ExchangeFailure.Broken, "the connection broke within the answer");
         }
