@@ -1,8 +1,15 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using Ha.Forwarding;
+using Ha.Tests.Support;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Moq;
 
 namespace Ha.Tests.Endpoints;
@@ -21,6 +28,45 @@ public sealed class EntryMiddlewareTests
             Assert.Equal("1753000000000001", Header(response, HaHeaders.Epoch));
             Assert.Equal("node-b", Header(response, HaHeaders.Node));
         }
+    }
+
+    [Theory]
+    [InlineData(HttpProtocols.Http1)]
+    [InlineData(HttpProtocols.Http2)]
+    public async Task Once_the_process_leaves_each_answer_is_the_last_on_its_connection(HttpProtocols protocol)
+    {
+        using var leaving = new CancellationTokenSource();
+        await using var node = new TestNode { Stopping = leaving.Token };
+        await using var app = WebApplication.CreateSlimBuilder().Build();
+        var ports = new ConcurrentQueue<int>();
+        node.App = context =>
+        {
+            ports.Enqueue(context.Connection.RemotePort);
+            return Task.CompletedTask;
+        };
+        node.Configure(app);
+        ((IApplicationBuilder)app).ServerFeatures.Get<IServerAddressesFeature>()!.Addresses.Add("http://127.0.0.1:0");
+        app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.ConfigureEndpointDefaults(listen => listen.Protocols = protocol);
+        await app.StartAsync();
+        using var client = new HttpClient
+        {
+            BaseAddress = new Uri(app.Urls.Single()),
+            DefaultRequestVersion = protocol == HttpProtocols.Http2 ? HttpVersion.Version20 : HttpVersion.Version11,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        using var first = await client.GetAsync("/");
+        using var second = await client.GetAsync("/");
+        await leaving.CancelAsync();
+        using var last = await client.GetAsync("/");
+        Assert.Equal(HttpStatusCode.OK, last.StatusCode);
+        Assert.Single(ports.Distinct());
+
+        // A frame says so over HTTP/2, which may come a moment after the answer.
+        await Eventually.True(async () =>
+        {
+            using var another = await client.GetAsync("/");
+            return ports.Distinct().Count() > 1;
+        });
     }
 
     [Fact]

@@ -79,7 +79,7 @@ internal sealed class TestNode : IAsyncDisposable
     public void Configure(IApplicationBuilder app)
     {
         var (endpoints, headers) = (Endpoints(), new LeaderHeaders(Provider, Options));
-        app.Use(next => new HaEntryMiddleware(next, endpoints, headers, GrpcHealth).InvokeAsync);
+        app.Use(next => new HaEntryMiddleware(next, endpoints, headers, Stopping, GrpcHealth).InvokeAsync);
         app.Run(App);
     }
 

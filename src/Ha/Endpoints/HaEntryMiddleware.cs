@@ -1,5 +1,6 @@
 using Ha.Endpoints.GrpcHealth;
 using Ha.Forwarding;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Endpoints;
@@ -8,14 +9,25 @@ namespace Ha.Endpoints;
 /// First in the pipeline of an active node: answers <c>/_ha/*</c>, and gRPC health where that is on, itself, whatever
 /// the app does with routing, authentication or fallbacks, and puts the leader into the headers of every response.
 /// </summary>
+/// <param name="next">The application.</param>
+/// <param name="endpoints">Answers our own routes.</param>
+/// <param name="headers">What every response tells.</param>
+/// <param name="leaving">Fires when this process is on its way out: each answer is then the last on its connection, so
+/// that clients, and nodes that forward, have found another one before the listener closes connections under them.</param>
+/// <param name="grpcHealth">Null: off.</param>
 internal sealed class HaEntryMiddleware(
-    RequestDelegate next, HaEndpoints endpoints, LeaderHeaders headers, GrpcHealthEndpoint? grpcHealth = null)
+    RequestDelegate next, HaEndpoints endpoints, LeaderHeaders headers, CancellationToken leaving, GrpcHealthEndpoint? grpcHealth = null)
 {
     private static readonly PathString _prefix = new("/_ha");
 
     public Task InvokeAsync(HttpContext context)
     {
         headers.Register(context);
+        if (leaving.IsCancellationRequested)
+        {
+            CloseAfterwards(context);
+        }
+
         var path = context.Request.Path;
         var text = path.Value;
         if (text is { Length: >= 4 } && text[1] == '_'
@@ -32,5 +44,18 @@ internal sealed class HaEntryMiddleware(
         // Nobody outside may speak for a node that refused a write.
         context.Request.Headers.Remove(HaHeaders.NotExecuted);
         return next(context);
+    }
+
+    // HTTP/2 has no such header but a frame that says the same (GOAWAY, RFC 9113 section 6.8).
+    private static void CloseAfterwards(HttpContext context)
+    {
+        if (HttpProtocol.IsHttp2(context.Request.Protocol))
+        {
+            context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+        }
+        else
+        {
+            context.Response.Headers.Connection = "close";
+        }
     }
 }

@@ -39,15 +39,13 @@ internal sealed class HaStartupFilter : IStartupFilter
     private static RequestDelegate Entry(RequestDelegate next, IServiceProvider services)
     {
         var node = services.GetRequiredService<HaNode>();
+        var shutdown = services.GetRequiredService<ShutdownSignal>();
         var endpoints = NodeEndpoints.Create(
-            node,
-            services.GetRequiredService<ElectionTelemetry>(),
-            services.GetRequiredService<ShutdownSignal>(),
-            services.GetRequiredService<ILoggerFactory>());
+            node, services.GetRequiredService<ElectionTelemetry>(), shutdown, services.GetRequiredService<ILoggerFactory>());
         var grpcHealth = node.Options.GrpcHealth
             ? new GrpcHealthEndpoint(services.GetRequiredService<HealthFeed>(), services.GetRequiredService<HaMetrics>(), node.Clock)
             : null;
-        return new HaEntryMiddleware(next, endpoints, new LeaderHeaders(node.Provider, node.Options), grpcHealth).InvokeAsync;
+        return new HaEntryMiddleware(next, endpoints, new LeaderHeaders(node.Provider, node.Options), shutdown.Token, grpcHealth).InvokeAsync;
     }
 
     /// <summary>The write forwarding before <paramref name="next"/>; when the plugin is off, <paramref name="next"/> itself.</summary>

@@ -188,10 +188,13 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
     /// Gives leadership away for good because this process is going. Returns when it is gone, released or lapsed, and
     /// the others were told; bounded by drain and lease.
     /// </summary>
-    internal async Task HandOffForShutdownAsync(CancellationToken cancellationToken)
+    /// <returns>True when there are others, and this node led them.</returns>
+    internal async Task<bool> HandOffForShutdownAsync(CancellationToken cancellationToken)
     {
+        var led = false;
         Step((core, now) =>
         {
+            led = core.Role == NodeRole.Leader && core.PeerCount > 0;
             _shuttingDown = true;
             core.SetDraining(now);
             core.BeginHandoff(null, HandoffReason.Shutdown, now);
@@ -211,6 +214,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
         }
 
         await _releaseKnown.Task.WaitAsync(BeatTimeout, TimeProvider.System, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return led;
     }
 
     internal ClusterView View()
