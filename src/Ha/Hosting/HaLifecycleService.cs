@@ -14,6 +14,12 @@ namespace Ha.Hosting;
 internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSignal shutdown, ILogger<HaLifecycleService> logger)
     : IHostedLifecycleService
 {
+    /// <summary>
+    /// How long the listener stays after others were told that this node leads no more. Writes that they sent before are
+    /// still on their way, and a connection that closes under a write leaves its outcome unknown.
+    /// </summary>
+    private static readonly TimeSpan _lastArrivals = TimeSpan.FromMilliseconds(250);
+
     private HaNode? _node;
 
     /// <summary>Reads and checks the settings before any other service starts; the node begins to listen to others.</summary>
@@ -28,7 +34,12 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
 
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        _node?.Lux?.SetReady();
+        if (_node?.Lux is { } lux)
+        {
+            lux.SetReady();
+            EarlyCompilation.Start();
+        }
+
         return Task.CompletedTask;
     }
 
@@ -46,14 +57,15 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
         shutdown.Fire();
         try
         {
-            if (node.Lux is { } lux)
+            var delay = options.ShutdownDelay;
+            if (node.Lux is { } lux && await lux.HandOffForShutdownAsync(cancellationToken) && delay < _lastArrivals)
             {
-                await lux.HandOffForShutdownAsync(cancellationToken);
+                delay = _lastArrivals;
             }
 
-            if (options.ShutdownDelay > TimeSpan.Zero)
+            if (delay > TimeSpan.Zero)
             {
-                await Task.Delay(options.ShutdownDelay, node.Clock, cancellationToken);
+                await Task.Delay(delay, node.Clock, cancellationToken);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

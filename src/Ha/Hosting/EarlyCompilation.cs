@@ -1,0 +1,53 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+
+namespace Ha.Hosting;
+
+/// <summary>
+/// Compiles this assembly before its code is needed. Most of what a handover runs has never run before in that process,
+/// and to compile it then takes several times as long as the handover. In the quarantine after a start nobody waits.
+/// </summary>
+internal static class EarlyCompilation
+{
+    private const BindingFlags Declared =
+        BindingFlags.DeclaredOnly | BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
+
+    private static int _started;
+
+    /// <summary>In the background, once per process. Takes about a quarter of a second of one core.</summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "What was trimmed away needs no compiling.")]
+    public static void Start()
+    {
+        if (!RuntimeFeature.IsDynamicCodeCompiled || Interlocked.Exchange(ref _started, 1) != 0)
+        {
+            return;
+        }
+
+        var thread = new Thread(static () => Array.ForEach(typeof(EarlyCompilation).Assembly.GetTypes(), Compile))
+        {
+            IsBackground = true,
+            Name = "Ha early compilation",
+            Priority = ThreadPriority.BelowNormal,
+        };
+        thread.Start();
+    }
+
+    /// <summary>Generic code is left out, it is compiled for each use; so is what has no code, such as a delegate's members.</summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "What was trimmed away needs no compiling.")]
+    internal static void Compile(Type type)
+    {
+        if (type.ContainsGenericParameters)
+        {
+            return;
+        }
+
+        foreach (var method in type.GetMethods(Declared).Concat<MethodBase>(type.GetConstructors(Declared)))
+        {
+            if (!method.IsAbstract && !method.ContainsGenericParameters && (method.MethodImplementationFlags & MethodImplAttributes.CodeTypeMask) == MethodImplAttributes.IL)
+            {
+                RuntimeHelpers.PrepareMethod(method.MethodHandle);
+            }
+        }
+    }
+}
