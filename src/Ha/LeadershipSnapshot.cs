@@ -69,6 +69,9 @@ public sealed class LeadershipSnapshot
     /// <summary>True when new writes may start here: leader, not handing over, not re-validating its clock.</summary>
     internal bool AdmitsWrites { get; init; }
 
+    /// <summary>True while this node holds a lease that it may not use yet, because the application's fence is not raised.</summary>
+    internal bool AwaitsFence { get; init; }
+
     /// <summary>True while the start-up quarantine lasts.</summary>
     internal bool Quarantined { get; init; }
 

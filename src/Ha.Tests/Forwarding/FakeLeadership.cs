@@ -122,6 +122,13 @@ internal sealed class FakeLeadership : ILeaderProvider, IDisposable
         return this;
     }
 
+    /// <summary>A new leader before its store knows.</summary>
+    public FakeLeadership AwaitFence()
+    {
+        Publish(new LeadershipSnapshot(_clock, 0) { NodeId = NodeId, AwaitsFence = true, Generation = Interlocked.Increment(ref _generation) });
+        return this;
+    }
+
     public void Dispose() => _changed.Dispose();
 
     private LeadershipSnapshot Unknown() => new(_clock, 0) { NodeId = NodeId, Generation = _generation };

@@ -95,6 +95,15 @@ public sealed class ForwardDecisionTests
         Assert.Equal(ForwardOutcome.RefuseSecondHop, Decide(_post with { ForwardedBy = "" }, Follower()));
     }
 
+    [Fact]
+    public void A_forwarded_write_waits_at_a_new_leader_for_its_fence()
+    {
+        using var leadership = new FakeLeadership("me").AwaitFence();
+
+        Assert.Equal(ForwardOutcome.Hold, Decide(_post with { ForwardedBy = "other" }, leadership.Current));
+        Assert.Equal(ForwardOutcome.RefuseLoop, Decide(_post with { ForwardedBy = "me" }, leadership.Current));
+    }
+
     [Theory]
     [InlineData("me", true)]
     [InlineData("other, me", true)]

@@ -25,8 +25,72 @@ public sealed class WriteHoldTests : IDisposable
 
         _leadership.Follow("http://leader");
 
-        Assert.All(await Task.WhenAll(waiting), static outcome => Assert.Equal(HoldOutcome.MoveOn, outcome));
+        foreach (var one in waiting)
+        {
+            Assert.Equal(HoldOutcome.MoveOn, await one);
+            hold.Moved();
+        }
+
         Assert.Equal(0, hold.Held);
+    }
+
+    [Fact]
+    public async Task A_crowd_leaves_in_the_order_of_arrival_and_makes_room_one_for_one()
+    {
+        _leadership.Follow("http://old", epoch: 1);
+        using var hold = new WriteHold(_leadership, _time, max: 100);
+        var until = _time.GetTimestamp() + _patience.Ticks;
+        var old = _leadership.Current;
+
+        // Who has tried the dead leader would look again before the others, but came later.
+        var refused = hold.WaitAsync(old, until + 1, until / 2, default).AsTask();
+        _leadership.LoseLeader();
+        var waiting = Enumerable.Range(0, WriteHold.Crowd + 1).Select(_ => Wait(hold)).Append(refused).ToList();
+
+        _leadership.Follow("http://new", epoch: 2);
+        Assert.Equal(2, hold.Held);
+        Assert.All(await Task.WhenAll(waiting.Take(WriteHold.Crowd)), static outcome => Assert.Equal(HoldOutcome.MoveOn, outcome));
+
+        hold.Moved();
+        Assert.Equal(HoldOutcome.MoveOn, await waiting[WriteHold.Crowd]);
+        Assert.False(refused.IsCompleted);
+        hold.Moved();
+        Assert.Equal(HoldOutcome.MoveOn, await refused);
+    }
+
+    [Fact]
+    public async Task A_crowd_that_does_not_get_through_does_not_keep_the_others_for_long()
+    {
+        using var hold = new WriteHold(_leadership, _time, max: 100);
+        var waiting = Enumerable.Range(0, 3 * WriteHold.Crowd).Select(_ => Wait(hold)).ToList();
+        _leadership.Follow("http://leader");
+        await Task.WhenAll(waiting.Take(WriteHold.Crowd));
+
+        _time.Advance(TimeSpan.FromMilliseconds(19));
+        Assert.Equal(2 * WriteHold.Crowd, hold.Held);
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        await Task.WhenAll(waiting.Take(2 * WriteHold.Crowd));
+        Assert.Equal(WriteHold.Crowd, hold.Held);
+        _time.Advance(TimeSpan.FromMilliseconds(20));
+        await Task.WhenAll(waiting);
+        Assert.Equal(0, _time.Armed);
+    }
+
+    [Fact]
+    public async Task Who_leaves_a_crowd_by_himself_takes_nobodys_place()
+    {
+        using var hold = new WriteHold(_leadership, _time, max: 100);
+        using var client = new CancellationTokenSource();
+        var first = Enumerable.Range(0, WriteHold.Crowd).Select(_ => Wait(hold)).ToList();
+        var gone = Wait(hold, client.Token);
+        var last = Wait(hold);
+        _leadership.Follow("http://leader");
+        await Task.WhenAll(first);
+
+        await client.CancelAsync();
+        Assert.Equal(HoldOutcome.ClientGone, await gone);
+        hold.Moved();
+        Assert.Equal(HoldOutcome.MoveOn, await last);
     }
 
     [Fact]

@@ -162,10 +162,10 @@ public class LuxLeaderTests
             return ValueTask.FromResult(1L);
         }));
         var a = await starting.WaitAsync(TimeSpan.FromSeconds(20));
-        Assert.False(a.Current.AdmitsWrites);
+        await Eventually.True(() => a.Current is { AwaitsFence: true, AdmitsWrites: false });
 
         answer.Set();
-        await Eventually.True(() => a.Current.AdmitsWrites);
+        await Eventually.True(() => a.Current is { AwaitsFence: false, AdmitsWrites: true });
     }
 
     [Fact]

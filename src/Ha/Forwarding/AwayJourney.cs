@@ -15,6 +15,7 @@ internal sealed class AwayJourney(HttpContext context, RequestFacts facts, KeptB
     private const int LongestPauseMilliseconds = 250;
 
     private int _pauseMilliseconds = FirstPauseMilliseconds;
+    private LeadershipSnapshot? _lastRefusedBy;
 
     public HttpContext Context => context;
 
@@ -53,6 +54,13 @@ internal sealed class AwayJourney(HttpContext context, RequestFacts facts, KeptB
         if (RefusedBy is null && !leadership.LeadsSelf)
         {
             return long.MaxValue;
+        }
+
+        // The patience that the last leader has worn out is not the next one's.
+        if (RefusedBy is not null && RefusedBy.Epoch != _lastRefusedBy?.Epoch)
+        {
+            _pauseMilliseconds = FirstPauseMilliseconds;
+            _lastRefusedBy = RefusedBy;
         }
 
         var pause = _pauseMilliseconds * frequency / 1000;

@@ -49,15 +49,28 @@ internal sealed class AwayPipeline(
             MayHaveBeenExecuted = facts.MayHaveBeenExecuted,
         };
         var until = started + (long)(_patience.TotalSeconds * clock.TimestampFrequency);
-        while (true)
+        var waited = false;
+        bool over;
+        do
         {
             // One look per step; where it leads away from is what the wait waits to see change.
             var leadership = provider.Current;
-            if (await StepAsync(journey, leadership) || await WaitAsync(journey, leadership, until))
+            try
             {
-                break;
+                over = await StepAsync(journey, leadership);
             }
+            finally
+            {
+                if (waited)
+                {
+                    hold.Moved();
+                }
+            }
+
+            over = over || await WaitAsync(journey, leadership, until);
+            waited = true;
         }
+        while (!over);
 
         if (journey.Outcome is { } outcome)
         {

@@ -84,7 +84,8 @@ internal static class ForwardDecision
 
         if (facts.ForwardedBy is not null)
         {
-            return ForwardOutcome.RefuseSecondHop;
+            // Others know of the new lease before the store does. Refused, they would come back some time after it does.
+            return leadership.AwaitsFence ? ForwardOutcome.Hold : ForwardOutcome.RefuseSecondHop;
         }
 
         if (facts.ExtendedConnect)

@@ -25,16 +25,28 @@ internal enum HoldOutcome
 /// The waiting room for requests that need a leader. All of them share one timer and one subscription; a waiting
 /// request costs one small object and its registration for the client's disconnect. Thread-safe.
 /// </summary>
+/// <remarks>
+/// A new leader is cold, and a crowd that falls upon it all at once opens a connection each and waits for all others.
+/// So those who may move on leave in the order of their arrival, <see cref="Crowd"/> at a time: one more for each
+/// that is through (<see cref="Moved"/>), and as many again whenever that takes too long.
+/// </remarks>
 internal sealed class WriteHold : IDisposable
 {
+    internal const int Crowd = 32;
+
+    private static readonly TimeSpan _crowdPatience = TimeSpan.FromMilliseconds(20);
+
     private readonly Lock _lock = new();
     private readonly SortedSet<Waiter> _byTime = new(Waiter.Order);
+    private readonly Queue<Waiter> _leaving = new();
     private readonly ILeaderProvider _provider;
     private readonly TimeProvider _clock;
     private readonly int _max;
     private readonly ITimer _timer;
     private readonly IDisposable _subscription;
     private long _timerDue = long.MaxValue;
+    private long _crowdDue = long.MaxValue;
+    private int _underWay;
     private long _arrivals;
     private bool _stopped;
 
@@ -57,12 +69,12 @@ internal sealed class WriteHold : IDisposable
         {
             lock (_lock)
             {
-                return _byTime.Count;
+                return _byTime.Count + _leaving.Count;
             }
         }
     }
 
-    /// <summary>Waits until the request can move on.</summary>
+    /// <summary>Waits until the request can move on. After <see cref="HoldOutcome.MoveOn"/> call <see cref="Moved"/>.</summary>
     /// <param name="refusedBy">Who refused it last, so that it waits for another one; null: any leader will do.</param>
     /// <param name="until">When to give up.</param>
     /// <param name="retryAt">When to move on in any case; <see cref="long.MaxValue"/>: not by time.</param>
@@ -84,12 +96,12 @@ internal sealed class WriteHold : IDisposable
                 return HoldOutcome.TimedOut;
             }
 
-            if (_byTime.Count >= _max)
+            if (_byTime.Count + _leaving.Count >= _max)
             {
                 return HoldOutcome.Full;
             }
 
-            waiter = new Waiter(this, wake, _arrivals++, retryAt < until, refusedBy);
+            waiter = new Waiter(this, until, wake, _arrivals++, refusedBy);
             _byTime.Add(waiter);
             ScheduleNeedsLock();
         }
@@ -106,18 +118,29 @@ internal sealed class WriteHold : IDisposable
         return await waiter.Task;
     }
 
+    /// <summary>A request that moved on is through, or waits again.</summary>
+    public void Moved()
+    {
+        lock (_lock)
+        {
+            _underWay--;
+            LetGoNeedsLock();
+        }
+    }
+
     /// <summary>Releases everybody and lets nobody wait any more. For the end of a shutdown.</summary>
     public void Stop()
     {
         lock (_lock)
         {
             _stopped = true;
-            foreach (var waiter in _byTime)
+            foreach (var waiter in _byTime.Concat(_leaving))
             {
-                waiter.Complete(HoldOutcome.Stopping);
+                waiter.TryComplete(HoldOutcome.Stopping);
             }
 
             _byTime.Clear();
+            _leaving.Clear();
         }
     }
 
@@ -138,7 +161,11 @@ internal sealed class WriteHold : IDisposable
 
         lock (_lock)
         {
-            _byTime.RemoveWhere(waiter => waiter.MovesOnWith(leadership) && Complete(waiter, HoldOutcome.MoveOn));
+            Waiter[] leaving = [.. _byTime.Where(waiter => waiter.MovesOnWith(leadership))];
+            _byTime.ExceptWith(leaving);
+            Array.Sort(leaving, Waiter.Seniority);
+            Array.ForEach(leaving, _leaving.Enqueue);
+            LetGoNeedsLock();
         }
     }
 
@@ -151,7 +178,13 @@ internal sealed class WriteHold : IDisposable
             while (_byTime.Min is { } first && first.Wake <= now)
             {
                 _byTime.Remove(first);
-                first.Complete(first.RetriesAtWake ? HoldOutcome.MoveOn : HoldOutcome.TimedOut);
+                CompleteNeedsLock(first, first.RetriesAtWake ? HoldOutcome.MoveOn : HoldOutcome.TimedOut);
+            }
+
+            if (_crowdDue <= now)
+            {
+                _crowdDue = long.MaxValue;
+                LetGoNeedsLock(Crowd);
             }
 
             ScheduleNeedsLock();
@@ -163,33 +196,56 @@ internal sealed class WriteHold : IDisposable
         lock (_lock)
         {
             _byTime.Remove(waiter);
-            waiter.Complete(outcome);
+            CompleteNeedsLock(waiter, outcome);
+        }
+    }
+
+    /// <returns>False: it has left already.</returns>
+    private bool CompleteNeedsLock(Waiter waiter, HoldOutcome outcome)
+    {
+        var completed = waiter.TryComplete(outcome);
+        if (completed && outcome == HoldOutcome.MoveOn)
+        {
+            _underWay++;
+        }
+
+        return completed;
+    }
+
+    /// <param name="least">So many at least, even if none is through.</param>
+    private void LetGoNeedsLock(int least = 0)
+    {
+        var room = Math.Max(least, Crowd - _underWay);
+        while (room > 0 && _leaving.TryDequeue(out var waiter))
+        {
+            room -= CompleteNeedsLock(waiter, HoldOutcome.MoveOn) ? 1 : 0;
+        }
+
+        if (_leaving.Count > 0 && _crowdDue == long.MaxValue)
+        {
+            _crowdDue = _clock.GetTimestamp() + (long)(_crowdPatience.TotalSeconds * _clock.TimestampFrequency);
+            ScheduleNeedsLock();
         }
     }
 
     // The timer is only ever moved forward here; when it fires for somebody who has left, it finds the next one.
     private void ScheduleNeedsLock()
     {
-        if (_byTime.Min is not { } first || first.Wake >= _timerDue)
+        var next = Math.Min(_byTime.Min?.Wake ?? long.MaxValue, _crowdDue);
+        if (next >= _timerDue)
         {
             return;
         }
 
-        _timerDue = first.Wake;
-        var due = _clock.GetElapsedTime(_clock.GetTimestamp(), first.Wake);
+        _timerDue = next;
+        var due = _clock.GetElapsedTime(_clock.GetTimestamp(), next);
 
         // A timer counts whole milliseconds and must not fire before the time, or it would find nobody.
         var milliseconds = Math.Max(0, Math.Ceiling(due.TotalMilliseconds));
         _timer.Change(TimeSpan.FromMilliseconds(milliseconds), Timeout.InfiniteTimeSpan);
     }
 
-    private static bool Complete(Waiter waiter, HoldOutcome outcome)
-    {
-        waiter.Complete(outcome);
-        return true;
-    }
-
-    private sealed class Waiter(WriteHold hold, long wake, long arrival, bool retriesAtWake, LeadershipSnapshot? refusedBy)
+    private sealed class Waiter(WriteHold hold, long until, long wake, long arrival, LeadershipSnapshot? refusedBy)
         : TaskCompletionSource<HoldOutcome>, IThreadPoolWorkItem
     {
         private HoldOutcome? _outcome;
@@ -197,9 +253,15 @@ internal sealed class WriteHold : IDisposable
         public static readonly IComparer<Waiter> Order = Comparer<Waiter>.Create(static (a, b) =>
             a.Wake != b.Wake ? a.Wake.CompareTo(b.Wake) : a.Arrival.CompareTo(b.Arrival));
 
+        /// <summary>Who came first may have tried a dead leader since, and stands behind others by its next look.</summary>
+        public static readonly IComparer<Waiter> Seniority = Comparer<Waiter>.Create(static (a, b) =>
+            a.Until != b.Until ? a.Until.CompareTo(b.Until) : a.Arrival.CompareTo(b.Arrival));
+
         public long Wake => wake;
 
-        public bool RetriesAtWake => retriesAtWake;
+        public bool RetriesAtWake => wake < until;
+
+        private long Until => until;
 
         private long Arrival => arrival;
 
@@ -207,13 +269,15 @@ internal sealed class WriteHold : IDisposable
         /// Safe under the lock: what waited goes on elsewhere, and in the order of these calls. The pool's own way of
         /// running continuations asynchronously takes the newest first, so the longest wait would grow with the crowd.
         /// </summary>
-        public void Complete(HoldOutcome outcome)
+        public bool TryComplete(HoldOutcome outcome)
         {
-            if (_outcome is null)
+            if (_outcome is not null)
             {
-                _outcome = outcome;
-                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                return false;
             }
+
+            _outcome = outcome;
+            return ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
 
         public void Execute() => SetResult(_outcome!.Value);

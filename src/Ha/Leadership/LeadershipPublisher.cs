@@ -76,6 +76,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
             NodeId = config.NodeId,
             LeadsSelf = leads,
             AdmitsWrites = leads && !core.GateClosed,
+            AwaitsFence = core.NeedsEpochFloor,
             LeaderId = leads ? config.NodeId : seen?.Id,
             LeaderUrl = leads ? publicTarget : seen?.PublicTarget,
             LeaderTarget = leads ? config.Target : seen?.Target,
@@ -90,5 +91,5 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
     private static bool Differs(LeadershipSnapshot a, LeadershipSnapshot b) =>
         a.LeadsSelf != b.LeadsSelf || a.AdmitsWrites != b.AdmitsWrites || a.LeaderId != b.LeaderId
         || a.LeaderUrl != b.LeaderUrl || a.Epoch != b.Epoch || a.Generation != b.Generation
-        || a.Quarantined != b.Quarantined || a.Draining != b.Draining;
+        || a.Quarantined != b.Quarantined || a.Draining != b.Draining || a.AwaitsFence != b.AwaitsFence;
 }
