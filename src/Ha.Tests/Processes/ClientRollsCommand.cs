@@ -27,16 +27,7 @@ internal static class ClientRollsCommand
         await using var client = new RoutedClient(cluster);
         await using var load = new OpenLoad(client.AddAsync, rate);
         var trials = new WriteTrials(cluster, load, console.WriteLine);
-        for (var kill = 0; kill < kills; kill++)
-        {
-            await trials.KillLeaderAsync();
-        }
-
-        for (var roll = 0; roll < rolls; roll++)
-        {
-            await trials.RestartEachAsync();
-        }
-
+        await trials.RunAsync(kills, rolls);
         await load.StopAsync();
         var counts = (await cluster.NotesAsync(cluster.A)).CountBy(note => note.Text, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
         var notOnce = load.Results.Count(result => counts.GetValueOrDefault(result.Text) != 1) + counts.Keys.Except(load.Results.Select(result => result.Text), StringComparer.Ordinal).Count();

@@ -26,20 +26,16 @@ internal static class WritesCommand
         await using var cluster = await ExampleCluster.StartWithLeaderAsync(new Silence(), new ClusterSettings { Mode = "proxy" });
         await using var load = new OpenLoad(cluster, cluster.B, cluster.C) { Keys = keys };
         var trials = new WriteTrials(cluster, load, console.WriteLine);
-        for (var kill = 0; kill < kills; kill++)
-        {
-            await trials.KillLeaderAsync();
-        }
-
-        for (var roll = 0; roll < rolls; roll++)
-        {
-            await trials.RestartEachAsync();
-        }
-
+        await trials.RunAsync(kills, rolls);
         await load.StopAsync();
         load.Results.AssertAcknowledgedAreThereOnce(await cluster.NotesAsync(cluster.A));
         var unknown = load.Failures.Count(f => f.Failure!.Contains("outcome unknown", StringComparison.Ordinal));
         var failed = load.Failures.Count() - unknown;
+        foreach (var failure in load.Failures.Take(20))
+        {
+            console.WriteLine($"{failure.Text} through {failure.Failure}");
+        }
+
         console.WriteLine($"{load.Results.Count} writes, {failed} failed, {unknown} of unknown outcome ({trials.InFlightAtKills} were under way at the kills); "
             + $"longest wait {trials.LongestWait.TotalMilliseconds:0} ms at a lease of {cluster.Lease.TotalMilliseconds:0} ms; each acknowledged note is there once");
         return failed == 0 && unknown <= (keys ? 0 : trials.InFlightAtKills) ? 0 : 1;
