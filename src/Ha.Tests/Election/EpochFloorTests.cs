@@ -75,6 +75,40 @@ public class EpochFloorTests
         Assert.True(cores["a"].IsLeaderAt(cores.Now));
     }
 
+    [Fact]
+    public void A_fence_that_a_stranger_raised_later_is_gone_above_without_giving_up_the_lease()
+    {
+        var cores = Won();
+        var epoch = cores["a"].Epoch;
+        cores["a"].ConfirmEpochFloor(epoch - 1, epoch, cores.Now);
+
+        cores["a"].ConfirmEpochFloor(epoch, epoch, cores.Now);
+        cores.Run(Cores.Interval);
+        Assert.Equal(epoch, cores["a"].Epoch);
+
+        var strangers = epoch + 1_000_000_000;
+        cores["a"].ConfirmEpochFloor(strangers, epoch, cores.Now);
+        Assert.True(cores["a"].IsLeaderAt(cores.Now));
+        cores.Run(2 * Cores.Interval, () => cores["a"].NeedsEpochFloor);
+        Assert.True(cores["a"].Epoch > strangers);
+        cores["a"].ConfirmEpochFloor(strangers, cores["a"].Epoch, cores.Now);
+        Assert.True(cores["a"].IsLeaderAt(cores.Now));
+    }
+
+    [Fact]
+    public void Without_a_quorum_two_sides_do_not_outbid_each_other()
+    {
+        var cores = new Cores(majority: false, awaitFloor: true, "a", "b");
+        cores.Run(8 * Cores.Lease, () => cores["a"].Role == NodeRole.Leader);
+        var epoch = cores["a"].Epoch;
+        cores["a"].ConfirmEpochFloor(0, epoch, cores.Now);
+
+        cores["a"].ConfirmEpochFloor(epoch + 1_000_000_000, epoch, cores.Now);
+        cores.Run(2 * Cores.Interval);
+
+        Assert.Equal(epoch, cores["a"].Epoch);
+    }
+
     private static Cores Won()
     {
         var cores = new Cores(majority: true, awaitFloor: true, "a", "b", "c");

@@ -1,6 +1,9 @@
 using System.Net;
 using Ha.Leadership;
 using Ha.Tests.Support;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -92,6 +95,34 @@ public class ClusterTests
         finish.SetResult();
         await stopping;
         await cluster.HasLeaderAsync("b");
+    }
+
+    [Fact]
+    public async Task A_leader_goes_above_a_fence_that_a_stranger_has_raised()
+    {
+        var stored = 0L;
+        await using var cluster = new KestrelCluster(["a", "b", "c"], build: builder => builder.Services.Configure<HaOptions>(options =>
+            options.RaiseFence = (epoch, _) => ValueTask.FromResult(Interlocked.Exchange(ref stored, Math.Max(Volatile.Read(ref stored), epoch)))));
+        foreach (var node in cluster.Nodes)
+        {
+            node.App.MapPost("/fenced", (HttpContext context) =>
+                context.Features.GetRequiredFeature<IHaFeature>().Epoch is var epoch && epoch < Volatile.Read(ref stored)
+                    ? throw new NotLeaderException()
+                    : epoch);
+        }
+
+        await cluster.StartAsync();
+        await cluster.HasLeaderAsync("a");
+        await Eventually.True(() => cluster.Nodes[0].Provider.Current.AdmitsWrites);
+        var strangers = cluster.Nodes[0].Provider.Current.Epoch + 1_000_000_000;
+        Volatile.Write(ref stored, strangers);
+
+        using var refused = await cluster.Nodes[0].PostAsync("/fenced");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.Equal("1", refused.Headers.GetValues("X-Base-Not-Executed").Single());
+        await Eventually.True(() => cluster.Nodes[0].Provider.Current is { AdmitsWrites: true } now && now.Epoch > strangers);
+        using var written = await cluster.Nodes[0].PostAsync("/fenced");
+        Assert.Equal($"{cluster.Nodes[0].Provider.Current.Epoch}", await written.Content.ReadAsStringAsync());
     }
 
     [Fact]

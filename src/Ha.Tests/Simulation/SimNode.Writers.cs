@@ -69,7 +69,11 @@ internal sealed partial class SimNode
             bool accepted = _world.Register.TryWrite(writer);
             writer.Outcome = accepted ? WriteOutcome.Committed : WriteOutcome.RefusedByFence;
             if (!accepted)
+            {
                 Say($"write with {SimTrace.Epoch(writer.Epoch)} dies at the fence, which {_world.Register.HolderName} has raised");
+                if (life == Life && Setup.AwaitEpochFloor && core.IsLeaderAt(LocalNow) && core.Epoch == writer.Epoch)
+                    AskForFloor(writer.Epoch);
+            }
         });
         _world.Schedule(_world.Now + 2 * delay, new SimEvent(SimEventKind.Leave, Index, life));
     }

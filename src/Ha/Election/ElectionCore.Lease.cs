@@ -32,7 +32,9 @@ internal sealed partial class ElectionCore
 
     /// <summary>
     /// Tells the highest epoch that was stored behind the application's fence when <paramref name="epoch"/> was put
-    /// there. An answer for an earlier epoch of this node confirms nothing.
+    /// there. An answer for an earlier epoch of this node confirms nothing. With a quorum it may come again later: whoever
+    /// has raised the fence above this leader's epoch since does not belong to this cluster, and nothing of this leader
+    /// would get through any more.
     /// </summary>
     public void ConfirmEpochFloor(long floor, long epoch, long now)
     {
@@ -48,6 +50,10 @@ internal sealed partial class ElectionCore
             {
                 StartBump(now);
             }
+        }
+        else if (Role == NodeRole.Leader && _config.Majority && epoch == Epoch && floor > Epoch && _bumpEpoch == 0)
+        {
+            StartBump(now);
         }
 
         Advance(now, WallAt(now));

@@ -8,6 +8,11 @@ namespace Ha.Forwarding;
 /// Runs the rest of the pipeline on this node. The result is null, or what the handler refused with: then nothing of
 /// its answer has left, and another answer is due. After the first byte the connection is aborted instead.
 /// </summary>
+/// <param name="next">The rest of the pipeline.</param>
+/// <param name="provider">Who leads.</param>
+/// <param name="gate">Entered by who calls.</param>
+/// <param name="commitGuard">What a handler needs of the lease before it commits.</param>
+/// <param name="reports">Told of answers that were withheld.</param>
 internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provider, WriteGate gate, TimeSpan commitGuard, ForwardingReports reports)
 {
     private static readonly Task<Exception?> _noRefusal = Task.FromResult<Exception?>(null);
@@ -60,7 +65,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
 
         if (!running.IsCompletedSuccessfully || CaughtRefusal.AnyKept || guard.Refuses() is not null || guard.Tripped)
         {
-            return AwaitGuardedAsync(context, running, inner, guard);
+            return AwaitGuardedAsync(context, running, inner, guard, run);
         }
 
         // As below, for a handler that never waited: no state machine, no allocation.
@@ -81,7 +86,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         return run;
     }
 
-    private async Task<Exception?> AwaitGuardedAsync(HttpContext context, Task running, IHttpResponseBodyFeature inner, AnswerGuard guard)
+    private async Task<Exception?> AwaitGuardedAsync(HttpContext context, Task running, IHttpResponseBodyFeature inner, AnswerGuard guard, LeaderRun run)
     {
         Exception? refusal;
         bool tripped, dirty;
@@ -112,6 +117,11 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         if (tripped)
         {
             reports.Withheld();
+        }
+
+        if (refusal is NotLeaderException && run.StillLeads())
+        {
+            (provider as LuxLeader)?.CheckFence(run.Epoch);
         }
 
         return Keep(context, refusal, dirty);

@@ -118,6 +118,14 @@ public sealed partial class LuxLeader
         }
     }
 
+    private async Task CheckFenceAsync(long epoch)
+    {
+        if (await TryRaiseFenceAsync(epoch) is { } floor)
+        {
+            Step((core, now) => core.ConfirmEpochFloor(floor, epoch, now));
+        }
+    }
+
     private async Task<long?> TryRaiseFenceAsync(long epoch)
     {
         try

@@ -46,6 +46,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
     private bool _shuttingDown;
     private bool _drainRuns;
     private long _fenceRaisedFor;
+    private long _nextFenceCheck = long.MinValue;
     private int _disposed;
 
     /// <param name="options">Read once; <see cref="HaOptions.LocalTarget"/> is required.</param>
@@ -215,6 +216,28 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
 
         await _releaseKnown.Task.WaitAsync(BeatTimeout, TimeProvider.System, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return led;
+    }
+
+    /// <summary>
+    /// For a write that was refused with <see cref="NotLeaderException"/> under an unbroken lease: the application's fence
+    /// may have been raised by somebody who is not of this cluster. Asks the application, at most once per heartbeat
+    /// interval, and goes above what it says. Returns at once.
+    /// </summary>
+    /// <param name="epoch">What the write ran under.</param>
+    internal void CheckFence(long epoch)
+    {
+        lock (_lock)
+        {
+            var now = _clock.NowMicros();
+            if (_options.RaiseFence is null || _core.NeedsEpochFloor || _core.Epoch != epoch || now < _nextFenceCheck)
+            {
+                return;
+            }
+
+            _nextFenceCheck = now + _config.IntervalMicros;
+        }
+
+        _ = CheckFenceAsync(epoch);
     }
 
     internal ClusterView View()
