@@ -8,6 +8,7 @@ internal static class Program
         ["simulate", .. var rest] => Simulation.SimulateCommand.Run(rest, Console.Out),
         ["play", .. var rest] => Simulation.PlayCommand.Run(rest, Scenarios.ScenarioFiles.Names, Scenarios.ScenarioFiles.Read, Console.Out),
         [Endpoints.GrpcHealth.EchoNode.Verb, .. var rest] => Endpoints.GrpcHealth.EchoNode.Run(rest),
+        ["fuzz", .. var rest] => Fuzzing.FuzzCommand.Run(rest, Console.Out),
         ["mutants", .. var names] => Mutants.MutantsCommand.Run(names, Console.Out),
         ["client-rolls", .. var rest] => Processes.ClientRollsCommand.Run(rest, Console.Out),
         ["writes", .. var rest] => Processes.WritesCommand.Run(rest, Console.Out),
@@ -19,6 +20,7 @@ internal static class Program
         Console.Error.WriteLine(Simulation.SimulateCommand.Usage);
         Console.Error.WriteLine(Processes.WritesCommand.Usage);
         Console.Error.WriteLine(Processes.ClientRollsCommand.Usage);
+        Console.Error.WriteLine(Fuzzing.FuzzCommand.Usage);
         return 2;
     }
 }

@@ -1,20 +1,17 @@
 using System.Text;
 
-namespace Ha.Tests.Heartbeat;
+namespace Ha.Tests.Fuzzing;
 
 /// <summary>Changes valid inputs at random, repeatable by its seed.</summary>
 internal sealed class Mutator(int seed)
 {
-    /// <summary>Inputs of each of the four large fuzz tests; raise it for a long run.</summary>
-    public const int Inputs = 25_000;
-
     private static readonly byte[][] _splinters =
     [
         .. new[]
         {
             "{", "}", "[", "]", "\"", ":", ",", "null", "true", "-", "-1", "0", "1e999", "NaN", "Infinity", "1.5", "\\", "\\u", "\\ud800",
             "\\u0000", "9223372036854775808", "9007199254740993", "\"seq\":7,", "\"from\":{", "\"op\":\"acquire\",", "/*x*/", " ", "\n", "=",
-            ";", "ha=", "=:", ":", "sha-256=", ";alg=\"none\"", ";created=1", "(\"@method\")", ", ha=()", "\0", "A", "é",
+            ";", "ha=", "=:", ":", "sha-256=", "xn--", "%C3%A4", "%E2%84%80", "[::1]", "@", ";alg=\"none\"", ";created=1", "(\"@method\")", ", ha=()", "\0", "A", "é",
         }.Select(Encoding.UTF8.GetBytes),
         [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5],
     ];
@@ -36,6 +33,14 @@ internal sealed class Mutator(int seed)
     }
 
     public string Mutate(string input) => Encoding.Latin1.GetString(Mutate(Encoding.Latin1.GetBytes(input)));
+
+    /// <summary>Bytes without a sense, fewer than <paramref name="limit"/>.</summary>
+    public byte[] Noise(int limit)
+    {
+        var bytes = new byte[_random.Next(limit)];
+        _random.NextBytes(bytes);
+        return bytes;
+    }
 
     private void Change(List<byte> bytes)
     {
