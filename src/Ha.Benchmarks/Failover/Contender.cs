@@ -24,6 +24,9 @@ internal abstract class Contender : IAsyncDisposable
     /// <summary>Asks it to go; returns at once.</summary>
     public abstract void Terminate(int node);
 
+    /// <summary>Asks it to give leadership away and stay; returns at once.</summary>
+    public virtual void StepDown(int node) => throw new NotSupportedException($"{Name} has no such request here.");
+
     /// <summary>Starts it again once it is gone.</summary>
     public abstract Task RestartAsync(int node);
 

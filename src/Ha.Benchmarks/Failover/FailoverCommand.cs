@@ -5,7 +5,8 @@ namespace Ha.Benchmarks.Failover;
 
 /// <summary>
 /// <c>failover [trials=N] [only=NAME,…]</c>: the leader is killed with SIGKILL again and again; how long until a write
-/// through the survivors is acknowledged. And for Ha: SIGTERM, and the longest gap between two acknowledged writes.
+/// through the survivors is acknowledged. And for Ha: SIGTERM, where each successor is a process that has just started,
+/// and step-down, where none is; the longest gap between two acknowledged writes.
 /// </summary>
 internal static class FailoverCommand
 {
@@ -25,13 +26,16 @@ internal static class FailoverCommand
             if (Wanted(only, name))
             {
                 await using var cluster = new HaCluster(3, interval, lease);
+                await cluster.StartAsync();
                 await MeasureAsync(cluster, trials, "SIGKILL", KillAsync, $"median ≤ {lease - (interval / 2) + 20}, max ≤ {lease + 50}");
             }
 
             if (Wanted(only, name) || Wanted(only, "handoff"))
             {
                 await using var cluster = new HaCluster(3, interval, lease);
-                await MeasureAsync(cluster, trials, "SIGTERM", Probe.GapAsync, "median ≤ 10");
+                await cluster.StartAsync();
+                await MeasureAsync(cluster, trials, "SIGTERM", static (ha, leader) => Probe.GapAsync(ha, leader, ha.Terminate), "median ≤ 10");
+                await MeasureAsync(cluster, trials, "step-down", static (ha, leader) => Probe.GapAsync(ha, leader, ha.StepDown), "median ≤ 10", restarts: false);
             }
         }
 
@@ -40,6 +44,7 @@ internal static class FailoverCommand
             if (Wanted(only, "etcd"))
             {
                 await using var etcd = new EtcdCluster(heartbeat, election);
+                await etcd.StartAsync();
                 await MeasureAsync(etcd, trials, "SIGKILL", KillAsync, "–");
             }
         }
@@ -49,6 +54,7 @@ internal static class FailoverCommand
             if (Wanted(only, "keepalived"))
             {
                 await using var keepalived = new KeepalivedPair(advert);
+                await keepalived.StartAsync();
                 await MeasureAsync(keepalived, trials, "SIGKILL", KillAsync, "–");
             }
         }
@@ -58,9 +64,8 @@ internal static class FailoverCommand
 
     private static bool Wanted(string[]? only, string name) => only is null || only.Contains(name);
 
-    private static async Task MeasureAsync(Contender contender, int trials, string end, Func<Contender, int, Task<TimeSpan>> measure, string goal)
+    private static async Task MeasureAsync(Contender contender, int trials, string end, Func<Contender, int, Task<TimeSpan>> measure, string goal, bool restarts = true)
     {
-        await contender.StartAsync();
         var times = new List<double>();
         for (var trial = 0; trial < trials; trial++)
         {
@@ -69,7 +74,10 @@ internal static class FailoverCommand
             // Not in step with anything the members do.
             await Task.Delay(Random.Shared.Next(50, 50 + 500));
             times.Add((await measure(contender, leader)).TotalMilliseconds);
-            await contender.RestartAsync(leader);
+            if (restarts)
+            {
+                await contender.RestartAsync(leader);
+            }
         }
 
         times.Sort();

@@ -6,6 +6,8 @@ namespace Ha.Benchmarks.Failover;
 /// <summary>Three processes with the plugin, in proxy mode, members of one majority.</summary>
 internal sealed class HaCluster : Contender
 {
+    private const string AdminToken = "a-token-that-only-this-benchmark-knows";
+
     private readonly int[] _ports;
     private readonly Server?[] _servers;
     private readonly IReadOnlyDictionary<string, string> _more;
@@ -77,6 +79,8 @@ internal sealed class HaCluster : Contender
 
     public override void Terminate(int node) => _servers[node]!.Signal(NativeMethods.SigTerm);
 
+    public override void StepDown(int node) => _ = StepDownAsync(node);
+
     public override async Task RestartAsync(int node)
     {
         await _servers[node]!.WaitForExitAsync();
@@ -110,6 +114,14 @@ internal sealed class HaCluster : Contender
         _client.Dispose();
     }
 
+    private async Task StepDownAsync(int node)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Url(node, "/_ha/step-down")));
+        request.Headers.Authorization = new("Bearer", AdminToken);
+        using var answer = await _client.SendAsync(request);
+        answer.EnsureSuccessStatusCode();
+    }
+
     private async Task<bool> IsReadyAsync(int node)
     {
         try
@@ -135,6 +147,7 @@ internal sealed class HaCluster : Contender
             ["BASE_LEASE_TIMEOUT"] = $"{_leaseMilliseconds}ms",
             ["BASE_FORWARD_MODE"] = "proxy",
             ["BASE_PREEMPT"] = "never",
+            ["BASE_ADMIN_TOKEN"] = AdminToken,
         };
         foreach (var (key, value) in _more)
         {

@@ -39,7 +39,10 @@ internal static class Probe
     }
 
     /// <summary>The longest time without an acknowledged write while leadership moves on request.</summary>
-    public static async Task<TimeSpan> GapAsync(Contender contender, int leader)
+    /// <param name="contender">Whose leadership moves.</param>
+    /// <param name="leader">Who gives it away; no write goes through it.</param>
+    /// <param name="move">Makes the request.</param>
+    public static async Task<TimeSpan> GapAsync(Contender contender, int leader, Action<int> move)
     {
         var answered = new List<long>();
         using var done = new CancellationTokenSource();
@@ -55,7 +58,7 @@ internal static class Probe
             if (told == 0 && Stopwatch.GetElapsedTime(started) > TimeSpan.FromMilliseconds(200))
             {
                 told = Stopwatch.GetTimestamp();
-                contender.Terminate(leader);
+                move(leader);
             }
         }
 
