@@ -37,7 +37,7 @@ internal static class Requirements
             }
         }
 
-        return settings.Postgres && Nodes.PostgresDatabase.Programs is null
+        return settings.Postgres && Nodes.PostgresPrograms.Folder is null
             ? (null, "PostgreSQL is not installed (Debian: apt-get install postgresql)")
             : await TryNetworkAsync(settings);
     }

@@ -10,7 +10,6 @@ namespace Ha.Chaos.Nodes;
 /// </summary>
 internal sealed class PostgresDatabase : IDatabase
 {
-    private const string Root = "/usr/lib/postgresql";
     private readonly string _data;
     private readonly string _sockets;
     private readonly string _log;
@@ -22,12 +21,6 @@ internal sealed class PostgresDatabase : IDatabase
         (_data, _sockets, _address, _log) = (Path.Combine(folder, "data"), Path.Combine(folder, "sockets"), address, log);
         ConnectionString = $"Host={address};Username=postgres;Database=postgres;Timeout=5;Command Timeout=5;Maximum Pool Size=20";
     }
-
-    /// <summary>The newest server's programs, or null.</summary>
-    public static string? Programs { get; } = Directory.Exists(Root)
-        ? Directory.GetDirectories(Root).OrderByDescending(d => int.TryParse(Path.GetFileName(d), null, out var version) ? version : 0)
-            .Select(d => Path.Combine(d, "bin")).FirstOrDefault(d => File.Exists(Path.Combine(d, "initdb")) && File.Exists(Path.Combine(d, "postgres")))
-        : null;
 
     public string ConnectionString { get; }
 
@@ -41,14 +34,9 @@ internal sealed class PostgresDatabase : IDatabase
         var database = new PostgresDatabase(folder, address, log);
         try
         {
-            foreach (var directory in (string[])[database._data, database._sockets])
-            {
-                Directory.CreateDirectory(directory);
-                await Tool.RunAsync("chown", "postgres", directory);
-            }
-
-            await Tool.RunAsync([.. AsPostgres(), Path.Combine(Programs!, "initdb"), "--pgdata", database._data, "--auth=trust", "--username=postgres",
-                "--encoding=UTF8", "--locale=C", "--no-sync"]);
+            await PostgresPrograms.CreateFolderAsync(database._data);
+            await PostgresPrograms.CreateFolderAsync(database._sockets);
+            await PostgresPrograms.InitializeAsync(database._data);
             await File.AppendAllTextAsync(Path.Combine(database._data, "pg_hba.conf"), "host all all 10.77.0.0/24 trust\n");
             await database.StartServerAsync(CancellationToken.None);
             return database;
@@ -105,13 +93,12 @@ internal sealed class PostgresDatabase : IDatabase
 
     public async ValueTask DisposeAsync() => await StopServerAsync();
 
-    private static string[] AsPostgres() => ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"];
-
     private async Task StartServerAsync(CancellationToken cancellationToken)
     {
         string[] command =
         [
-            "netns", "exec", Namespaces.NameOf(ChaosCluster.Database), .. AsPostgres(), Path.Combine(Programs!, "postgres"), "-D", _data,
+            "netns", "exec", Namespaces.NameOf(ChaosCluster.Database),
+            .. PostgresPrograms.AsItsUser(Path.Combine(PostgresPrograms.Folder!, "postgres"), "-D", _data),
             "-c", $"listen_addresses={_address}", "-c", $"unix_socket_directories={_sockets}", "-c", "max_wal_size=64MB", "-c", "max_connections=100",
             // A writer whose node was cut off keeps its locks until the server notices.
             "-c", "tcp_user_timeout=3000", "-c", "tcp_keepalives_idle=1", "-c", "tcp_keepalives_interval=1", "-c", "tcp_keepalives_count=2",

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using Ha.Chaos.Nodes;
 using MinimalApiApp.Cluster;
 using Npgsql;
 
@@ -15,33 +15,18 @@ public sealed class PostgresServer : IAsyncLifetime
     private int _port;
     private TiedProgram? _server;
 
-    /// <summary>The newest server's programs, or null.</summary>
-    public static string? Programs { get; } = Directory.Exists("/usr/lib/postgresql")
-        ? Directory.GetDirectories("/usr/lib/postgresql")
-            .OrderByDescending(d => int.TryParse(Path.GetFileName(d), null, out var version) ? version : 0)
-            .Select(d => Path.Combine(d, "bin"))
-            .FirstOrDefault(d => File.Exists(Path.Combine(d, "initdb")) && File.Exists(Path.Combine(d, "postgres")))
-        : null;
-
     public async Task InitializeAsync()
     {
-        if (Programs is null)
+        if (PostgresPrograms.Folder is not { } programs)
         {
             return;
         }
 
-        Directory.CreateDirectory(_directory);
-        if (IsRoot)
-        {
-            // The server refuses to run as root; the package made a user for it.
-            await RunAsync("chown", "postgres", _directory);
-        }
-
-        await RunAsPostgresAsync(Path.Combine(Programs, "initdb"), "--pgdata", _directory, "--auth=trust", "--username=postgres",
-            "--encoding=UTF8", "--locale=C", "--no-sync");
+        await PostgresPrograms.CreateFolderAsync(_directory);
+        await PostgresPrograms.InitializeAsync(_directory);
         _port = FreePorts.Find(1)[0];
-        _server = TiedProgram.Start("INT", AsPostgres([Path.Combine(Programs, "postgres"), "-D", _directory, "-p", $"{_port}",
-            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]));
+        _server = TiedProgram.Start("INT", PostgresPrograms.AsItsUser(Path.Combine(programs, "postgres"), "-D", _directory, "-p", $"{_port}",
+            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"));
         await Eventually.True(AnswersAsync, TimeSpan.FromSeconds(60), what: "PostgreSQL answers");
     }
 
@@ -70,8 +55,6 @@ public sealed class PostgresServer : IAsyncLifetime
         }
     }
 
-    private static bool IsRoot => string.Equals(Environment.UserName, "root", StringComparison.Ordinal);
-
     private string ConnectionString(string database) =>
         $"Host=127.0.0.1;Port={_port};Username=postgres;Database={database};Timeout=30;Maximum Pool Size=20";
 
@@ -89,27 +72,6 @@ public sealed class PostgresServer : IAsyncLifetime
             return false;
         }
     }
-
-    private static string[] AsPostgres(string[] command) =>
-        IsRoot ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--", .. command] : command;
-
-    private static Task RunAsPostgresAsync(params string[] command) => RunAsync(AsPostgres(command));
-
-    private static async Task RunAsync(params string[] command)
-    {
-        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = "/",
-        })!;
-        process.OutputDataReceived += (_, _) => { };
-        process.BeginOutputReadLine();
-        var errors = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0, $"{string.Join(' ', command)}: {await errors}");
-    }
 }
 
 /// <summary>A fact about PostgreSQL; skipped, in plain words, where no server is installed.</summary>
@@ -117,7 +79,7 @@ public sealed class PostgresServer : IAsyncLifetime
 public sealed class FactIfPostgresAttribute : FactAttribute
 {
     public FactIfPostgresAttribute() =>
-        Skip = PostgresServer.Programs is null ? "PostgreSQL is not installed (Debian: apt-get install postgresql)" : null;
+        Skip = PostgresPrograms.Folder is null ? "PostgreSQL is not installed (Debian: apt-get install postgresql)" : null;
 }
 
 /// <summary>Each fact runs once for each database that this machine can offer.</summary>
@@ -125,7 +87,7 @@ public sealed class FactIfPostgresAttribute : FactAttribute
 public sealed class EachDatabaseAttribute : Xunit.Sdk.DataAttribute
 {
     public override IEnumerable<object[]> GetData(System.Reflection.MethodInfo testMethod) =>
-        PostgresServer.Programs is null ? [["SQLite"]] : [["SQLite"], ["PostgreSQL"]];
+        PostgresPrograms.Folder is null ? [["SQLite"]] : [["SQLite"], ["PostgreSQL"]];
 }
 
 [CollectionDefinition(Name)]
