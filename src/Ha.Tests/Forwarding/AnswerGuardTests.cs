@@ -46,6 +46,34 @@ public sealed class AnswerGuardTests
     }
 
     [Fact]
+    public async Task Each_request_of_one_connection_gets_a_guard_as_good_as_new()
+    {
+        TestNode? self = null;
+        var ports = new HashSet<int>();
+        await using var node = await TestNode.LeaderAsync(app => app.Run(async context =>
+        {
+            ports.Add(context.Connection.RemotePort);
+            if (context.Request.Path.Value is "/late")
+            {
+                self!.Leadership.LoseLeader();
+            }
+
+            await AnswerWithAsync(context, "writer");
+        }));
+        self = node;
+        using var client = TestNode.Client();
+        foreach (var path in new[] { "/", "/late", "/", "/late", "/" })
+        {
+            node.Leadership.Lead();
+            using var response = await client.PostAsync(node.Url + path, content: null);
+            Assert.Equal(path is "/" ? HttpStatusCode.Created : HttpStatusCode.BadGateway, response.StatusCode);
+            _ = await response.Content.ReadAsByteArrayAsync();
+        }
+
+        Assert.Single(ports);
+    }
+
+    [Fact]
     public async Task An_error_is_no_success_and_passes()
     {
         using var response = await AnswerAsync(async (context, lose) =>
