@@ -1,6 +1,7 @@
 using Ha.Election;
 using Ha.Telemetry;
 using Ha.Tests.Endpoints;
+using Ha.Tests.Heartbeat;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Tests.Telemetry;
@@ -102,6 +103,24 @@ public sealed class ElectionTelemetryTests : IDisposable
         Assert.All(_logs.Entries, entry => Assert.Equal(LogLevel.Warning, entry.Level));
         Assert.Equal(20, _measured.Metrics.Totals.HeartbeatsRejected);
         Assert.Equal(10, _measured.Metrics.Totals.HeartbeatsFailed);
+    }
+
+    [Fact]
+    public void A_member_that_speaks_for_a_thousand_strangers_silences_no_other_cause()
+    {
+        for (var i = 0; i < 1000; i++)
+        {
+            var stranger = Beats.Facts(FormattableString.Invariant($"n{i}")) with { Target = FormattableString.Invariant($"http://n{i}") };
+            _telemetry.HeartbeatRefused(BeatStatus.NotMember, stranger);
+            _telemetry.HeartbeatRefused(BeatStatus.OtherCluster, stranger with { ClusterId = stranger.Id });
+        }
+
+        Assert.Equal(2, _logs.Entries.Count);
+        Assert.Equal(2000, _measured.Metrics.Totals.HeartbeatsRejected);
+
+        _telemetry.HeartbeatRefused(BeatStatus.Conflict, Beats.Facts() with { Target = "http://b" });
+        _telemetry.HeartbeatRefused(BeatStatus.Conflict, Beats.Facts() with { Target = "http://c" });
+        Assert.Equal([1104, 1104], _logs.Entries.Skip(2).Select(entry => entry.Id));
     }
 
     [Fact]

@@ -93,6 +93,9 @@ internal sealed partial class ElectionCore
 
     public bool IsAlive(int peer, long now) => _peers[peer].IsAlive(now, _config.LeaseMicros);
 
+    /// <summary>True while a member is known to use the NodeID of another one, or this node's.</summary>
+    public bool IsDuplicate(int peer, long now) => IsDuplicate(_peers[peer], now);
+
     /// <summary>True when this node could lead; the candidate's own half of "lowest alive eligible NodeID".</summary>
     public bool IsEligible(long now) =>
         _ready && !_draining && !_config.Witness && now >= _barredUntil && !_voter.IsQuarantined(now)

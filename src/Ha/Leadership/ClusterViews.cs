@@ -14,14 +14,14 @@ internal static class ClusterViews
         };
         for (var i = 0; i < core.PeerCount; i++)
         {
-            members.Add(Of(core.PeerAt(i), core.IsAlive(i, now), leader, now, wall));
+            members.Add(Of(core.PeerAt(i), core.IsAlive(i, now), core.IsDuplicate(i, now), leader, now, wall));
         }
 
         members.Sort(static (a, b) => string.CompareOrdinal(a.NodeId, b.NodeId));
         return new ClusterView([.. members.Select((member, at) => member with { Ordinal = at })], config.Majority ? "majority" : "off", leader);
     }
 
-    private static MemberView Of(Peer peer, bool up, LeadershipSnapshot leader, long now, DateTimeOffset wall) => new(
+    private static MemberView Of(Peer peer, bool up, bool duplicate, LeadershipSnapshot leader, long now, DateTimeOffset wall) => new(
         peer.Id ?? "",
         peer.Target,
         peer.PublicTarget,
@@ -31,7 +31,7 @@ internal static class ClusterViews
         peer.Id is not null && peer.Id == leader.LeaderId,
         IsSelf: false,
         peer.Id is null ? "unknown" : peer.Witness ? "witness" : Word(peer.Role),
-        peer.Mismatch,
+        duplicate ? "its NodeID is used by another member too" : peer.Mismatch,
         peer.RoundTripMicros == 0 ? null : LeaseTime.FromMicros(peer.RoundTripMicros));
 
     private static string Word(NodeRole role) => role switch

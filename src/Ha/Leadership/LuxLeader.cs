@@ -166,9 +166,20 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
         }
 
         Act(effects);
-        Tell(_telemetry.Metrics.HeartbeatReceived);
+        if (reply.Status == BeatStatus.Ok)
+        {
+            Tell(_telemetry.Metrics.HeartbeatReceived);
+        }
+        else
+        {
+            TellRefused(reply.Status, beat.From);
+        }
+
         return reply;
     }
+
+    // A method of its own, so that only a refusal pays for the closure.
+    private void TellRefused(BeatStatus status, NodeFacts from) => Tell(() => _telemetry.HeartbeatRefused(status, from));
 
     internal StepDownResult StepDown(string? toNodeId)
     {

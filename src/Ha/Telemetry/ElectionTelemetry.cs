@@ -1,5 +1,7 @@
 using System.Globalization;
+using Ha.Configuration;
 using Ha.Election;
+using Ha.Heartbeat;
 using Ha.Signing;
 using Microsoft.Extensions.Logging;
 
@@ -62,6 +64,34 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         if (_limiter.Passes($"rejected {reason}", out var suppressed))
         {
             _log.HeartbeatRejected(reason, LeftOut(suppressed));
+        }
+    }
+
+    /// <summary>
+    /// Counts a heartbeat whose signature is good and that was refused all the same. Of a taken NodeID and of other
+    /// settings the election's own events tell.
+    /// </summary>
+    /// <param name="status">How it was taken.</param>
+    /// <param name="from">Its sender.</param>
+    public void HeartbeatRefused(BeatStatus status, in NodeFacts from)
+    {
+        var reason = BeatStatusCodes.Word(status);
+        Metrics.HeartbeatRejected(reason);
+
+        // Only a conflict's target is one of the member list. Any other is the sender's choice, and one that names
+        // many would use up what the limiter can remember.
+        int suppressed;
+        switch (status)
+        {
+            case BeatStatus.OtherCluster when _limiter.Passes($"refused {reason}", out suppressed):
+                _log.HeartbeatRejected($"{reason}, {from.Target} is of cluster {from.ClusterId}", LeftOut(suppressed));
+                break;
+            case BeatStatus.NotMember when _limiter.Passes($"refused {reason}", out suppressed):
+                _log.HeartbeatRejected($"{reason}, {from.Target} ({from.Id}) is not in {HaKeys.Peers}", LeftOut(suppressed));
+                break;
+            case BeatStatus.Conflict when _limiter.Passes($"refused {reason} {from.Target}", out suppressed):
+                _log.HeartbeatNotFresh(from.Target, LeftOut(suppressed));
+                break;
         }
     }
 

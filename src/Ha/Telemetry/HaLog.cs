@@ -88,6 +88,9 @@ internal static partial class HaLog
     [LoggerMessage(1103, LogLevel.Warning, "Changed keys were not taken, the ones in use stay. {Problems}")]
     public static partial void KeysRefused(this ILogger logger, string problems);
 
+    [LoggerMessage(1104, LogLevel.Information, "A heartbeat from {Peer} was not taken for fresh and not used: one of the two has started, or somebody repeats what was sent before.{LeftOut}")]
+    public static partial void HeartbeatNotFresh(this ILogger logger, string peer, string leftOut);
+
     [LoggerMessage(1301, LogLevel.Information, "A changed admin token was taken from its file.")]
     public static partial void AdminTokenReplaced(this ILogger logger);
 
