@@ -18,18 +18,29 @@ namespace Ha.Tests.Client;
 /// </summary>
 internal sealed class RestartableCluster : IAsyncDisposable
 {
+    public const string Secret = "a-secret-for-the-tests-only";
+
     private static readonly string[] _ids = ["a", "b", "c"];
 
     // Bound but not listening: they keep the ports for the nodes, and a dead node's port refuses connections.
     private readonly Socket[] _reserved = [.. _ids.Select(_ => Bind(0))];
     private readonly Node?[] _nodes = new Node?[_ids.Length];
     private readonly Action<WebApplication> _map;
+    private readonly Action<string, WebApplicationBuilder>? _build;
 
-    public RestartableCluster(Action<WebApplication> map) => _map = map;
+    /// <param name="map">Endpoints of each node.</param>
+    /// <param name="build">Services of the node with this id, each time it starts.</param>
+    public RestartableCluster(Action<WebApplication> map, Action<string, WebApplicationBuilder>? build = null) => (_map, _build) = (map, build);
 
     public string[] Urls => [.. Enumerable.Range(0, _ids.Length).Select(Url)];
 
     public int LeaderIndex => Array.FindIndex(_nodes, node => node is { Provider.IsLeader: true });
+
+    /// <summary>The provider of a node that runs; null while it does not.</summary>
+    public LuxLeader? NodeAt(int index) => _nodes[index]?.Provider as LuxLeader;
+
+    /// <summary>A socket bound to the address of a node that does not run, for somebody else in its place.</summary>
+    public Socket TakePlaceOf(int index) => Bind(((IPEndPoint)_reserved[index].LocalEndPoint!).Port);
 
     public async Task StartAsync()
     {
@@ -39,7 +50,7 @@ internal sealed class RestartableCluster : IAsyncDisposable
 
     public async Task StartAsync(int index)
     {
-        var node = new Node(_ids[index], Url(index), Urls, Bind(((IPEndPoint)_reserved[index].LocalEndPoint!).Port));
+        var node = new Node(_ids[index], Url(index), Urls, TakePlaceOf(index), _build);
         _map(node.App);
         await node.App.StartAsync();
         _nodes[index] = node;
@@ -95,7 +106,7 @@ internal sealed class RestartableCluster : IAsyncDisposable
         private readonly Socket _listener;
         private readonly ConcurrentDictionary<ConnectionContext, bool> _connections = new();
 
-        public Node(string id, string url, string[] peers, Socket listener)
+        public Node(string id, string url, string[] peers, Socket listener, Action<string, WebApplicationBuilder>? build)
         {
             (Id, _listener) = (id, listener);
             var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -104,7 +115,7 @@ internal sealed class RestartableCluster : IAsyncDisposable
                 ["BASE_NODE_ID"] = id,
                 ["BASE_LOCAL_TARGET"] = url,
                 ["BASE_PEERS"] = string.Join(',', peers),
-                ["BASE_CLUSTER_SECRET"] = "a-secret-for-the-tests-only",
+                ["BASE_CLUSTER_SECRET"] = Secret,
                 ["BASE_HEARTBEAT_INTERVAL"] = "100ms",
                 ["BASE_LEASE_TIMEOUT"] = "800ms",
             });
@@ -113,6 +124,7 @@ internal sealed class RestartableCluster : IAsyncDisposable
             builder.Services.AddRoutingCore();
             builder.Logging.ClearProviders();
             builder.Services.AddHa();
+            build?.Invoke(id, builder);
             App = builder.Build();
             Provider = App.Services.GetRequiredService<ILeaderProvider>();
         }
