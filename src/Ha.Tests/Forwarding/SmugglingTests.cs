@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Ha.Tests.Forwarding;
@@ -143,6 +145,7 @@ public sealed partial class SmugglingTests(SmugglingTests.Pair pair) : IClassFix
         private RawLeader _leader = null!;
         private TestNode _http1 = null!;
         private TestNode _http2 = null!;
+        private int _run;
 
         /// <summary>Everything that came over each of the leader's connections since the last question.</summary>
         internal IReadOnlyList<string> Heard
@@ -156,10 +159,13 @@ public sealed partial class SmugglingTests(SmugglingTests.Pair pair) : IClassFix
             }
         }
 
+        /// <summary>Requests that got through to the application of the HTTP/1.1 follower.</summary>
+        internal int RunByFollower => Volatile.Read(ref _run);
+
         public async Task InitializeAsync()
         {
             _leader = new RawLeader(ListenAsync);
-            _http1 = await TestNode.ProxyAsync(_leader.Url);
+            _http1 = await TestNode.ProxyAsync(_leader.Url, new TestNodeSetup { App = app => app.Run(RunAsync) });
             _http2 = await TestNode.ProxyAsync(_leader.Url, new TestNodeSetup { Protocols = HttpProtocols.Http2 });
         }
 
@@ -176,6 +182,15 @@ public sealed partial class SmugglingTests(SmugglingTests.Pair pair) : IClassFix
             return await RawConnection.AskAsync(_http1.Port, request);
         }
 
+        /// <summary>The same for a request that leaves the connection open; the answer has no body that matters.</summary>
+        internal async Task<string> AskOpenAsync(string request)
+        {
+            Forget();
+            using var connection = await RawConnection.ConnectAsync(_http1.Port);
+            await connection.SendAsync(request);
+            return await connection.ReceiveUntilAsync("\r\n\r\n");
+        }
+
         /// <summary>A sound request in which one field is replaced or added.</summary>
         internal async Task<string> AskHttp2Async(string name, string value)
         {
@@ -184,6 +199,12 @@ public sealed partial class SmugglingTests(SmugglingTests.Pair pair) : IClassFix
             (string Name, string Value)[] fields = [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", "/x")];
             var at = Array.FindIndex(fields, field => field.Name == name);
             return await connection.AskAsync(at < 0 ? [.. fields, (name, value)] : [.. fields[..at], (name, value), .. fields[(at + 1)..]], "body");
+        }
+
+        private Task RunAsync(HttpContext context)
+        {
+            Interlocked.Increment(ref _run);
+            return Task.CompletedTask;
         }
 
         private void Forget()
