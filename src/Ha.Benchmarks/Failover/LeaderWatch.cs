@@ -17,7 +17,8 @@ internal sealed class LeaderWatch(IReadOnlyList<string> urls) : IAsyncDisposable
 
     private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(2) };
     private readonly CancellationTokenSource _stop = new();
-    private readonly Dictionary<(int Node, long Epoch), (long From, long To)> _terms = [];
+    private readonly Dictionary<(Process Who, long Epoch), (long From, long To)> _terms = [];
+    private readonly int[] _lives = new int[urls.Count];
     private readonly List<Task> _loops = [];
     private long _answers;
 
@@ -42,7 +43,7 @@ internal sealed class LeaderWatch(IReadOnlyList<string> urls) : IAsyncDisposable
             lock (_terms)
             {
                 var terms = _terms.ToList();
-                return terms.Sum(a => terms.Count(b => a.Key.Node < b.Key.Node
+                return terms.Sum(a => terms.Count(b => a.Key.Who.CompareTo(b.Key.Who) < 0
                     && (a.Key.Epoch == b.Key.Epoch || (a.Value.From < b.Value.To && b.Value.From < a.Value.To))));
             }
         }
@@ -56,23 +57,15 @@ internal sealed class LeaderWatch(IReadOnlyList<string> urls) : IAsyncDisposable
         }
     }
 
-    /// <summary>A new process may claim old epochs by mistake, but its claims do not prolong the old one's.</summary>
-    public void Forget(int node)
-    {
-        lock (_terms)
-        {
-            foreach (var key in _terms.Keys.Where(key => key.Node == node).ToList())
-            {
-                var (from, to) = _terms[key];
-                _terms.Remove(key);
-                _terms[(node + (1000 * (1 + _terms.Count)), key.Epoch)] = (from, to);
-            }
-        }
-    }
+    /// <summary>
+    /// The process of this member is dead; the next one is another. What the dead one has said may still arrive.
+    /// </summary>
+    public void Forget(int node) => Interlocked.Increment(ref _lives[node]);
 
     public async Task<Claim?> AskAsync(int node)
     {
         var asked = Stopwatch.GetTimestamp();
+        var who = new Process(node, Volatile.Read(ref _lives[node]));
         try
         {
             using var answer = await _client.GetAsync(new Uri(urls[node] + "/_ha/leader"), _stop.Token);
@@ -83,7 +76,7 @@ internal sealed class LeaderWatch(IReadOnlyList<string> urls) : IAsyncDisposable
                 json.RootElement.GetProperty("epoch").GetInt64(),
                 json.RootElement.GetProperty("is_self").GetBoolean());
             Interlocked.Increment(ref _answers);
-            Note(node, claim, asked);
+            Note(who, claim, asked);
             return claim;
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or JsonException)
@@ -109,7 +102,7 @@ internal sealed class LeaderWatch(IReadOnlyList<string> urls) : IAsyncDisposable
         }
     }
 
-    private void Note(int node, Claim claim, long asked)
+    private void Note(Process who, Claim claim, long asked)
     {
         if (!claim.IsSelf)
         {
@@ -119,9 +112,14 @@ internal sealed class LeaderWatch(IReadOnlyList<string> urls) : IAsyncDisposable
         var now = Stopwatch.GetTimestamp();
         lock (_terms)
         {
-            _terms[(node, claim.Epoch)] = _terms.TryGetValue((node, claim.Epoch), out var term)
+            _terms[(who, claim.Epoch)] = _terms.TryGetValue((who, claim.Epoch), out var term)
                 ? (term.From, Math.Max(term.To, asked))
                 : (now, asked);
         }
+    }
+
+    private readonly record struct Process(int Node, int Life) : IComparable<Process>
+    {
+        public int CompareTo(Process other) => (Node, Life).CompareTo((other.Node, other.Life));
     }
 }
