@@ -16,7 +16,6 @@ internal static class EarlyCompilation
     private static int _started;
 
     /// <summary>In the background, once per process. Takes about a quarter of a second of one core.</summary>
-    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "What was trimmed away needs no compiling.")]
     public static void Start()
     {
         if (!RuntimeFeature.IsDynamicCodeCompiled || Interlocked.Exchange(ref _started, 1) != 0)
@@ -24,13 +23,26 @@ internal static class EarlyCompilation
             return;
         }
 
-        var thread = new Thread(static () => Array.ForEach(typeof(EarlyCompilation).Assembly.GetTypes(), Compile))
+        var thread = new Thread(CompileAll)
         {
             IsBackground = true,
             Name = "Ha early compilation",
             Priority = ThreadPriority.BelowNormal,
         };
         thread.Start();
+    }
+
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "What was trimmed away needs no compiling.")]
+    private static void CompileAll()
+    {
+        try
+        {
+            Array.ForEach(typeof(EarlyCompilation).Assembly.GetTypes(), Compile);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            // Saves time and nothing else. What cannot be compiled is found out by whoever calls it.
+        }
     }
 
     /// <summary>Generic code is left out, it is compiled for each use; so is what has no code, such as a delegate's members.</summary>
