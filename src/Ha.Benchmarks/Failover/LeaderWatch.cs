@@ -43,7 +43,7 @@ internal sealed class LeaderWatch(IReadOnlyList<string> urls) : IAsyncDisposable
             lock (_terms)
             {
                 var terms = _terms.ToList();
-                return terms.Sum(a => terms.Count(b => a.Key.Who.CompareTo(b.Key.Who) < 0
+                return terms.Sum(a => terms.Count(b => (a.Key.Who.Node, a.Key.Who.Life).CompareTo((b.Key.Who.Node, b.Key.Who.Life)) < 0
                     && (a.Key.Epoch == b.Key.Epoch || (a.Value.From < b.Value.To && b.Value.From < a.Value.To))));
             }
         }
@@ -118,8 +118,5 @@ internal sealed class LeaderWatch(IReadOnlyList<string> urls) : IAsyncDisposable
         }
     }
 
-    private readonly record struct Process(int Node, int Life) : IComparable<Process>
-    {
-        public int CompareTo(Process other) => (Node, Life).CompareTo((other.Node, other.Life));
-    }
+    private readonly record struct Process(int Node, int Life);
 }
