@@ -85,10 +85,16 @@ internal sealed class LeaderWatch(IReadOnlyList<string> urls) : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Asks nobody any more. May be called again.</summary>
+    public async Task StopAsync()
     {
         await _stop.CancelAsync();
         await Task.WhenAll(_loops);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
         _client.Dispose();
         _stop.Dispose();
     }

@@ -17,7 +17,7 @@ internal static class MemoryCommand
         await cluster.StartAsync();
 
         // Its own questions would be counted as the members' allocations.
-        await cluster.Watch.DisposeAsync();
+        await cluster.Watch.StopAsync();
         var leader = 0;
         (string Name, string Url)[] lanes =
         [
