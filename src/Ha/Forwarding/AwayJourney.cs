@@ -1,3 +1,4 @@
+using Ha.Http;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
 
@@ -42,7 +43,7 @@ internal sealed class AwayJourney(HttpContext context, RequestFacts facts, KeptB
     /// <summary>True when executing it twice is the endpoint's promise to prevent.</summary>
     public bool MayRepeat =>
         body.CanReplay
-        && context.Request.Headers[HaHeaders.IdempotencyKey].Count > 0
+        && IdempotencyKey.Of(context.Request.Headers[IdempotencyKey.Header]) is not null
         && context.GetEndpoint()?.Metadata.GetMetadata<HonorsIdempotencyKeyAttribute>() is not null;
 
     /// <summary>

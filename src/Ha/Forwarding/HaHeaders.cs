@@ -21,9 +21,6 @@ internal static class HaHeaders
     /// <summary>Request, <c>redirect</c> or <c>proxy</c>: what the client prefers, where the options let it choose.</summary>
     public const string Forward = "X-Base-Forward";
 
-    /// <summary>Request: the client's name for this write (draft-ietf-httpapi-idempotency-key-header).</summary>
-    public const string IdempotencyKey = "Idempotency-Key";
-
     /// <summary>
     /// A node id as it may stand in a header: everything outside the unreserved set is percent-encoded, so an id
     /// can neither break a list apart nor smuggle a control character.
