@@ -27,6 +27,9 @@ internal sealed record TestNodeSetup
 
     public Action<WebApplication> App { get; init; } = static _ => { };
 
+    /// <summary>What stands before the middleware, where that stands after routing.</summary>
+    public Action<WebApplication> Before { get; init; } = static _ => { };
+
     /// <summary>True: the middleware stands after routing, as with <c>UseHa()</c>. False: outside of everything.</summary>
     public bool AfterRouting { get; init; }
 
@@ -88,6 +91,7 @@ internal sealed class TestNode : IAsyncDisposable
             new HeaderEncodings(_app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value));
         if (setup.AfterRouting)
         {
+            setup.Before(_app);
             _app.UseRouting();
             _app.Use(middleware);
         }
