@@ -132,6 +132,23 @@ public sealed class FaithfulHeadersTests
     }
 
     [Theory]
+    [InlineData("patch", "PATCH,patch")]
+    [InlineData("Post", "POST,Post")]
+    [InlineData("PATCH", "PATCH,")]
+    [InlineData("purge", "purge,")]
+    public async Task A_method_that_the_hop_must_spell_differently_travels_beside_it(string method, string received)
+    {
+        await using var leader = await TestNode.LeaderAsync(app => app.Run(context =>
+            context.Response.WriteAsync($"[{context.Request.Method},{context.Request.Headers["X-Base-Method"]}]")));
+        await using var follower = await TestNode.ProxyAsync(leader.Url);
+
+        var answer = await RawConnection.AskAsync(
+            follower.Port, $"{method} / HTTP/1.1\r\nHost: a\r\nX-Base-Method: GET\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+
+        Assert.Contains($"[{received}]", answer, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("h2c", "307")]
     [InlineData("something", "307")]
     [InlineData("WebSocket", "503")]
