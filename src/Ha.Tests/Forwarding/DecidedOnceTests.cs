@@ -79,6 +79,24 @@ public sealed class DecidedOnceTests
     }
 
     [Fact]
+    public async Task A_forwarded_write_whose_body_was_broken_gets_the_error_page_and_is_not_sent_again()
+    {
+        await using var other = await TestNode.LeaderAsync(app => app.Run(async context =>
+        {
+            Interlocked.Increment(ref _elsewhere);
+            await context.Request.Body.CopyToAsync(Stream.Null);
+        }));
+        await using var follower = await TestNode.ProxyAsync(other.Url, Setup(_exceptionPage, ForwardMode.Proxy) with { App = app => Map(app, static () => { }, throwing: false) });
+
+        var answer = await RawConnection.AskAsync(
+            follower.Port, "POST /write HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nnonsense\r\n");
+
+        Assert.StartsWith("HTTP/1.1 400", answer, StringComparison.Ordinal);
+        Assert.Contains("the error page", answer, StringComparison.Ordinal);
+        Assert.Equal(1, _elsewhere);
+    }
+
+    [Fact]
     public async Task An_error_page_that_refuses_says_nothing_about_the_write_before_it()
     {
         TestNode? node = null;
