@@ -35,6 +35,9 @@ internal sealed record TestNodeSetup
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
+    /// <summary>How this node finds the addresses of a leader; null: as the system does.</summary>
+    public Func<string, CancellationToken, Task<IPAddress[]>>? Resolve { get; init; }
+
     /// <summary>Not null: the node listens with TLS.</summary>
     public X509Certificate2? Certificate { get; init; }
 }
@@ -56,7 +59,7 @@ internal sealed class TestNode : IAsyncDisposable
         Hold = new WriteHold(Leadership, setup.Clock, options.WriteHoldMax);
         _terms = new LeaderTerms(Leadership, setup.Clock, options.EffectiveLeaseTimeout);
         _tls = new NodeTls(options, new ElectionTelemetry(Logs, Metrics, setup.Clock), setup.Clock);
-        _forwarder = new LeaderForwarder(HaHeaders.EncodeId(setup.Id), options.PublicInfo, options.EffectiveLeaseTimeout, reports, _tls);
+        _forwarder = new LeaderForwarder(HaHeaders.EncodeId(setup.Id), options.PublicInfo, options.EffectiveLeaseTimeout, reports, _tls, setup.Resolve);
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment });
         builder.Logging.ClearProviders();

@@ -63,17 +63,24 @@ internal sealed class LeaderForwarder : IDisposable
     /// <param name="lease">Bounds the time to connect.</param>
     /// <param name="reports">Told of every attempt that failed on the leader's side.</param>
     /// <param name="tls">How to check an <c>https</c> leader and show this node to it.</param>
-    public LeaderForwarder(string ownMark, bool publicInfo, TimeSpan lease, ForwardingReports reports, NodeTls tls)
+    /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
+    public LeaderForwarder(
+        string ownMark,
+        bool publicInfo,
+        TimeSpan lease,
+        ForwardingReports reports,
+        NodeTls tls,
+        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
         _ownMark = ownMark;
         _via = publicInfo ? ownMark : "ha";
         _reports = reports;
-        _clear = new HttpMessageInvoker(LeaderHandler.Create(lease, tls: null));
-        _secure = new HttpMessageInvoker(tls.CreateHandler(options => LeaderHandler.Create(lease, options)));
+        _clear = new HttpMessageInvoker(LeaderHandler.Create(lease, tls: null, resolve));
+        _secure = new HttpMessageInvoker(tls.CreateHandler(options => LeaderHandler.Create(lease, options, resolve)));
         _secureHttp2 = new HttpMessageInvoker(tls.CreateHandler(options =>
         {
             // Only the stock handler can speak HTTP/2 over TLS; it must not see the client's Host (see LeaderHandler).
-            var http2 = LeaderHandler.Create(lease, tls: null);
+            var http2 = LeaderHandler.Create(lease, tls: null, resolve);
             http2.SslOptions = options;
             return http2;
         }));
