@@ -39,6 +39,9 @@ internal sealed record TestNodeSetup
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
+    /// <summary>How this node finds the addresses of a leader; null: as the system does.</summary>
+    public Func<string, CancellationToken, Task<IPAddress[]>>? Resolve { get; init; }
+
     /// <summary>Not null: the node listens with TLS.</summary>
     public X509Certificate2? Certificate { get; init; }
 }
@@ -88,7 +91,8 @@ internal sealed class TestNode : IAsyncDisposable
             options.EffectiveLeaseTimeout,
             reports,
             _tls,
-            new HeaderEncodings(_app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value));
+            new HeaderEncodings(_app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value),
+            setup.Resolve);
         if (setup.AfterRouting)
         {
             setup.Before(_app);
