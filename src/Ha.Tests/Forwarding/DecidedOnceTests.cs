@@ -91,7 +91,6 @@ public sealed class DecidedOnceTests
         var answer = await RawConnection.AskAsync(
             follower.Port, "POST /write HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nnonsense\r\n");
 
-        Assert.StartsWith("HTTP/1.1 400", answer, StringComparison.Ordinal);
         Assert.Contains("the error page", answer, StringComparison.Ordinal);
         Assert.Equal(1, _elsewhere);
     }
