@@ -11,7 +11,7 @@ public sealed class AwayJourneyTests
         using var leadership = new FakeLeadership("me");
         var context = new DefaultHttpContext();
         using var body = new KeptBody(context.Request);
-        var journey = new AwayJourney(context, new RequestFacts { Method = "POST", Path = "/" }, body, refusal: null, maxLength: null);
+        var journey = new AwayJourney(context, new RequestFacts { Method = "POST", Path = "/" }, body, refusal: null);
         Assert.Equal(long.MaxValue, Next());
 
         journey.RefusedBy = leadership.Follow("http://old", epoch: 1).Current;

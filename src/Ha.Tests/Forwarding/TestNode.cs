@@ -12,6 +12,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Ha.Tests.Forwarding;
 
@@ -56,7 +57,6 @@ internal sealed class TestNode : IAsyncDisposable
         Hold = new WriteHold(Leadership, setup.Clock, options.WriteHoldMax);
         _terms = new LeaderTerms(Leadership, setup.Clock, options.EffectiveLeaseTimeout);
         _tls = new NodeTls(options, new ElectionTelemetry(Logs, Metrics, setup.Clock), setup.Clock);
-        _forwarder = new LeaderForwarder(HaHeaders.EncodeId(setup.Id), options.PublicInfo, options.EffectiveLeaseTimeout, reports, _tls);
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment });
         builder.Logging.ClearProviders();
@@ -71,7 +71,7 @@ internal sealed class TestNode : IAsyncDisposable
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
         ExceptionCatchers.Add(builder.Services);
         Func<RequestDelegate, RequestDelegate> middleware = next => new WriteForwardingMiddleware(
-            next, options, Leadership, Gate, setup.Clock, _forwarder, _terms, Hold, Metrics, reports).InvokeAsync;
+            next, options, Leadership, Gate, setup.Clock, _forwarder!, _terms, Hold, Metrics, reports).InvokeAsync;
         if (!setup.AfterRouting)
         {
             builder.Services.AddSingleton<IStartupFilter>(new First(middleware));
@@ -79,6 +79,13 @@ internal sealed class TestNode : IAsyncDisposable
 
         setup.Builder(builder);
         _app = builder.Build();
+        _forwarder = new LeaderForwarder(
+            HaHeaders.EncodeId(setup.Id),
+            options.PublicInfo,
+            options.EffectiveLeaseTimeout,
+            reports,
+            _tls,
+            new HeaderEncodings(_app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value));
         if (setup.AfterRouting)
         {
             _app.UseRouting();

@@ -88,7 +88,7 @@ public sealed class WriteHoldTests : IDisposable
         await Task.WhenAll(first);
 
         await client.CancelAsync();
-        Assert.Equal(HoldOutcome.ClientGone, await gone);
+        Assert.Equal(HoldOutcome.Cancelled, await gone);
         hold.Moved();
         Assert.Equal(HoldOutcome.MoveOn, await last);
     }
@@ -154,7 +154,7 @@ public sealed class WriteHoldTests : IDisposable
         Assert.Equal(HoldOutcome.Full, await Wait(hold));
 
         await client.CancelAsync();
-        Assert.Equal(HoldOutcome.ClientGone, await first);
+        Assert.Equal(HoldOutcome.Cancelled, await first);
         Assert.Equal(0, hold.Held);
         var second = Wait(hold);
         Assert.False(second.IsCompleted);
@@ -167,7 +167,7 @@ public sealed class WriteHoldTests : IDisposable
     {
         using var hold = new WriteHold(_leadership, _time, max: 1);
 
-        Assert.Equal(HoldOutcome.ClientGone, await Wait(hold, new CancellationToken(canceled: true)));
+        Assert.Equal(HoldOutcome.Cancelled, await Wait(hold, new CancellationToken(canceled: true)));
         Assert.Equal(0, hold.Held);
     }
 

@@ -1,4 +1,5 @@
-// Sends writes through a follower the way Node.js programs do and prints what came back, one JSON line a case.
+// Sends writes through a follower the way Node.js programs do and prints what came back, one JSON line a case. The streams
+// have gRPC's content type, because that is what travels over HTTP/2 between the nodes.
 'use strict';
 const http = require('node:http');
 const http2 = require('node:http2');
@@ -9,7 +10,7 @@ const say = (name, result) => console.log(JSON.stringify({ name, ...result }));
 
 function write(session, path, { chunks, abort }) {
   return new Promise(resolve => {
-    const stream = session.request({ ':method': 'POST', ':path': path, te: 'trailers', 'content-type': 'text/plain' });
+    const stream = session.request({ ':method': 'POST', ':path': path, te: 'trailers', 'content-type': 'application/grpc' });
     const result = { status: 0, body: '', trailers: {}, error: null };
     stream.setEncoding('utf8');
     stream.on('response', headers => { result.status = headers[':status']; });

@@ -20,6 +20,12 @@ internal sealed class HaEntryMiddleware(
 {
     private static readonly PathString _prefix = new("/_ha");
 
+    private static readonly Func<object, Task> _sayClose = static response =>
+    {
+        ((HttpResponse)response).Headers.Connection = "close";
+        return Task.CompletedTask;
+    };
+
     public Task InvokeAsync(HttpContext context)
     {
         headers.Register(context);
@@ -42,20 +48,64 @@ internal sealed class HaEntryMiddleware(
         }
 
         // Nobody outside may speak for a node that refused a write.
-        context.Request.Headers.Remove(HaHeaders.NotExecuted);
-        return next(context);
+        var received = context.Request.Headers;
+        received.Remove(HaHeaders.NotExecuted);
+        if (received.ContainsKey(HaHeaders.ForwardedBy))
+        {
+            HopConnection.Leave(context);
+        }
+
+        Task running;
+        try
+        {
+            running = next(context);
+        }
+        catch (Exception thrown)
+        {
+            running = Task.FromException(thrown);
+        }
+
+        return running.IsCompletedSuccessfully ? running : AwaitAsync(context, running);
+    }
+
+    // The server makes its own answer of an exception that nobody has handled, without any header of ours. So the same
+    // answer is given before it sees the exception, which it then only logs. It closes the connection after that.
+    private static async Task AwaitAsync(HttpContext context, Task running)
+    {
+        try
+        {
+            await running;
+        }
+        catch (Exception failure) when (!context.Response.HasStarted)
+        {
+            var response = context.Response;
+            response.Clear();
+            response.StatusCode = (failure as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status500InternalServerError;
+            response.ContentLength = 0;
+            if (HasConnectionHeader(context))
+            {
+                response.Headers.Connection = "close";
+            }
+
+            await response.CompleteAsync();
+            throw;
+        }
     }
 
     // HTTP/2 has no such header but a frame that says the same (GOAWAY, RFC 9113 section 6.8).
     private static void CloseAfterwards(HttpContext context)
     {
-        if (HttpProtocol.IsHttp2(context.Request.Protocol))
+        if (HasConnectionHeader(context))
         {
-            context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+            // As late as possible: whoever gives an answer clears what stands there.
+            context.Response.OnStarting(_sayClose, context.Response);
         }
         else
         {
-            context.Response.Headers.Connection = "close";
+            context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
         }
     }
+
+    private static bool HasConnectionHeader(HttpContext context) =>
+        HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol);
 }

@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -11,11 +10,11 @@ internal static class AnswerCopy
     private const int SmallRead = 4 * 1024;
     private const int LargeRead = 64 * 1024;
 
-    public static async Task<ForwardResult> ToClientAsync(HttpResponseMessage answer, HttpContext context, string via)
+    public static async Task<ForwardResult> ToClientAsync(HttpResponseMessage answer, HttpContext context, string via, ForwardingReports reports)
     {
         // Step 7: status and headers.
         context.Response.StatusCode = (int)answer.StatusCode;
-        ForwardHeaders.ToClient(answer, context, via);
+        ForwardHeaders.ToClient(answer, context, via, reports);
         try
         {
             // Step 8: upgrade or body.
@@ -33,13 +32,14 @@ internal static class AnswerCopy
         }
         catch (Exception failure) when (failure is IOException or HttpRequestException or OperationCanceledException)
         {
-            if (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+            if (!context.Response.HasStarted)
             {
                 context.Response.Clear();
                 return ForwardResult.OutcomeUnknown;
             }
 
-            // The client must not take half an answer for a whole one.
+            // The client must not take half an answer for a whole one: a closed connection, or a stream that is reset
+            // with INTERNAL_ERROR (RFC 9113 section 7).
             context.Abort();
             return ForwardResult.Answered;
         }
@@ -49,29 +49,35 @@ internal static class AnswerCopy
     {
         var cancellation = context.RequestAborted;
         var leader = await answer.Content.ReadAsStreamAsync(cancellation);
+        var client = context.Response.BodyWriter;
         var size = SmallRead;
         var unflushed = 0;
-        PipeWriter? client = null;
 
         // Not read once more than needed: the empty buffer for it would go to the socket as a write of its own.
-        var left = answer.Content.Headers.ContentLength ?? long.MaxValue;
+        var length = answer.Content.Headers.ContentLength;
+        var left = length ?? long.MaxValue;
         while (left > 0)
         {
             // Reading nothing waits for something: no buffer is held meanwhile, and a pause is the time to flush.
             var ready = leader.ReadAsync(Memory<byte>.Empty, cancellation);
-            if (!ready.IsCompletedSuccessfully && (client is null || unflushed > 0))
+            if (!ready.IsCompletedSuccessfully && (unflushed > 0 || !context.Response.HasStarted))
             {
-                client ??= await StartAsync(context, cancellation);
                 await client.FlushAsync(cancellation);
                 unflushed = 0;
             }
 
             await ready;
-            client ??= await StartAsync(context, cancellation);
+            if (length is not null && !context.Response.HasStarted)
+            {
+                // Once started, what is read lands in the server's own buffers. Of unknown length it may be nothing at
+                // all, and a started answer without a body is not the same: gRPC's trailers-only would get a DATA frame.
+                await context.Response.StartAsync(cancellation);
+            }
+
             var read = await leader.ReadAsync(client.GetMemory(size), cancellation);
             if (read == 0)
             {
-                return;
+                break;
             }
 
             client.Advance(read);
@@ -84,13 +90,13 @@ internal static class AnswerCopy
                 unflushed = 0;
             }
         }
-    }
 
-    // Once started, what is read lands in the server's own buffers.
-    private static async ValueTask<PipeWriter> StartAsync(HttpContext context, CancellationToken cancellation)
-    {
-        await context.Response.StartAsync(cancellation);
-        return context.Response.BodyWriter;
+        if (unflushed > 0)
+        {
+            // The server flushes at the end of a request only what it has not begun to send, and a middleware that
+            // buffers answers never.
+            await client.FlushAsync(cancellation);
+        }
     }
 
     private static void CopyTrailers(HttpResponseMessage answer, HttpResponse response)

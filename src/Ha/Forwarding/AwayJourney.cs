@@ -9,13 +9,17 @@ namespace Ha.Forwarding;
 /// <param name="facts">What decisions look at.</param>
 /// <param name="body">Its body.</param>
 /// <param name="refusal">What a handler on this node refused with; null: none ran.</param>
-/// <param name="maxLength">The server's limit on the body before forwarding lifted it.</param>
-internal sealed class AwayJourney(HttpContext context, RequestFacts facts, KeptBody body, NotLeaderException? refusal, long? maxLength)
+internal sealed class AwayJourney(HttpContext context, RequestFacts facts, KeptBody body, NotLeaderException? refusal)
 {
     private const int FirstPauseMilliseconds = 25;
     private const int LongestPauseMilliseconds = 250;
 
+    // A handler that says it is not the leader's may have been called a moment too early. One that goes on saying it
+    // would be run for as long as the write may be held.
+    private const int MostHandlerRuns = 4;
+
     private int _pauseMilliseconds = FirstPauseMilliseconds;
+    private int _handlerRuns;
     private LeadershipSnapshot? _lastRefusedBy;
 
     public HttpContext Context => context;
@@ -25,8 +29,6 @@ internal sealed class AwayJourney(HttpContext context, RequestFacts facts, KeptB
     public KeptBody Body => body;
 
     public NotLeaderException? Refusal => refusal;
-
-    public long? MaxLength => maxLength;
 
     /// <summary>What to count when it is over; null: nothing (it ran here after all, or nobody was left to answer).</summary>
     public WriteOutcome? Outcome { get; set; }
@@ -61,7 +63,13 @@ internal sealed class AwayJourney(HttpContext context, RequestFacts facts, KeptB
         if (RefusedBy is not null && RefusedBy.Epoch != _lastRefusedBy?.Epoch)
         {
             _pauseMilliseconds = FirstPauseMilliseconds;
+            _handlerRuns = 0;
             _lastRefusedBy = RefusedBy;
+        }
+
+        if (LastResult == ForwardResult.RefusedByHandler && ++_handlerRuns >= MostHandlerRuns)
+        {
+            return long.MaxValue;
         }
 
         var pause = _pauseMilliseconds * frequency / 1000;

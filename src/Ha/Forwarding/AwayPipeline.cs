@@ -44,10 +44,16 @@ internal sealed class AwayPipeline(
         }
 
         using var body = new KeptBody(context.Request);
-        var journey = new AwayJourney(context, facts, body, refusal as NotLeaderException, BodyLimits.MaxLength(context))
+        var journey = new AwayJourney(context, facts, body, refusal as NotLeaderException)
         {
             MayHaveBeenExecuted = facts.MayHaveBeenExecuted,
         };
+        if (refusal is not null)
+        {
+            // What the handler had prepared belongs to no answer.
+            context.Response.Clear();
+        }
+
         var until = started + (long)(_patience.TotalSeconds * clock.TimestampFrequency);
         var waited = false;
         bool over;
@@ -72,6 +78,7 @@ internal sealed class AwayPipeline(
         }
         while (!over);
 
+        DecidedMark.Leave(context);
         if (journey.Outcome is { } outcome)
         {
             metrics.Write(outcome, clock.GetElapsedTime(started));
@@ -90,7 +97,7 @@ internal sealed class AwayPipeline(
                 return await RedirectAsync(journey, url, leadership.Epoch);
             case ForwardOutcome.Redirect:
                 return await RedirectAsync(journey, leadership.LeaderUrl!, leadership.Epoch);
-            case ForwardOutcome.Proxy when journey.Refusal is null || !journey.Body.CanHaveBody:
+            case ForwardOutcome.Proxy when !journey.Body.WasRead:
                 return await ForwardAsync(journey, leadership);
             case ForwardOutcome.Hold:
                 return false;
@@ -102,8 +109,7 @@ internal sealed class AwayPipeline(
     // This node became the leader while the request waited.
     private async Task<bool> RunHereAsync(AwayJourney journey)
     {
-        journey.Body.ReturnToRequest(journey.MaxLength);
-        BodyLimits.SetMaxLength(journey.Context, journey.MaxLength);
+        journey.Body.ReturnToRequest();
 
         // A handler that refuses here says nothing of the attempt elsewhere.
         var facts = journey.Facts with { MayHaveBeenExecuted = journey.MayHaveBeenExecuted };
@@ -128,21 +134,23 @@ internal sealed class AwayPipeline(
         var result = await forwarder.ForwardAsync(journey.Context, leadership.LeaderTarget!, journey.Body, terms.GivenUp(leadership));
         journey.LastResult = result;
         journey.RefusedBy = leadership;
+        journey.MayHaveBeenExecuted |= result == ForwardResult.OutcomeUnknown;
         switch (result)
         {
             case ForwardResult.Answered:
                 journey.Outcome = WriteOutcome.Forwarded;
                 return true;
-            case ForwardResult.ClientGone:
-                return true;
             case ForwardResult.ClientFault:
                 // The server knows the right answer to each way of sending a bad body.
                 journey.Body.ClientFault!.Throw();
                 return true;
+            case ForwardResult.NoHttp2:
+                return await RefuseAsync(journey, Refusals.NoHttp2);
+            case var _ when journey.Context.RequestAborted.IsCancellationRequested:
+                return await RefuseAsync(journey, Refusals.GivenUp);
             case ForwardResult.OutcomeUnknown:
-                journey.MayHaveBeenExecuted = true;
                 return !journey.MayRepeat && await RefuseAsync(journey, Refusals.OutcomeUnknown);
-            case ForwardResult.Unreachable or ForwardResult.NotExecuted:
+            case ForwardResult.Unreachable or ForwardResult.NotExecuted or ForwardResult.RefusedByHandler:
                 return !journey.Body.CanReplay && await RefuseAsync(journey, Refusals.BodyConsumed);
             default:
                 throw new UnreachableException($"{result}");
@@ -165,8 +173,8 @@ internal sealed class AwayPipeline(
             case HoldOutcome.MoveOn:
                 journey.RefusedBy = null;
                 return false;
-            case HoldOutcome.ClientGone:
-                return true;
+            case HoldOutcome.Cancelled:
+                return await RefuseAsync(journey, Refusals.GivenUp);
             case HoldOutcome.TimedOut:
                 return await RefuseAsync(journey, LastWord(journey));
             case HoldOutcome.Full:
@@ -185,7 +193,8 @@ internal sealed class AwayPipeline(
         problem = journey.MayHaveBeenExecuted ? Refusals.OutcomeUnknown : problem;
 
         // Between nodes the mark is part of the protocol; to clients it is information.
-        await problem.WriteAsync(journey.Context, mark: options.PublicInfo || journey.Facts.ForwardedBy is not null);
+        var between = journey.Facts.ForwardedBy is not null;
+        await problem.WriteAsync(journey.Context, mark: options.PublicInfo || between, byHandler: between && journey.Refusal is not null);
         journey.Outcome = problem.Status == StatusCodes.Status502BadGateway ? WriteOutcome.Unknown : WriteOutcome.Refused;
         return true;
     }
@@ -212,6 +221,11 @@ internal sealed class AwayPipeline(
                 return Refusals.Loop;
             case ForwardOutcome.RefuseExtendedConnect:
                 return Refusals.StreamNotForwarded;
+            case ForwardOutcome.RefuseProxy:
+                return Refusals.NotProxied;
+            case ForwardOutcome.Proxy when journey.Refusal is null:
+                reports.BodyReadBefore(journey.Context.Request.Path);
+                return Refusals.BodyReadBefore;
             case ForwardOutcome.Proxy:
                 return Refusals.BodyConsumed;
             default:

@@ -12,6 +12,13 @@ internal static class BodyLimits
         context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize;
 
     /// <summary>
+    /// True when somebody has begun to read the body. The server forbids to change the limit from then on; where it has no
+    /// such limit, only a form that was read can be seen.
+    /// </summary>
+    public static bool WasRead(HttpContext context) =>
+        context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.IsReadOnly ?? (context.Features.Get<IFormFeature>()?.Form is not null);
+
+    /// <summary>
     /// Lifts what the leader decides by itself. The minimum data rate stays, because a slow client is as much a
     /// threat here as there, and while the leader is the slow one Kestrel does not count; but a gRPC stream may be
     /// silent for hours, and its services lift that limit on the leader too.

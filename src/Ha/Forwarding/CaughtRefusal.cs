@@ -19,13 +19,13 @@ internal sealed class CaughtRefusal
 
     public Exception Exception { get; }
 
-    public static bool IsRefusal(Exception exception) => exception is NotLeaderException or OutcomeUnknownException;
-
     /// <summary>Keeps <paramref name="exception"/> for the middleware, if it is one for it.</summary>
     public static bool TryKeep(HttpContext context, Exception exception)
     {
         // Without the middleware outside nobody would answer, and an empty 200 would confirm what was refused.
-        if (context.Response.HasStarted || !IsRefusal(exception) || context.RequestServices?.GetService<HaNode>() is { Options.IsActive: false })
+        if (context.Response.HasStarted
+            || Refusal.In(exception, context) is not { } refusal
+            || context.RequestServices?.GetService<HaNode>() is { Options.IsActive: false })
         {
             return false;
         }
@@ -35,7 +35,7 @@ internal sealed class CaughtRefusal
             Interlocked.Increment(ref _kept);
         }
 
-        context.Features.Set(new CaughtRefusal(exception));
+        context.Features.Set(new CaughtRefusal(refusal));
         return true;
     }
 

@@ -47,7 +47,9 @@ internal static class ExceptionCatchers
     public static void Add(IServiceCollection services)
     {
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IDeveloperPageExceptionFilter, DeveloperPageCatcher>());
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IExceptionHandler, ExceptionHandlerCatcher>());
+
+        // Before those that the application has registered already: the first one that handles an exception is the last.
+        services.Insert(0, ServiceDescriptor.Singleton<IExceptionHandler, ExceptionHandlerCatcher>());
         services.Configure<MvcOptions>(static options => options.Filters.Add(new MvcCatcher()));
     }
 }

@@ -26,6 +26,7 @@ internal sealed class ForwardContent(KeptBody body) : HttpContent
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
+        // Once only: see ForwardMessage.OnHeaderWritten.
         _started = true;
         _copying = body.CopyToAsync(stream, cancellationToken);
         return _copying;

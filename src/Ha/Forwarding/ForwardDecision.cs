@@ -26,6 +26,9 @@ internal enum ForwardOutcome
     /// <summary>This node itself sent it: 508.</summary>
     RefuseLoop,
 
+    /// <summary>The endpoint is never forwarded, and the client follows no redirect: 503.</summary>
+    RefuseProxy,
+
     /// <summary>A WebSocket over HTTP/2 or HTTP/3 for the leader: 503, there is no way to pass it on.</summary>
     RefuseExtendedConnect,
 }
@@ -45,6 +48,9 @@ internal readonly record struct RequestFacts
 
     public bool Grpc { get; init; }
     public bool Upgrade { get; init; }
+
+    /// <summary>See <see cref="NeverProxyAttribute"/>.</summary>
+    public bool NeverProxy { get; init; }
     public bool ExtendedConnect { get; init; }
 
     /// <summary>True: it was sent to another node before it came to run here, and that one may have executed it.</summary>
@@ -96,6 +102,11 @@ internal static class ForwardDecision
         if (!LeadsElsewhere(leadership))
         {
             return ForwardOutcome.Hold;
+        }
+
+        if (facts.NeverProxy)
+        {
+            return facts.Grpc || facts.Upgrade ? ForwardOutcome.RefuseProxy : ForwardOutcome.Redirect;
         }
 
         return ProxyWanted(facts, policy) ? ForwardOutcome.Proxy : ForwardOutcome.Redirect;

@@ -13,6 +13,7 @@ internal static class ForwardHeaders
     private const string ForwardedFor = "X-Forwarded-For";
     private const string ForwardedProto = "X-Forwarded-Proto";
     private const string ForwardedHost = "X-Forwarded-Host";
+    private const string ForwardedPrefix = "X-Forwarded-Prefix";
 
     // Meant for one connection, whatever Connection says.
     private static readonly string[] _hopByHop =
@@ -24,7 +25,7 @@ internal static class ForwardHeaders
 
     private static readonly FrozenSet<string> _notToLeader = Set(
         [.. _hopByHop, HeaderNames.Host, HeaderNames.Expect, ForwardedFor, ForwardedProto, ForwardedHost, HeaderNames.Via,
-            HaHeaders.ForwardedBy, HaHeaders.Forward, HaHeaders.NotExecuted]);
+            HaHeaders.ForwardedBy, HaHeaders.Forward, HaHeaders.Method, HaHeaders.NotExecuted]);
 
     private static readonly FrozenSet<string> _notToClient = Set(
         [.. _hopByHop, HaHeaders.NotExecuted, HaHeaders.Leader, HaHeaders.Epoch, HaHeaders.Node]);
@@ -56,7 +57,13 @@ internal static class ForwardHeaders
         Append(message, request.Headers, ForwardedProto, request.Scheme);
         Append(message, request.Headers, ForwardedHost, request.Host.Value ?? "");
         Append(message, request.Headers, HeaderNames.Via, $"{ProtocolVersion(request.Protocol)} {ownMark}");
+        AppendPrefix(context, message);
         message.Headers.TryAddWithoutValidation(HaHeaders.ForwardedBy, ownMark);
+        if (!string.Equals(message.Method.Method, request.Method, StringComparison.Ordinal))
+        {
+            message.Headers.TryAddWithoutValidation(HaHeaders.Method, request.Method);
+        }
+
         if (activity is not null)
         {
             DistributedContextPropagator.Current.Inject(activity, message, static (carrier, name, value) =>
@@ -65,14 +72,14 @@ internal static class ForwardHeaders
     }
 
     /// <summary>Leader's answer to the client's.</summary>
-    public static void ToClient(HttpResponseMessage answer, HttpContext context, string via)
+    public static void ToClient(HttpResponseMessage answer, HttpContext context, string via, ForwardingReports reports)
     {
         var headers = context.Response.Headers;
         HashSet<string>? named = answer.Headers.NonValidated.TryGetValues(HeaderNames.Connection, out var connection)
             ? NamedByConnection(ToValues(connection))
             : null;
-        Copy(answer.Headers.NonValidated, headers, named);
-        Copy(answer.Content.Headers.NonValidated, headers, named);
+        Copy(answer.Headers.NonValidated, headers, named, reports);
+        Copy(answer.Content.Headers.NonValidated, headers, named, reports);
         headers.Append(HeaderNames.Via, $"{answer.Version.ToString(answer.Version.Major >= 2 ? 1 : 2)} {via}");
     }
 
@@ -93,13 +100,23 @@ internal static class ForwardHeaders
         return all;
     }
 
-    private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to, HashSet<string>? named)
+    private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to, HashSet<string>? named, ForwardingReports reports)
     {
         foreach (var (name, values) in from)
         {
-            if (!_notToClient.Contains(name) && named?.Contains(name) != true)
+            if (_notToClient.Contains(name) || named?.Contains(name) == true)
+            {
+                continue;
+            }
+
+            try
             {
                 to[name] = ToValues(values);
+            }
+            catch (InvalidOperationException)
+            {
+                // The write has been executed: an answer with a header less is better than a 500.
+                reports.HeaderDropped(name);
             }
         }
     }
@@ -131,6 +148,28 @@ internal static class ForwardHeaders
     {
         var before = from[name];
         message.Headers.TryAddWithoutValidation(name, before.Count == 0 ? value : $"{before}, {value}");
+    }
+
+    // UseForwardedHeaders has taken the prefix that a proxy in front cut off out of the headers and into the path base. Of
+    // that the request target knows nothing, unlike of what UsePathBase or Map have taken from its beginning.
+    private static void AppendPrefix(HttpContext context, HttpRequestMessage message)
+    {
+        var request = context.Request;
+        var (prefix, path) = (request.PathBase.Value ?? "", request.Path.Value ?? "");
+        if (prefix.Length == 0)
+        {
+            return;
+        }
+
+        var target = Uri.UnescapeDataString(RawTarget.PathAndQuery(context).Split('?')[0]);
+        var cutHere = target.EndsWith(path, StringComparison.Ordinal) ? target[..^path.Length] : "";
+        if (!prefix.EndsWith(cutHere, StringComparison.OrdinalIgnoreCase) || prefix.Length == cutHere.Length)
+        {
+            return;
+        }
+
+        message.Headers.Remove(ForwardedPrefix);
+        Append(message, request.Headers, ForwardedPrefix, new PathString(prefix[..^cutHere.Length]).ToUriComponent());
     }
 
     private static string RemoteAddress(HttpContext context)

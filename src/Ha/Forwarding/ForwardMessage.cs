@@ -10,6 +10,9 @@ internal sealed class ForwardMessage : HttpRequestMessage
     /// </summary>
     public bool MayHaveBeenSent { get; private set; }
 
+    /// <summary>True: it was sent, and the leader declared that it did not process it (RFC 9113 section 8.7).</summary>
+    public bool WasDeclined { get; private set; }
+
     /// <summary>
     /// Called by the handler for every header that it writes to a connection.
     /// </summary>
@@ -17,8 +20,9 @@ internal sealed class ForwardMessage : HttpRequestMessage
     /// <c>SocketsHttpHandler</c> by itself sends a request again, up to three times, when its connection closes
     /// before the answer and it has not begun to send a body: with no content object, and also with one that waits
     /// behind <c>Expect: 100-continue</c>. A leader that executed the write and died would have it executed again.
-    /// So the second time that this request's headers are about to be written over HTTP/1.1 is refused here. Over
-    /// HTTP/2 it repeats only what the peer has declared unprocessed (RFC 9113 section 8.7), which is fine.
+    /// Over HTTP/2 it repeats only what the peer has declared unprocessed, but the body is taken from where the first
+    /// copy, which may still run, has left it. So the second time that this request's headers are about to be written is
+    /// refused here: whether to send a write again, and with what body, is decided in one place, and it is not this one.
     /// </remarks>
     public void OnHeaderWritten(string name)
     {
@@ -27,8 +31,9 @@ internal sealed class ForwardMessage : HttpRequestMessage
             return;
         }
 
-        if (MayHaveBeenSent && Version < HttpVersion.Version20)
+        if (MayHaveBeenSent)
         {
+            WasDeclined = Version >= HttpVersion.Version20;
             throw new IOException("The connection closed before the answer came; the request is not sent twice.");
         }
 

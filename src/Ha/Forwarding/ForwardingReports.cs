@@ -33,6 +33,30 @@ internal sealed class ForwardingReports(ILoggerFactory loggers, TimeProvider clo
         }
     }
 
+    public void NoHttp2(string leader)
+    {
+        if (_limiter.Passes("http2 " + leader, out var leftOut))
+        {
+            _log.NoHttp2(leader, LeftOut(leftOut));
+        }
+    }
+
+    public void BodyReadBefore(string path)
+    {
+        if (_limiter.Passes("body", out var leftOut))
+        {
+            _log.BodyReadBefore(path, LeftOut(leftOut));
+        }
+    }
+
+    public void HeaderDropped(string name)
+    {
+        if (_limiter.Passes("header", out var leftOut))
+        {
+            _log.HeaderDropped(name, LeftOut(leftOut));
+        }
+    }
+
     public void HoldFull()
     {
         if (_limiter.Passes("full", out var leftOut))
@@ -89,4 +113,13 @@ internal static partial class ForwardingLog
 
     [LoggerMessage(1205, LogLevel.Warning, "A handler could not tell whether its write was committed.{LeftOut}")]
     public static partial void OutcomeUnknown(this ILogger logger, Exception exception, string leftOut);
+
+    [LoggerMessage(1206, LogLevel.Error, "gRPC calls cannot be forwarded: the leader's listener at {Leader} does not take HTTP/2. Use TLS between the nodes.{LeftOut}")]
+    public static partial void NoHttp2(this ILogger logger, string leader, string leftOut);
+
+    [LoggerMessage(1207, LogLevel.Error, "A write to {Path} was refused: a middleware before UseHa() has read its body (UseAntiforgery does). Call UseHa() before it.{LeftOut}")]
+    public static partial void BodyReadBefore(this ILogger logger, string path, string leftOut);
+
+    [LoggerMessage(1208, LogLevel.Warning, "The leader's answer lost its header {Name}, which this node's server cannot send: see KestrelServerOptions.ResponseHeaderEncodingSelector.{LeftOut}")]
+    public static partial void HeaderDropped(this ILogger logger, string name, string leftOut);
 }

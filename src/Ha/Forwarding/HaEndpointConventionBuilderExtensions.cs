@@ -19,6 +19,13 @@ public static class HaEndpointConventionBuilderExtensions
         where TBuilder : IEndpointConventionBuilder =>
         builder.WithMetadata(new AllowOnAnyNodeAttribute());
 
+    /// <summary>Redirects to the leader also where writes are proxied. See <see cref="NeverProxyAttribute"/>.</summary>
+    /// <param name="builder">The endpoint, or a group of them.</param>
+    /// <returns><paramref name="builder"/>.</returns>
+    public static TBuilder NeverProxy<TBuilder>(this TBuilder builder)
+        where TBuilder : IEndpointConventionBuilder =>
+        builder.WithMetadata(new NeverProxyAttribute());
+
     /// <summary>May be sent again with the same key. See <see cref="HonorsIdempotencyKeyAttribute"/>.</summary>
     /// <param name="builder">The endpoint, or a group of them.</param>
     /// <returns><paramref name="builder"/>.</returns>

@@ -24,6 +24,14 @@ namespace Ha
     }
 
     /// <summary>
+    /// This endpoint is never forwarded through another node: where that would be proxied the client is redirected to the
+    /// leader (307), and gRPC and WebSockets, whose clients follow no redirect, are refused (503). For what hangs on the
+    /// client's own connection: certificates, Negotiate, rules by port or address. Needs <c>app.UseHa()</c> after routing.
+    /// </summary>
+    [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+    public sealed class NeverProxyAttribute : Attribute, IHaMetadata;
+
+    /// <summary>
     /// This endpoint executes a write once however often it arrives with the same <c>Idempotency-Key</c>. In proxy
     /// mode a write with that header, whose outcome is unknown, is sent again here instead of being answered 502.
     /// Needs <c>app.UseHa()</c> after routing.

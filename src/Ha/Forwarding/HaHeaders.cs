@@ -18,6 +18,18 @@ internal static class HaHeaders
     /// <summary>Request: the id of the node that forwarded it. A forwarded request is never forwarded again.</summary>
     public const string ForwardedBy = "X-Base-Forwarded-By";
 
+    /// <summary>
+    /// Response, between nodes, beside <see cref="NotExecuted"/>: a handler has refused, which it may do however often it is
+    /// tried.
+    /// </summary>
+    public const string RefusedByHandler = "X-Base-Refused-By-Handler";
+
+    /// <summary>
+    /// Request, between nodes: the method as the client spelled it. <c>HttpClient</c> writes the well-known ones in capital
+    /// letters only, while browsers send <c>patch</c> as the page says.
+    /// </summary>
+    public const string Method = "X-Base-Method";
+
     /// <summary>Request, <c>redirect</c> or <c>proxy</c>: what the client prefers, where the options let it choose.</summary>
     public const string Forward = "X-Base-Forward";
 

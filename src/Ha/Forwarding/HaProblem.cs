@@ -39,13 +39,19 @@ internal sealed record HaProblem(int Status, string Error, string Detail)
     /// </summary>
     /// <param name="context">The request to answer.</param>
     /// <param name="mark">Also set <c>X-Base-Not-Executed</c>, if that is so.</param>
-    public Task WriteAsync(HttpContext context, bool mark = false)
+    /// <param name="byHandler">For the node that forwarded it: the handler ran, and said so itself.</param>
+    public Task WriteAsync(HttpContext context, bool mark = false, bool byHandler = false)
     {
         var response = context.Response;
         response.Clear();
         if (mark && NotExecuted)
         {
             NotExecutedMark.Set(context);
+        }
+
+        if (byHandler)
+        {
+            response.Headers[HaHeaders.RefusedByHandler] = "1";
         }
 
         response.Headers.CacheControl = "no-store";
@@ -132,6 +138,8 @@ internal sealed record HaProblem(int Status, string Error, string Detail)
         }
 
         response.ContentLength = buffer.WrittenCount;
-        return response.Body.WriteAsync(buffer.WrittenMemory, response.HttpContext.RequestAborted).AsTask();
+
+        // Not under RequestAborted: that may be a time limit which the application has set, and the client is waiting.
+        return response.Body.WriteAsync(buffer.WrittenMemory, CancellationToken.None).AsTask();
     }
 }

@@ -18,6 +18,8 @@ internal sealed class KeptBody : IDisposable
     private const int FirstRent = 4 * 1024;
 
     private readonly HttpRequest _request;
+    private readonly bool _replaced;
+    private readonly long? _maxLength;
     private PipeReader? _reader;
     private byte[] _kept = [];
     private int _keptLength;
@@ -27,17 +29,25 @@ internal sealed class KeptBody : IDisposable
     public KeptBody(HttpRequest request)
     {
         _request = request;
-        Length = request.ContentLength;
+        _replaced = IsReplaced(request);
+
+        // What a middleware has put into its place may be decoded: the length that the client stated is not this one's.
+        Length = _replaced ? null : request.ContentLength;
+        _maxLength = _replaced ? null : BodyLimits.MaxLength(request.HttpContext);
         CanHaveBody = request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody
             ?? (request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0);
-        _atEnd = !CanHaveBody || Length == 0;
+        _atEnd = !CanHaveBody || request.ContentLength == 0;
+        WasRead = !_atEnd && !(_replaced && request.Body.CanSeek) && BodyLimits.WasRead(request.HttpContext);
     }
 
     /// <summary>False: there is provably nothing to read.</summary>
     public bool CanHaveBody { get; }
 
-    /// <summary>As stated by the client; null: not stated.</summary>
+    /// <summary>As stated by the client; null: not stated, or not the length of what the application would read.</summary>
     public long? Length { get; }
+
+    /// <summary>True: somebody on this node has read of it, and it cannot be read again.</summary>
+    public bool WasRead { get; }
 
     /// <summary>True when the whole body is certain to be kept.</summary>
     public bool IsSmall => _atEnd || Length <= Limit;
@@ -48,8 +58,19 @@ internal sealed class KeptBody : IDisposable
     /// <summary>The failure of the client's side, when that is what broke an attempt.</summary>
     public ExceptionDispatchInfo? ClientFault { get; private set; }
 
-    // The client's own, also after ReturnToRequest has put something else into its place.
-    private PipeReader Reader => _reader ??= _request.BodyReader;
+    // The same also after ReturnToRequest has put something else into its place.
+    private PipeReader Reader => _reader ??= OpenReader();
+
+    /// <summary>
+    /// The leader's limits count, not this node's; except where a middleware of this node has a hand in the body.
+    /// </summary>
+    public void LiftLimits()
+    {
+        if (!_replaced)
+        {
+            BodyLimits.Lift(_request.HttpContext);
+        }
+    }
 
     /// <summary>Sends what is kept, then the rest as it comes.</summary>
     public async Task CopyToAsync(Stream leader, CancellationToken cancellation)
@@ -74,13 +95,20 @@ internal sealed class KeptBody : IDisposable
         }
     }
 
-    /// <summary>Puts what is kept back in front of the rest, for a handler that now runs on this very node.</summary>
-    /// <param name="maxLength">The server's limit, which forwarding had lifted; null: none.</param>
-    public void ReturnToRequest(long? maxLength)
+    /// <summary>
+    /// Puts what is kept back in front of the rest, and the limit that was lifted back into force, for a handler that now
+    /// runs on this very node.
+    /// </summary>
+    public void ReturnToRequest()
     {
-        if (_keptLength > 0)
+        if (_reader is not null)
         {
-            _request.Body = new ReplayStream(_kept.AsMemory(0, _keptLength), _atEnd ? null : Reader.AsStream(leaveOpen: true), maxLength);
+            // The server lets nobody change its own limit once somebody has begun to read.
+            _request.Body = new ReplayStream(_kept.AsMemory(0, _keptLength), _atEnd ? null : _reader.AsStream(leaveOpen: true), _maxLength);
+        }
+        else if (!_replaced)
+        {
+            BodyLimits.SetMaxLength(_request.HttpContext, _maxLength);
         }
     }
 
@@ -92,6 +120,22 @@ internal sealed class KeptBody : IDisposable
             _kept = [];
             _keptLength = 0;
         }
+    }
+
+    // The server's own body comes from where the server's request does. If in doubt it is taken for a replaced one, which
+    // costs no more than its length.
+    private static bool IsReplaced(HttpRequest request) =>
+        request.Body.GetType().Assembly != request.HttpContext.Features.GetRequiredFeature<IHttpRequestFeature>().GetType().Assembly;
+
+    private PipeReader OpenReader()
+    {
+        if (_replaced && _request.Body.CanSeek)
+        {
+            // A middleware that buffers has read it, or not; the application is meant to read all of it.
+            _request.Body.Position = 0;
+        }
+
+        return _request.BodyReader;
     }
 
     private async ValueTask<ReadResult> FromClientAsync(ValueTask<ReadResult> pending)

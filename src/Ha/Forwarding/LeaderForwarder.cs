@@ -20,11 +20,14 @@ internal enum ForwardResult
     /// <summary>The leader said so: nothing was executed.</summary>
     NotExecuted,
 
+    /// <summary>The leader's handler said so: nothing was executed.</summary>
+    RefusedByHandler,
+
+    /// <summary>A gRPC call, and the leader's listener does not take HTTP/2: nothing was executed.</summary>
+    NoHttp2,
+
     /// <summary>The connection broke, or the leader was given up, after bytes may have been sent.</summary>
     OutcomeUnknown,
-
-    /// <summary>The client went away.</summary>
-    ClientGone,
 
     /// <summary>The client's body broke the protocol or a limit; see <see cref="KeptBody.ClientFault"/>.</summary>
     ClientFault,
@@ -51,6 +54,9 @@ internal enum ForwardResult
 /// </remarks>
 internal sealed class LeaderForwarder : IDisposable
 {
+    private const string WebSocket = "websocket";
+    private const long Http11Required = 0xd;
+
     private readonly HttpMessageInvoker _clear;
     private readonly HttpMessageInvoker _secure;
     private readonly HttpMessageInvoker _secureHttp2;
@@ -63,17 +69,18 @@ internal sealed class LeaderForwarder : IDisposable
     /// <param name="lease">Bounds the time to connect.</param>
     /// <param name="reports">Told of every attempt that failed on the leader's side.</param>
     /// <param name="tls">How to check an <c>https</c> leader and show this node to it.</param>
-    public LeaderForwarder(string ownMark, bool publicInfo, TimeSpan lease, ForwardingReports reports, NodeTls tls)
+    /// <param name="encodings">How header values are written and read.</param>
+    public LeaderForwarder(string ownMark, bool publicInfo, TimeSpan lease, ForwardingReports reports, NodeTls tls, HeaderEncodings encodings)
     {
         _ownMark = ownMark;
         _via = publicInfo ? ownMark : "ha";
         _reports = reports;
-        _clear = new HttpMessageInvoker(LeaderHandler.Create(lease, tls: null));
-        _secure = new HttpMessageInvoker(tls.CreateHandler(options => LeaderHandler.Create(lease, options)));
+        _clear = new HttpMessageInvoker(LeaderHandler.Create(lease, encodings, tls: null));
+        _secure = new HttpMessageInvoker(tls.CreateHandler(options => LeaderHandler.Create(lease, encodings, options)));
         _secureHttp2 = new HttpMessageInvoker(tls.CreateHandler(options =>
         {
             // Only the stock handler can speak HTTP/2 over TLS; it must not see the client's Host (see LeaderHandler).
-            var http2 = LeaderHandler.Create(lease, tls: null);
+            var http2 = LeaderHandler.Create(lease, encodings, tls: null);
             http2.SslOptions = options;
             return http2;
         }));
@@ -90,7 +97,7 @@ internal sealed class LeaderForwarder : IDisposable
         activity?.SetTag("ha.leader", target);
 
         // Step 1: lift the limits.
-        BodyLimits.Lift(context);
+        body.LiftLimits();
 
         // Steps 2 to 4: address, body, headers.
         using var message = CreateMessage(context, target, body, out var invoker);
@@ -104,12 +111,13 @@ internal sealed class LeaderForwarder : IDisposable
             // Step 6: refused?
             if (answer.Headers.NonValidated.Contains(HaHeaders.NotExecuted))
             {
-                return ForwardResult.NotExecuted;
+                var byHandler = answer.Headers.NonValidated.Contains(HaHeaders.RefusedByHandler);
+                return byHandler ? ForwardResult.RefusedByHandler : ForwardResult.NotExecuted;
             }
 
             // Steps 7 to 9: the way back.
             activity?.SetTag("http.response.status_code", (int)answer.StatusCode);
-            return await AnswerCopy.ToClientAsync(answer, context, _via);
+            return await AnswerCopy.ToClientAsync(answer, context, _via, _reports);
         }
         catch (Exception failure) when (IsExpected(failure, context, body))
         {
@@ -146,7 +154,7 @@ internal sealed class LeaderForwarder : IDisposable
     {
         var request = context.Request;
         var upgrade = IsUpgrade(context);
-        var http2 = !upgrade && WantsTrailers(request);
+        var http2 = NeedsHttp2(request);
         var secure = target.StartsWith("https:", StringComparison.Ordinal);
         invoker = !secure ? _clear : http2 ? _secureHttp2 : _secure;
         var message = new ForwardMessage
@@ -176,23 +184,25 @@ internal sealed class LeaderForwarder : IDisposable
         if (upgrade)
         {
             message.Headers.TryAddWithoutValidation("Connection", "Upgrade");
-            message.Headers.TryAddWithoutValidation("Upgrade", request.Headers.Upgrade.ToString());
+            message.Headers.TryAddWithoutValidation("Upgrade", WebSocket);
         }
 
         return message;
     }
 
-    /// <summary>True for a request that asks to leave HTTP, a WebSocket's for example.</summary>
+    /// <summary>
+    /// True for a WebSocket's handshake. Any other protocol in <c>Upgrade</c> is an offer that a server may ignore
+    /// (RFC 9110 section 7.8), and clients that offer <c>h2c</c> expect no more.
+    /// </summary>
     public static bool IsUpgrade(HttpContext context) =>
         HttpMethods.IsGet(context.Request.Method)
-        && context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true
-        && context.Request.Headers.Upgrade.Count > 0;
+        && string.Equals(context.Request.Headers.Upgrade.ToString(), WebSocket, StringComparison.OrdinalIgnoreCase)
+        && context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true;
 
-    // Trailers need HTTP/2 all the way; a client that wants them says so, and gRPC clients always do. Everything else
-    // goes over HTTP/1.1, which the leader's listener speaks for certain: heartbeats come over it.
-    private static bool WantsTrailers(HttpRequest request) =>
-        !HttpProtocol.IsHttp11(request.Protocol) && !HttpProtocol.IsHttp10(request.Protocol)
-        && (HaProblem.IsGrpc(request) || request.Headers.TE.ToString().Contains("trailers", StringComparison.OrdinalIgnoreCase));
+    // gRPC ends with trailers, which need HTTP/2 all the way. Everything else goes over HTTP/1.1, which the leader's
+    // listener speaks for certain: heartbeats come over it.
+    private static bool NeedsHttp2(HttpRequest request) =>
+        HaProblem.IsGrpc(request) && !HttpProtocol.IsHttp11(request.Protocol) && !HttpProtocol.IsHttp10(request.Protocol);
 
     private static bool ExpectsContinue(HttpRequest request) =>
         string.Equals(request.Headers.Expect, "100-continue", StringComparison.OrdinalIgnoreCase);
@@ -220,23 +230,50 @@ internal sealed class LeaderForwarder : IDisposable
 
     private ForwardResult Classify(HttpContext context, ForwardMessage message, KeptBody body, string target, Exception failure)
     {
-        if (context.RequestAborted.IsCancellationRequested)
-        {
-            return ForwardResult.ClientGone;
-        }
-
-        if (body.ClientFault is not null)
+        var cancelledHere = context.RequestAborted.IsCancellationRequested;
+        if (body.ClientFault is not null && !cancelledHere)
         {
             return ForwardResult.ClientFault;
         }
 
+        if (LacksHttp2(failure))
+        {
+            _reports.NoHttp2(target);
+            return ForwardResult.NoHttp2;
+        }
+
+        if (message.WasDeclined)
+        {
+            return ForwardResult.NotExecuted;
+        }
+
         if (!message.MayHaveBeenSent)
         {
-            _reports.Unreachable(target, failure);
+            if (!cancelledHere)
+            {
+                _reports.Unreachable(target, failure);
+            }
+
             return ForwardResult.Unreachable;
         }
 
-        _reports.Broken(target, failure);
+        if (!cancelledHere)
+        {
+            _reports.Broken(target, failure);
+        }
+
         return ForwardResult.OutcomeUnknown;
     }
+
+    // A listener for HTTP/1.1 says so to the first bytes of HTTP/2 (RFC 9113 section 7), one with TLS when the protocol is
+    // negotiated. Neither has seen a request.
+    private static bool LacksHttp2(Exception failure) =>
+        failure is HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.VersionNegotiationError
+        }
+        or HttpRequestException
+        {
+            InnerException: HttpProtocolException { ErrorCode: Http11Required }
+        };
 }

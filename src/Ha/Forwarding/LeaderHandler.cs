@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Text;
 
 namespace Ha.Forwarding;
 
@@ -12,12 +11,16 @@ internal static class LeaderHandler
     private static readonly TimeSpan _mostConnectTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _leastContinueTimeout = TimeSpan.FromSeconds(1);
 
+    // Kestrel limits the headers of requests, not those of answers: what passes directly passes through a follower too.
+    private static readonly int _maxAnswerHeaderKilobytes = 4 * 1024;
+
     /// <param name="lease">A leader that takes longer to connect to is as good as dead.</param>
+    /// <param name="encodings">How header values are written and read.</param>
     /// <param name="tls">
     /// How to check and authenticate; null: clear text. The name to check and send comes from the URL, not from the
     /// <c>Host</c> header, which is the client's and which the stock handler would take.
     /// </param>
-    public static SocketsHttpHandler Create(TimeSpan lease, SslClientAuthenticationOptions? tls)
+    public static SocketsHttpHandler Create(TimeSpan lease, HeaderEncodings encodings, SslClientAuthenticationOptions? tls)
     {
         var connectTimeout = Clamp(lease, _leastConnectTimeout, _mostConnectTimeout);
         return new SocketsHttpHandler
@@ -27,6 +30,7 @@ internal static class LeaderHandler
             UseCookies = false,
             UseProxy = false,
             EnableMultipleHttp2Connections = true,
+            MaxResponseHeadersLength = _maxAnswerHeaderKilobytes,
 
             // The handler would start a span of its own, which nobody records without instrumentation of HttpClient,
             // and the leader's span would name that one as its parent; see ForwardHeaders.
@@ -37,12 +41,12 @@ internal static class LeaderHandler
             Expect100ContinueTimeout = 2 * lease > _leastContinueTimeout ? 2 * lease : _leastContinueTimeout,
 
             // Runs for every header that is written, which is the one place that tells when a request leaves.
-            // Kestrel reads header values as UTF-8, so they go out as UTF-8.
-            RequestHeaderEncodingSelector = static (name, request) =>
+            RequestHeaderEncodingSelector = (name, request) =>
             {
                 (request as ForwardMessage)?.OnHeaderWritten(name);
-                return Encoding.UTF8;
+                return encodings.Request(name);
             },
+            ResponseHeaderEncodingSelector = (name, _) => encodings.Answer(name),
             ConnectCallback = (connection, cancellation) => ConnectAsync(connection.DnsEndPoint, connectTimeout, tls, cancellation),
         };
     }

@@ -27,12 +27,18 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         {
             running = next(context);
         }
-        catch (Exception refusal) when (CaughtRefusal.IsRefusal(refusal))
+        catch (Exception thrown)
         {
-            running = Task.FromException(refusal);
+            running = Task.FromException(thrown);
         }
 
-        return running.IsCompletedSuccessfully && !CaughtRefusal.IsKept(context) ? _noRefusal : AwaitAsync(context, running);
+        if (!running.IsCompletedSuccessfully || CaughtRefusal.IsKept(context))
+        {
+            return AwaitAsync(context, running);
+        }
+
+        DecidedMark.Leave(context);
+        return _noRefusal;
     }
 
     /// <summary>A request that was admitted with <paramref name="admitted"/>; the gate is entered.</summary>
@@ -71,6 +77,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         // As below, for a handler that never waited: no state machine, no allocation.
         guard.End();
         features.Set(inner);
+        DecidedMark.Leave(context);
         return _noRefusal;
     }
 
@@ -98,9 +105,9 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
             // up would be taken for a lost lease.
             refusal = CaughtRefusal.Take(context) ?? guard.Refuses();
         }
-        catch (Exception thrown) when (CaughtRefusal.IsRefusal(thrown))
+        catch (Exception thrown) when (Refusal.In(thrown, context) is { } found)
         {
-            refusal = thrown;
+            refusal = found;
         }
         catch (Exception) when (guard.Tripped)
         {
@@ -112,6 +119,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
             (tripped, dirty) = (guard.Tripped, guard.IsDirty);
             guard.End();
             context.Features.Set(inner);
+            DecidedMark.Leave(context);
         }
 
         if (tripped)
@@ -129,16 +137,22 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
 
     private static async Task<Exception?> AwaitAsync(HttpContext context, Task running)
     {
+        Exception? refusal;
         try
         {
             await running;
+            refusal = CaughtRefusal.Take(context);
         }
-        catch (Exception refusal) when (CaughtRefusal.IsRefusal(refusal))
+        catch (Exception thrown) when (Refusal.In(thrown, context) is { } found)
         {
-            return Keep(context, refusal, isDirty: false);
+            refusal = found;
+        }
+        finally
+        {
+            DecidedMark.Leave(context);
         }
 
-        return Keep(context, CaughtRefusal.Take(context), isDirty: false);
+        return Keep(context, refusal, isDirty: false);
     }
 
     private static Exception? Keep(HttpContext context, Exception? refusal, bool isDirty)

@@ -35,6 +35,6 @@ internal static class RedirectAnswer
         }
 
         response.ContentLength = buffer.WrittenCount;
-        return response.Body.WriteAsync(buffer.WrittenMemory, context.RequestAborted).AsTask();
+        return response.Body.WriteAsync(buffer.WrittenMemory, CancellationToken.None).AsTask();
     }
 }

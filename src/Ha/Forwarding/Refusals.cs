@@ -23,6 +23,18 @@ internal static class Refusals
     public static readonly HaProblem BodyConsumed =
         Unavailable("not executed", "The leader changed while the body was on its way. Nothing was executed.");
 
+    public static readonly HaProblem BodyReadBefore =
+        Unavailable("not executed", "Something on this node has read the body before it could be sent to the leader. Nothing was executed.");
+
+    public static readonly HaProblem GivenUp =
+        Unavailable("not executed", "The request was cancelled on this node before the leader had it. Nothing was executed.");
+
+    public static readonly HaProblem NoHttp2 =
+        Unavailable("not executed", "gRPC needs HTTP/2, which the leader's BASE_LOCAL_TARGET does not take. Nothing was executed.");
+
+    public static readonly HaProblem NotProxied =
+        Unavailable("not leader", "This endpoint is never forwarded through another node; connect to the leader. Nothing was executed.");
+
     public static readonly HaProblem StreamNotForwarded =
         Unavailable("not leader", "WebSockets over HTTP/2 are not forwarded; connect over HTTP/1.1 or to the leader.");
 

@@ -28,10 +28,7 @@ internal sealed class ReplayStream(ReadOnlyMemory<byte> kept, Stream? rest, long
     {
         if (_position < kept.Length)
         {
-            var part = kept[(int)_position..];
-            part = part[..Math.Min(part.Length, buffer.Length)];
-            part.CopyTo(buffer);
-            return Count(part.Length);
+            return FromKept(buffer.Span);
         }
 
         return rest is null ? 0 : Count(await rest.ReadAsync(buffer, cancellationToken));
@@ -40,8 +37,16 @@ internal sealed class ReplayStream(ReadOnlyMemory<byte> kept, Stream? rest, long
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override int Read(byte[] buffer, int offset, int count) =>
-        throw new NotSupportedException("Read the request body asynchronously.");
+    // The server decides whether a body may be read in this way.
+    public override int Read(byte[] buffer, int offset, int count)
+    {
+        if (_position < kept.Length)
+        {
+            return FromKept(buffer.AsSpan(offset, count));
+        }
+
+        return rest is null ? 0 : Count(rest.Read(buffer, offset, count));
+    }
 
     public override void Flush()
     {
@@ -52,6 +57,14 @@ internal sealed class ReplayStream(ReadOnlyMemory<byte> kept, Stream? rest, long
     public override void SetLength(long value) => throw new NotSupportedException();
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    private int FromKept(Span<byte> buffer)
+    {
+        var part = kept.Span[(int)_position..];
+        part = part[..Math.Min(part.Length, buffer.Length)];
+        part.CopyTo(buffer);
+        return Count(part.Length);
+    }
 
     private int Count(int read)
     {

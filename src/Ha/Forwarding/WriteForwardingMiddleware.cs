@@ -49,6 +49,11 @@ internal sealed class WriteForwardingMiddleware
             return PassAsync(context);
         }
 
+        if (DecidedMark.Of(context) is { } mark)
+        {
+            return AgainAsync(context, choice, mark);
+        }
+
         var facts = GatherFacts(context, choice);
         if (TryRunHere(context, facts, out var running, out var outcome))
         {
@@ -80,6 +85,26 @@ internal sealed class WriteForwardingMiddleware
         return true;
     }
 
+    /// <summary>
+    /// A request that was decided before comes through again. The error page runs here; whoever tries the same once more
+    /// does so as the leader, or not at all, since the first time may have executed it.
+    /// </summary>
+    private Task AgainAsync(HttpContext context, NodeChoice choice, DecidedMark mark)
+    {
+        if (mark.IsErrorPage(context))
+        {
+            return PassAsync(context);
+        }
+
+        var facts = GatherFacts(context, choice) with { MayHaveBeenExecuted = true };
+        if (TryRunHere(context, facts, out var running, out var outcome))
+        {
+            return running;
+        }
+
+        return outcome == ForwardOutcome.Pass ? PassAsync(context) : _away.RunAsync(context, facts, new OutcomeUnknownException());
+    }
+
     private Task PassAsync(HttpContext context) => FinishAsync(_here.PassAsync(context), context, facts: null);
 
     private Task FinishAsync(Task<Exception?> running, HttpContext context, in RequestFacts? facts)
@@ -100,9 +125,13 @@ internal sealed class WriteForwardingMiddleware
         }
     }
 
-    // Whatever it was before, a request that a handler refused needs the leader.
+    // Whatever it was before, a request that a handler refused needs the leader. But an error page that refuses knows
+    // nothing of what came before it.
     private Task AnswerAsync(HttpContext context, in RequestFacts? facts, Exception refusal) =>
-        _away.RunAsync(context, facts ?? GatherFacts(context, NodeChoice.LeaderOnly), refusal);
+        _away.RunAsync(
+            context,
+            facts ?? GatherFacts(context, NodeChoice.LeaderOnly),
+            DecidedMark.CameAgain(context) ? new OutcomeUnknownException(message: null, refusal) : refusal);
 
     // Looking where nothing can be costs as much as the rest of the decision.
     private Endpoint? EndpointOf(HttpContext context) => _routingRan ? context.GetEndpoint() : null;
@@ -121,6 +150,7 @@ internal sealed class WriteForwardingMiddleware
             Override = wish.Count == 0 ? null : wish.ToString(),
             Grpc = HaProblem.IsGrpc(request),
             Upgrade = LeaderForwarder.IsUpgrade(context),
+            NeverProxy = EndpointOf(context)?.Metadata.GetMetadata<NeverProxyAttribute>() is not null,
             ExtendedConnect = HttpMethods.IsConnect(request.Method)
                 && context.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect == true,
         };

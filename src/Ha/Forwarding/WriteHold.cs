@@ -14,8 +14,8 @@ internal enum HoldOutcome
     /// <summary>As many as may wait are waiting already.</summary>
     Full,
 
-    /// <summary>The client went away.</summary>
-    ClientGone,
+    /// <summary>The request was cancelled: its client went away, or the application set it a time limit.</summary>
+    Cancelled,
 
     /// <summary>This node shuts down.</summary>
     Stopping,
@@ -23,7 +23,7 @@ internal enum HoldOutcome
 
 /// <summary>
 /// The waiting room for requests that need a leader. All of them share one timer and one subscription; a waiting
-/// request costs one small object and its registration for the client's disconnect. Thread-safe.
+/// request costs one small object and its registration for the request's cancellation. Thread-safe.
 /// </summary>
 /// <remarks>
 /// A new leader is cold, and a crowd that falls upon it all at once opens a connection each and waits for all others.
@@ -78,9 +78,9 @@ internal sealed class WriteHold : IDisposable
     /// <param name="refusedBy">Who refused it last, so that it waits for another one; null: any leader will do.</param>
     /// <param name="until">When to give up.</param>
     /// <param name="retryAt">When to move on in any case; <see cref="long.MaxValue"/>: not by time.</param>
-    /// <param name="clientGone">Gives the place back.</param>
+    /// <param name="cancelled">Gives the place back.</param>
     public async ValueTask<HoldOutcome> WaitAsync(
-        LeadershipSnapshot? refusedBy, long until, long retryAt, CancellationToken clientGone)
+        LeadershipSnapshot? refusedBy, long until, long retryAt, CancellationToken cancelled)
     {
         var wake = Math.Min(until, retryAt);
         Waiter waiter;
@@ -107,7 +107,7 @@ internal sealed class WriteHold : IDisposable
         }
 
         // Registered outside of the lock: a token that has fired already runs its callback right here.
-        using var registration = clientGone.UnsafeRegister(static w => ((Waiter)w!).ClientGone(), waiter);
+        using var registration = cancelled.UnsafeRegister(static w => ((Waiter)w!).Cancel(), waiter);
 
         // A leader that appeared before the waiter stood in line has woken nobody.
         if (waiter.MovesOnWith(_provider.Current))
@@ -282,7 +282,7 @@ internal sealed class WriteHold : IDisposable
 
         public void Execute() => SetResult(_outcome!.Value);
 
-        public void ClientGone() => hold.Release(this, HoldOutcome.ClientGone);
+        public void Cancel() => hold.Release(this, HoldOutcome.Cancelled);
 
         public bool MovesOnWith(LeadershipSnapshot now) =>
             ForwardDecision.CanMoveOn(now)

@@ -3,7 +3,9 @@ using Ha.Leadership;
 using Ha.Telemetry;
 using Ha.Tls;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Ha.Hosting;
 
@@ -16,13 +18,14 @@ internal sealed class ForwardingServices : IDisposable
     private readonly LeaderForwarder _forwarder;
     private readonly LeaderTerms _terms;
 
-    public ForwardingServices(HaNode node, HaMetrics metrics, ILoggerFactory loggers, NodeTls tls)
+    public ForwardingServices(HaNode node, HaMetrics metrics, ILoggerFactory loggers, NodeTls tls, IOptions<KestrelServerOptions> server)
     {
         var options = node.Options;
         _node = node;
         _metrics = metrics;
         _reports = new ForwardingReports(loggers, node.Clock);
-        _forwarder = new LeaderForwarder(HaHeaders.EncodeId(options.NodeId), options.PublicInfo, options.EffectiveLeaseTimeout, _reports, tls);
+        _forwarder = new LeaderForwarder(
+            HaHeaders.EncodeId(options.NodeId), options.PublicInfo, options.EffectiveLeaseTimeout, _reports, tls, new HeaderEncodings(server.Value));
         _terms = new LeaderTerms(node.Provider, node.Clock, options.EffectiveLeaseTimeout);
         Hold = new WriteHold(node.Provider, node.Clock, options.WriteHoldMax);
     }
