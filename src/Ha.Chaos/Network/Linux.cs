@@ -11,6 +11,7 @@ internal static partial class Linux
     private const int SocketRaw = 3;
     private const int CloseOnExec = 0x80000;
     private const int ProtocolNetfilter = 12;
+    private const int ProtocolSocketDiagnosis = 4;
     private const int DontWait = 0x40;
 
     /// <summary>Moves the calling thread, not the process, into a network namespace.</summary>
@@ -28,6 +29,9 @@ internal static partial class Linux
         var socket = NewSocket(AddressNetlink, SocketRaw | CloseOnExec, ProtocolNetfilter);
         return socket >= 0 ? socket : throw new InvalidOperationException($"a netfilter socket failed: errno {Marshal.GetLastPInvokeError()}");
     }
+
+    /// <summary>A socket that answers questions about other sockets; negative: this kernel has none.</summary>
+    public static int OpenSocketDiagnosis() => NewSocket(AddressNetlink, SocketRaw | CloseOnExec, ProtocolSocketDiagnosis);
 
     public static bool Send(int socket, ReadOnlySpan<byte> data) => SendData(socket, data, (nuint)data.Length, 0) == data.Length;
 
