@@ -9,7 +9,7 @@ internal enum Meaning
     /// <summary>307 to the leader; nothing was executed.</summary>
     Redirected,
 
-    /// <summary>The node says that it executed nothing, and may say when to come back.</summary>
+    /// <summary>The node says that it executed nothing, and may say when to come back; without a response: it refused the stream.</summary>
     Refused,
 
     /// <summary>No connection came about, so nothing was executed.</summary>

@@ -11,6 +11,7 @@ internal static class AnswerReader
 {
     public const string LeaderHeader = "X-Base-Leader";
     public const string EpochHeader = "X-Base-Epoch";
+    public const string NodeHeader = "X-Base-Node";
     public const string NotExecutedHeader = "X-Base-Not-Executed";
     public const int MaxErrorBytes = 64 * 1024;
 
@@ -26,20 +27,22 @@ internal static class AnswerReader
             return Refusal(response, $"{status} not executed", clock);
         }
 
-        if (status is not (307 or 502 or 503))
-        {
-            return Application(response, clock);
-        }
-
         if (status == 307)
         {
             return await ReadRedirectAsync(response, sent, clock, cancellationToken);
         }
 
-        return (status, await ErrorAsync(response, cancellationToken)) switch
+        var error = status switch
         {
-            (503, ("no leader" or "not leader" or "leader unreachable") and var error) => Refusal(response, $"503 {error}", clock),
-            (502, "outcome unknown") => new Answer(Meaning.OutcomeUnknown, "502 outcome unknown") { Response = response },
+            200 => GrpcError(response),
+            502 or 503 => await ErrorAsync(response, "application/problem+json", cancellationToken),
+            _ => null,
+        };
+        return (status, error) switch
+        {
+            (not 502, "no leader" or "not leader" or "leader unreachable" or "not executed") when !ShowsItself(response) =>
+                Refusal(response, $"{status} {error}", clock),
+            (not 503, "outcome unknown") => new Answer(Meaning.OutcomeUnknown, $"{status} {error}") { Response = response },
             _ => Application(response, clock),
         };
     }
@@ -57,9 +60,15 @@ internal static class AnswerReader
     private static Answer Refusal(HttpResponseMessage response, string word, TimeProvider clock) =>
         new(Meaning.Refused, word) { Response = response, RetryAfter = Wait(response, clock) };
 
+    // Behind a node that shows itself, who does not mark a refusal is the application: the node always does, and lets
+    // nobody else. Where BASE_PUBLIC_INFO is off the words are all there is; whoever uses them says the same by them.
+    private static bool ShowsItself(HttpResponseMessage response) => response.Headers.NonValidated.Contains(NodeHeader);
+
+    // A date counts from the server's clock: the client's may be wrong by hours.
     private static TimeSpan? Wait(HttpResponseMessage response, TimeProvider clock)
     {
-        var wait = response.Headers.RetryAfter is not { } after ? null : after.Delta ?? (after.Date - clock.GetUtcNow());
+        var wait = response.Headers.RetryAfter is not { } after ? null
+            : after.Delta ?? (after.Date - (response.Headers.Date ?? clock.GetUtcNow()));
         return wait < TimeSpan.Zero ? TimeSpan.Zero : wait;
     }
 
@@ -73,7 +82,8 @@ internal static class AnswerReader
             return Application(response, clock);
         }
 
-        var saysSo = await ErrorAsync(response, cancellationToken) == "not leader";
+        var saysSo = await ErrorAsync(response, "application/json", cancellationToken) == "not leader" ||
+            await ErrorAsync(response, "application/problem+json", cancellationToken) == "not leader";
         if (target == MemberUrl.Of(sent))
         {
             // One address for several nodes: behind it stands another one each time.
@@ -84,12 +94,22 @@ internal static class AnswerReader
         return new Answer(Meaning.Redirected, $"307 to {target}") { Response = response, Target = target, Epoch = Epoch(response), NamedByNode = named };
     }
 
-    private static async Task<string?> ErrorAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    // A gRPC call gets its refusal as a status without a message (trailers-only): UNAVAILABLE, or UNKNOWN.
+    private static string? GrpcError(HttpResponseMessage response) =>
+        response.Content.Headers.ContentType?.MediaType is { } type && type.StartsWith("application/grpc", StringComparison.Ordinal)
+            ? (First(response, "grpc-status"), First(response, "grpc-message")) switch
+            {
+                ("14", not "outcome unknown" and var error) => error,
+                ("2", "outcome unknown") => "outcome unknown",
+                _ => null,
+            }
+            : null;
+
+    private static async Task<string?> ErrorAsync(HttpResponseMessage response, string type, CancellationToken cancellationToken)
     {
         var content = response.Content;
-        var mayBeOurs = content.Headers.ContentType?.MediaType is { } type && (type is "application/problem+json" ||
-            (type is "application/json" && content.Headers.ContentLength is not null));
-        if (!mayBeOurs || content.Headers.ContentLength is 0 or > MaxErrorBytes)
+        if (content.Headers.ContentType?.MediaType != type || content.Headers.ContentLength is 0 or > MaxErrorBytes ||
+            (type is "application/json" && content.Headers.ContentLength is null))
         {
             return null;
         }

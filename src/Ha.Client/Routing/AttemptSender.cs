@@ -6,9 +6,12 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
     /// <summary>The handler below.</summary>
     public delegate Task<HttpResponseMessage> Transport(HttpRequestMessage request, CancellationToken cancellationToken);
 
-    public Task AskForLeaderAsync(CancellationToken cancellationToken) => LeaderLookup.AskAsync(routing, transport, cancellationToken);
+    public Task AskForLeaderAsync(CancellationToken cancellationToken) => LeaderLookup.AskAsync(routing, request, transport, cancellationToken);
 
-    /// <summary>Failures of the transport are answers too; only the caller's own cancellation is thrown.</summary>
+    /// <summary>
+    /// Failures of the transport are answers too; only the caller's own cancellation is thrown, and remembered as an
+    /// unknown outcome of a write unless nothing was sent.
+    /// </summary>
     public async Task<Answer> SendAsync(Member member, TimeSpan limit, CancellationToken cancellationToken)
     {
         var started = routing.Clock.GetTimestamp();
@@ -25,12 +28,22 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
             Remember(member, answer, started);
             return answer;
         }
+        catch (Exception error)
+        {
+            // Whether it is a cancellation or a bug, it says nothing about what was sent.
+            if (request.IsWrite && !Failure.NothingWasSent(error, mark, routing.Proof, timedOut: true))
+            {
+                request.History.BecomeUnknown();
+            }
+
+            throw;
+        }
     }
 
     private async Task<Answer> ExchangeAsync(Member member, SentMark mark, CancellationToken cancellationToken)
     {
         var attempt = request.CreateAttempt(member);
-        mark.Attach(attempt);
+        mark.Attach(attempt, request.Body);
         if (!member.Trusted && request.HasCredentials)
         {
             routing.Log.CredentialsDropped(request.Name, member.Url);
@@ -56,6 +69,11 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
 
     private Answer Judge(Exception error, SentMark mark, TimeSpan? timedOutAfter)
     {
+        if (mark.Unprocessed || Failure.IsRefusedStream(error))
+        {
+            return new Answer(Meaning.Refused, "stream refused") { Error = error };
+        }
+
         var nothingSent = Failure.NothingWasSent(error, mark, routing.Proof, timedOutAfter is not null);
         var word = timedOutAfter is { } limit
             ? FormattableString.Invariant($"no {(nothingSent ? "connection" : "answer")} within {limit.TotalSeconds:0.###} s")
@@ -72,7 +90,7 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
             return;
         }
 
-        if (answer.Meaning != Meaning.Broken)
+        if (answer.Meaning is Meaning.Unreachable or Meaning.TimedOut)
         {
             routing.Map.Failed(member, routing.Options.MaxNodeBackoff, routing.Jitter(), answer.Word);
         }

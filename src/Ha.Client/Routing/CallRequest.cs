@@ -1,29 +1,33 @@
+using Ha.Http;
+
 namespace Ha.Client.Routing;
 
-/// <summary>The caller's request and the copies that its attempts send. The original is left as it is.</summary>
+/// <summary>The caller's request and the copies that its attempts send. Of the original only the history changes.</summary>
 internal sealed class CallRequest
 {
-    private const string IdempotencyKeyHeader = "Idempotency-Key";
     private static readonly string[] _safeMethods = ["GET", "HEAD", "OPTIONS", "TRACE", "QUERY", "CONNECT"];
     private static readonly string[] _credentials = ["Authorization", "Proxy-Authorization", "Cookie"];
 
     private readonly HttpRequestMessage _original;
+    private readonly bool _mayExpect;
     private readonly string? _newKey;
 
-    public CallRequest(HttpRequestMessage original, LeaderRoutingOptions options)
+    public CallRequest(HttpRequestMessage original, LeaderRoutingOptions options, Proof proof)
     {
         _original = original;
+        _mayExpect = proof != Proof.RuntimeExceptions;
+        History = CallHistory.Of(original);
         IsWrite = !_safeMethods.Contains(original.Method.Method, StringComparer.OrdinalIgnoreCase);
         ToLeader = original.Options.TryGetValue(LeaderRouting.ToLeader, out var toLeader) ? toLeader : IsWrite;
-        Body = new RequestBody(original.Content, IsWrite, options.MaxBufferedBodyBytes);
-        var hasKey = original.Headers.NonValidated.Contains(IdempotencyKeyHeader);
-        if (IsWrite && !hasKey && options.AddIdempotencyKey)
-        {
-            // A structured-field string (RFC 9651 section 3.3.3), as the draft on the header asks for.
-            _newKey = $"\"{Guid.NewGuid():N}\"";
-        }
+        Body = History.Body(original.Content, IsWrite, options.MaxBufferedBodyBytes);
+        string[] lines = original.Headers.NonValidated.TryGetValues(IdempotencyKey.Header, out var values) ? [.. values] : [];
+        Key = IdempotencyKey.Of(lines);
 
-        MayRepeatUnknown = !IsWrite || hasKey || _newKey is not null;
+        // A blank header names nothing and may be filled in. Another one that is no key is the caller's to answer for.
+        if (IsWrite && options.AddIdempotencyKey && lines.All(string.IsNullOrWhiteSpace))
+        {
+            Key = _newKey = History.NewKey;
+        }
     }
 
     /// <summary>By the method alone, as the nodes decide.</summary>
@@ -31,10 +35,16 @@ internal sealed class CallRequest
 
     public bool ToLeader { get; }
 
+    /// <summary>Shared with the other passes of the same message.</summary>
+    public CallHistory History { get; }
+
     public RequestBody Body { get; }
 
+    /// <summary>The one usable <c>Idempotency-Key</c>, the caller's or a new one; else null.</summary>
+    public string? Key { get; }
+
     /// <summary>Executed twice is as good as once.</summary>
-    public bool MayRepeatUnknown { get; }
+    public bool MayRepeatUnknown => !IsWrite || Key is not null;
 
     /// <summary>May be given up in mid-air and sent again.</summary>
     public bool IsRepeatable => MayRepeatUnknown && !Body.SentOnce;
@@ -58,7 +68,7 @@ internal sealed class CallRequest
         };
         foreach (var (name, values) in _original.Headers.NonValidated)
         {
-            if (member.Trusted || !_credentials.Contains(name, StringComparer.OrdinalIgnoreCase))
+            if (MaySend(name, member))
             {
                 attempt.Headers.TryAddWithoutValidation(name, values);
             }
@@ -71,14 +81,27 @@ internal sealed class CallRequest
 
         if (_newKey is not null)
         {
-            attempt.Headers.TryAddWithoutValidation(IdempotencyKeyHeader, _newKey);
+            attempt.Headers.TryAddWithoutValidation(IdempotencyKey.Header, _newKey);
         }
 
-        if (Body.Expects)
+        if (!_mayExpect && IsWrite)
+        {
+            // This handler would send it again when the connection closes, and nobody can keep it from that.
+            attempt.Headers.ExpectContinue = null;
+        }
+        else if (Body.Expects)
         {
             attempt.Headers.ExpectContinue = true;
         }
 
         return attempt;
     }
+
+    /// <summary>A question to a node on this request's way: with its version of HTTP, and none of its headers.</summary>
+    public HttpRequestMessage CreateQuestion(Member member, string path) =>
+        new(HttpMethod.Get, new Uri(member.Url + path)) { Version = _original.Version, VersionPolicy = _original.VersionPolicy };
+
+    private bool MaySend(string header, Member member) =>
+        (member.Trusted || !_credentials.Contains(header, StringComparer.OrdinalIgnoreCase)) &&
+        (_newKey is null || !header.Equals(IdempotencyKey.Header, StringComparison.OrdinalIgnoreCase));
 }

@@ -5,7 +5,11 @@ internal static class LeaderLookup
 {
     private const int MaxAsked = 3;
 
-    public static async Task AskAsync(RoutingContext routing, AttemptSender.Transport transport, CancellationToken cancellationToken)
+    public static async Task AskAsync(
+        RoutingContext routing,
+        CallRequest call,
+        AttemptSender.Transport transport,
+        CancellationToken cancellationToken)
     {
         var asked = new HashSet<Member>();
         while (asked.Count < MaxAsked && routing.Map.LeaderNow is null &&
@@ -16,7 +20,7 @@ internal static class LeaderLookup
             using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
             try
             {
-                routing.Asked(member, Meaning.Final, await AskAsync(routing, member, transport, both.Token));
+                routing.Asked(member, Meaning.Final, await AskAsync(routing, call, member, transport, both.Token));
             }
             catch (Exception error) when (Failure.IsOfTransport(error, cancellationToken))
             {
@@ -30,11 +34,12 @@ internal static class LeaderLookup
     /// <returns>What the node said, for people.</returns>
     private static async Task<string> AskAsync(
         RoutingContext routing,
+        CallRequest call,
         Member member,
         AttemptSender.Transport transport,
         CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(member.Url + "/_ha/leader"));
+        using var request = call.CreateQuestion(member, "/_ha/leader");
         using var response = await transport(request, cancellationToken);
         routing.Map.Answered(member);
         if (!response.IsSuccessStatusCode)

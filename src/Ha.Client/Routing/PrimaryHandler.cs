@@ -3,7 +3,10 @@ using Ha.Http;
 
 namespace Ha.Client.Routing;
 
-/// <summary>The handler below the routing: it must not redirect by itself.</summary>
+/// <summary>
+/// The handler below the routing. It must neither redirect by itself nor add anything that only members may see: it
+/// does not know which targets are members, and its cookies even ignore ports.
+/// </summary>
 internal static class PrimaryHandler
 {
     /// <param name="options">Validated.</param>
@@ -14,17 +17,18 @@ internal static class PrimaryHandler
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
+            UseCookies = false,
             ConnectTimeout = options.ConnectTimeout,
 
             // Longer than a node holds a write: sent earlier, the body is gone when the refusal comes.
             Expect100ContinueTimeout = options.AttemptTimeout,
             PooledConnectionLifetime = TimeSpan.FromMinutes(2),
-            RequestHeaderEncodingSelector = SentMark.Selector,
         };
         return new AddressRace(resolve).UseIn(handler);
     }
 
-    /// <exception cref="InvalidOperationException">The handler follows redirects by itself.</exception>
+    /// <summary>Refuses a handler that undermines the routing, and marks what one of the runtime's sends.</summary>
+    /// <exception cref="InvalidOperationException">The handler follows redirects, keeps cookies or gives a password to anybody.</exception>
     /// <returns>How much its failures prove.</returns>
     public static Proof Check(string client, HttpMessageHandler? handler)
     {
@@ -33,18 +37,29 @@ internal static class PrimaryHandler
             handler = delegating.InnerHandler;
         }
 
-        if (handler is SocketsHttpHandler { AllowAutoRedirect: true } or HttpClientHandler { AllowAutoRedirect: true })
+        var fault = handler switch
+        {
+            SocketsHttpHandler sockets => Fault(sockets.AllowAutoRedirect, sockets.UseCookies, sockets.Credentials),
+            HttpClientHandler http => Fault(http.AllowAutoRedirect, http.UseCookies, http.Credentials),
+            _ => null,
+        };
+        if (fault is not null)
         {
             throw new InvalidOperationException(
-                $"The primary handler of client '{client}' follows redirects by itself: it would drop Authorization and could not " +
-                $"send a body again. Set AllowAutoRedirect = false on the {handler.GetType().Name}, or leave the primary handler to AddLeaderRouting.");
+                $"The primary handler of client '{client}' {fault} on the {handler!.GetType().Name}, or leave the primary handler to AddLeaderRouting.");
         }
 
         return handler switch
         {
-            SocketsHttpHandler sockets when sockets.RequestHeaderEncodingSelector == SentMark.Selector => Proof.Mark,
+            SocketsHttpHandler sockets when SentMark.TryInstall(sockets) => Proof.Mark,
             SocketsHttpHandler or HttpClientHandler => Proof.RuntimeExceptions,
             _ => Proof.Exceptions,
         };
     }
+
+    private static string? Fault(bool redirects, bool cookies, ICredentials? credentials) =>
+        redirects ? "follows redirects by itself: it would drop Authorization and could not send a body again. Set AllowAutoRedirect = false"
+        : cookies ? "keeps cookies by itself: it would send them to leaders that are not among Nodes too. Send a Cookie header, and set UseCookies = false"
+        : credentials is NetworkCredential ? "gives its Credentials to whoever asks, leaders that are not among Nodes too. Set a CredentialCache that names the nodes"
+        : null;
 }

@@ -4,42 +4,48 @@ using System.Net.Http.Json;
 namespace Ha.Client.Routing;
 
 /// <summary>
-/// The body of one call over its attempts: kept in memory up to a limit, else sent only after the node has said
-/// <c>100 Continue</c> (RFC 9110 section 10.1.1), so that a refusal leaves it unread. Not thread-safe.
+/// The body of one message over all its attempts and passes: kept in memory up to a limit, else sent only after the node
+/// has said <c>100 Continue</c> (RFC 9110 section 10.1.1), so that a refusal leaves it unread. What is not kept is read
+/// once: whoever comes for it again, the transport included, gets an error and not the rest. Thread-safe.
 /// </summary>
 internal sealed class RequestBody(HttpContent? content, bool isWrite, int limit)
 {
-    private bool _replayable;
-    private volatile bool _started;
+    private Task? _preparing;
+    private volatile bool _replayable;
+    private int _begun;
 
     /// <summary>The body can be sent once only: better ask for the leader first.</summary>
     public bool SentOnce => !_replayable;
 
     /// <summary>True as long as the body can still be sent whole.</summary>
-    public bool CanSend => _replayable || !_started;
+    public bool CanSend => !IsSpent;
+
+    /// <summary>The body was begun and is not kept.</summary>
+    public bool IsSpent => !_replayable && Volatile.Read(ref _begun) != 0;
 
     /// <summary>The request needs <c>Expect: 100-continue</c>. Not gRPC: its streams go both ways from the beginning.</summary>
     public bool Expects { get; private set; }
 
+    public bool IsOf(HttpContent? other) => ReferenceEquals(content, other);
+
+    /// <summary>Reads what is to be kept. The first pass does it; the others wait for that, and look at <see cref="CanSend"/>.</summary>
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
-        if (content is null)
+        var mine = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (Interlocked.CompareExchange(ref _preparing, mine.Task, null) is { } others)
         {
-            _replayable = true;
+            await others.WaitAsync(cancellationToken);
             return;
         }
 
-        var length = content.Headers.ContentLength;
-        if (length <= limit)
+        try
         {
-            await content.LoadIntoBufferAsync(limit, cancellationToken);
-            _replayable = true;
-            return;
+            await KeepAsync(cancellationToken);
         }
-
-        // These keep their bytes themselves, or make them anew each time.
-        _replayable = content is ByteArrayContent or ReadOnlyMemoryContent or JsonContent;
-        Expects = !IsGrpc(content) && (length is not null || content is not JsonContent);
+        finally
+        {
+            mine.SetResult();
+        }
     }
 
     /// <summary>
@@ -56,10 +62,34 @@ internal sealed class RequestBody(HttpContent? content, bool isWrite, int limit)
         return _replayable ? content : new Conditional(this, content);
     }
 
+    private async Task KeepAsync(CancellationToken cancellationToken)
+    {
+        // These keep their bytes themselves, or make them anew each time.
+        _replayable = content is null or ByteArrayContent or ReadOnlyMemoryContent or JsonContent;
+        if (content is null)
+        {
+            return;
+        }
+
+        var length = content.Headers.ContentLength;
+        if (length <= limit)
+        {
+            // When it breaks off, what was read is lost.
+            Volatile.Write(ref _begun, 1);
+            await content.LoadIntoBufferAsync(limit, cancellationToken);
+            _replayable = true;
+            return;
+        }
+
+        Expects = !IsGrpc(content) && (length is not null || content is not JsonContent);
+    }
+
+    private bool TryBegin() => Interlocked.Exchange(ref _begun, 1) == 0;
+
     private static bool IsGrpc(HttpContent content) =>
         content.Headers.ContentType?.MediaType is { } type && type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Notices whether the transport has begun to read. Never disposes the caller's content.</summary>
+    /// <summary>Lets the transport read once. Never disposes the caller's content.</summary>
     private sealed class Conditional : HttpContent
     {
         private readonly RequestBody _owner;
@@ -79,7 +109,11 @@ internal sealed class RequestBody(HttpContent? content, bool isWrite, int limit)
 
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
         {
-            _owner._started = true;
+            if (!_owner.TryBegin())
+            {
+                throw new IOException("The body has been read and is not kept (MaxBufferedBodyBytes), so it was not sent again.");
+            }
+
             return _inner.CopyToAsync(stream, context, cancellationToken);
         }
 

@@ -1,8 +1,8 @@
 namespace Ha.Client.Routing;
 
 /// <summary>
-/// One call from its request to its answer, over as many attempts as its deadline allows. Repeats what certainly was
-/// not executed; what may have been only when it is a read or carries an <c>Idempotency-Key</c>. Used once.
+/// One pass of a message from request to answer, over as many attempts as its deadline allows. Repeats what certainly
+/// was not executed; what may have been only when it is a read or carries one usable <c>Idempotency-Key</c>. Used once.
 /// </summary>
 internal sealed class RoutedCall
 {
@@ -17,12 +17,11 @@ internal sealed class RoutedCall
     private readonly long _start;
     private int _hops;
     private int _pauses;
-    private bool _outcomeUnknown;
 
     public RoutedCall(RoutingContext routing, HttpRequestMessage request, AttemptSender.Transport transport)
     {
         _routing = routing;
-        _request = new CallRequest(request, routing.Options);
+        _request = new CallRequest(request, routing.Options, routing.Proof);
         _sender = new AttemptSender(routing, _request, transport);
         _report = new CallReport(_request.Name, routing.Map.Configured);
         _start = routing.Clock.GetTimestamp();
@@ -30,18 +29,24 @@ internal sealed class RoutedCall
 
     private TimeSpan Elapsed => _routing.Clock.GetElapsedTime(_start);
 
+    /// <summary>Of this pass or an earlier one.</summary>
+    private bool MayHaveRun => _request.IsWrite && _request.History.MayHaveRun;
+
+    private bool IsInDoubt => _request.IsWrite && _request.History.IsInDoubt;
+
     public async Task<HttpResponseMessage> RunAsync(CancellationToken cancellationToken)
     {
         var result = "failed";
         try
         {
-            var response = await RouteAsync(cancellationToken);
+            var response = await PassAsync(cancellationToken);
             result = "answered";
             return response;
         }
         catch (LeaderRoutingException error)
         {
             result = error.OutcomeUnknown ? "outcome_unknown" : "not_executed";
+            _request.History.Failure = error;
             _routing.Log.CallFailed(error.Message);
             throw;
         }
@@ -51,10 +56,37 @@ internal sealed class RoutedCall
         }
     }
 
+    private async Task<HttpResponseMessage> PassAsync(CancellationToken cancellationToken)
+    {
+        if (!_request.IsWrite)
+        {
+            return await RouteAsync(cancellationToken);
+        }
+
+        // A handler around the routing may have sent this message before, or be sending it now.
+        if (_request.History.Enter(_request.Key) is { } why)
+        {
+            throw _report.Fail(why, outcomeUnknown: true, Elapsed, new Answer(Meaning.OutcomeUnknown, why) { Error = _request.History.Failure });
+        }
+
+        try
+        {
+            return await RouteAsync(cancellationToken);
+        }
+        finally
+        {
+            _request.History.Leave();
+        }
+    }
+
     private async Task<HttpResponseMessage> RouteAsync(CancellationToken cancellationToken)
     {
         // Step 1: make the body fit to be sent again, or to stay unread.
         await _request.Body.PrepareAsync(cancellationToken);
+        if (!_request.Body.CanSend)
+        {
+            throw Fail("an earlier pass of the same message read its body, which is not kept (MaxBufferedBodyBytes)");
+        }
 
         // Step 2: who can send its body only once asks for the leader first.
         if (_request is { ToLeader: true, Body.SentOnce: true } && _routing.Map.LeaderNow is null)
@@ -75,8 +107,18 @@ internal sealed class RoutedCall
 
             // Step 4: one attempt.
             var answer = await AttemptAsync(member, cancellationToken);
+            if (answer.IsUnknown && _request.IsWrite)
+            {
+                _request.History.BecomeUnknown();
+            }
+
             if (IsLastWord(answer))
             {
+                if (answer.Meaning != Meaning.Refused)
+                {
+                    _request.History.BecomeAnswered();
+                }
+
                 return answer.Response!;
             }
 
@@ -106,23 +148,20 @@ internal sealed class RoutedCall
     private bool IsLastWord(Answer answer) => answer.Meaning switch
     {
         // Behind an outcome that nobody knows, 409 with Retry-After means that the first copy still runs.
-        Meaning.Final => !(_outcomeUnknown && answer is { Response.StatusCode: System.Net.HttpStatusCode.Conflict, RetryAfter: not null }),
+        Meaning.Final => !(IsInDoubt && answer is { Response.StatusCode: System.Net.HttpStatusCode.Conflict, RetryAfter: not null }),
         Meaning.Redirected => !answer.NamedByNode && !_routing.Map.IsTrusted(answer.Target),
-        Meaning.Refused => !_request.Body.CanSend,
+
+        // Its "not executed" is of its own copy only.
+        Meaning.Refused => !_request.Body.CanSend && !MayHaveRun && answer.Response is not null,
         Meaning.OutcomeUnknown => !_request.MayRepeatUnknown || !_request.Body.CanSend,
         _ => false,
     };
 
     private async Task<Member?> FollowUpAsync(Member from, Answer answer, CancellationToken cancellationToken)
     {
-        if (answer.IsUnknown && _request.IsWrite)
-        {
-            _outcomeUnknown = true;
-        }
-
         if (answer.IsUnknown && !_request.MayRepeatUnknown)
         {
-            throw Fail("it may have been executed and has no Idempotency-Key", answer);
+            throw Fail("it may have been executed and has no usable Idempotency-Key", answer);
         }
 
         if (!_request.Body.CanSend)
@@ -142,7 +181,7 @@ internal sealed class RoutedCall
                 await PauseAsync("409, the first copy still runs", answer.RetryAfter, cancellationToken);
                 return null;
             default:
-                if (_outcomeUnknown)
+                if (IsInDoubt)
                 {
                     _routing.Log.RepeatedWithKey(_request.Name, answer.Word);
                 }
@@ -199,5 +238,5 @@ internal sealed class RoutedCall
         _hops = 0;
     }
 
-    private LeaderRoutingException Fail(string why, Answer? last = null) => _report.Fail(why, _outcomeUnknown, Elapsed, last);
+    private LeaderRoutingException Fail(string why, Answer? last = null) => _report.Fail(why, MayHaveRun, Elapsed, last);
 }

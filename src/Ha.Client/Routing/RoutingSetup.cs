@@ -46,6 +46,7 @@ internal sealed class RoutingSetup
 
         var options = _options.Get(client);
         var routing = new RoutingContext(client, options, Map(options), _clock, _log, _metrics, Random.Shared.NextDouble, proof);
+        builder.AdditionalHandlers.Insert(0, new HistoryHandler());
         builder.AdditionalHandlers.Add(new LeaderRoutingHandler(routing));
     }
 

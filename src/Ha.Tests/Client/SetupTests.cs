@@ -1,4 +1,6 @@
+using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Ha.Client;
 using Ha.Client.Routing;
 using Ha.Tests.Hosting;
@@ -14,6 +16,7 @@ public class SetupTests
     {
         var primary = Assert.IsType<SocketsHttpHandler>(Primary(_ => { }));
         Assert.False(primary.AllowAutoRedirect);
+        Assert.False(primary.UseCookies);
         Assert.Equal(TimeSpan.FromSeconds(2), primary.ConnectTimeout);
         Assert.Equal(TimeSpan.FromSeconds(10), primary.Expect100ContinueTimeout);
     }
@@ -25,17 +28,56 @@ public class SetupTests
         Assert.Equal((7, false), (primary.MaxConnectionsPerServer, primary.AllowAutoRedirect));
     }
 
-    [Fact]
-    public void Primary_handler_that_redirects_by_itself_is_refused()
+    public static TheoryData<Func<HttpMessageHandler>, string> Dangerous => new()
     {
-        foreach (Func<HttpMessageHandler> make in (Func<HttpMessageHandler>[])[() => new SocketsHttpHandler(), () => new HttpClientHandler()])
-        {
-            var error = Assert.Throws<InvalidOperationException>(() => Primary(b => b.ConfigurePrimaryHttpMessageHandler(make)));
-            Assert.Contains("Set AllowAutoRedirect = false", error.Message, StringComparison.Ordinal);
-            Assert.Contains("client 'api'", error.Message, StringComparison.Ordinal);
-        }
+        { () => new SocketsHttpHandler(), "Set AllowAutoRedirect = false on the SocketsHttpHandler" },
+        { () => new HttpClientHandler(), "Set AllowAutoRedirect = false on the HttpClientHandler" },
+        { () => new SocketsHttpHandler { AllowAutoRedirect = false }, "set UseCookies = false on the SocketsHttpHandler" },
+        { () => new HttpClientHandler { AllowAutoRedirect = false }, "set UseCookies = false on the HttpClientHandler" },
+        { () => new Counting(() => { }) { InnerHandler = new HttpClientHandler { AllowAutoRedirect = false } }, "set UseCookies = false" },
+        { () => Bare(new NetworkCredential("user", "secret")), "Set a CredentialCache that names the nodes" },
+        { () => new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false, UseDefaultCredentials = true }, "Set a CredentialCache" },
+    };
 
-        Primary(b => b.ConfigurePrimaryHttpMessageHandler(() => new HttpClientHandler { AllowAutoRedirect = false }));
+    [Theory]
+    [MemberData(nameof(Dangerous))]
+    public void Primary_handler_that_redirects_or_hands_out_cookies_or_passwords_by_itself_is_refused(Func<HttpMessageHandler> make, string message)
+    {
+        var error = Assert.Throws<InvalidOperationException>(() => Primary(b => b.ConfigurePrimaryHttpMessageHandler(make)));
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.Contains("client 'api'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Primary_handler_of_the_app_is_taken_when_it_does_not()
+    {
+        Primary(b => b.ConfigurePrimaryHttpMessageHandler(() => new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false }));
+        Primary(b => b.ConfigurePrimaryHttpMessageHandler(() => Bare(new CredentialCache { { new Uri("http://a:1"), "Basic", new("user", "secret") } })));
+    }
+
+    [Fact]
+    public void Selector_of_the_app_still_decides_beside_the_mark()
+    {
+        var handler = Bare(credentials: null);
+        handler.RequestHeaderEncodingSelector = (header, _) => header == "X-Other" ? Encoding.UTF8 : null;
+        Assert.Equal(Proof.Mark, PrimaryHandler.Check("api", handler));
+        Assert.Equal(Proof.Mark, PrimaryHandler.Check("api", handler));
+        var mark = new SentMark();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "http://a") { Headers = { { "X-Other", "ä" } } };
+        mark.Attach(request, new RequestBody(null, isWrite: true, 0));
+        Assert.Equal(Encoding.UTF8, handler.RequestHeaderEncodingSelector!("X-Other", request));
+        Assert.Null(handler.RequestHeaderEncodingSelector!("X-More", request));
+        Assert.True(mark.Sent);
+    }
+
+    [Fact]
+    public async Task Primary_handler_that_is_in_use_already_proves_less()
+    {
+        await using var server = new RawServer((_, _, stream) => RawServer.OkAsync(stream));
+        using var handler = Bare(credentials: null);
+        using var other = new HttpClient(handler, disposeHandler: false);
+        using var response = await other.GetAsync(new Uri(server.Url));
+        Assert.Equal(Proof.RuntimeExceptions, PrimaryHandler.Check("api", handler));
     }
 
     [Fact]
@@ -130,7 +172,7 @@ public class SetupTests
         {
             var mark = new SentMark();
             using var request = new HttpRequestMessage(HttpMethod.Post, "http://a") { Content = content };
-            mark.Attach(request);
+            mark.Attach(request, new RequestBody(content, isWrite: true, 0));
             return mark;
         }
     }
@@ -179,6 +221,9 @@ public class SetupTests
             """;
         Assert.Equal(Reviewed, PublicSurface.Render(typeof(LeaderRoutingOptions).Assembly).TrimEnd());
     }
+
+    private static SocketsHttpHandler Bare(ICredentials? credentials) =>
+        new() { AllowAutoRedirect = false, UseCookies = false, Credentials = credentials };
 
     private static HttpMessageHandler Primary(Action<IHttpClientBuilder> configure)
     {
