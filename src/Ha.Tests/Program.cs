@@ -11,6 +11,7 @@ internal static class Program
         ["fuzz", .. var rest] => Fuzzing.FuzzCommand.Run(rest, Console.Out),
         ["mutants", .. var names] => Mutants.MutantsCommand.Run(names, Console.Out),
         ["client-rolls", .. var rest] => Processes.ClientRollsCommand.Run(rest, Console.Out),
+        ["pipelines", .. var rest] => Pipelines.PipelinesCommand.Run(rest, Console.Out),
         ["writes", .. var rest] => Processes.WritesCommand.Run(rest, Console.Out),
         _ => Usage(),
     };
@@ -21,6 +22,7 @@ internal static class Program
         Console.Error.WriteLine(Processes.WritesCommand.Usage);
         Console.Error.WriteLine(Processes.ClientRollsCommand.Usage);
         Console.Error.WriteLine(Fuzzing.FuzzCommand.Usage);
+        Console.Error.WriteLine(Pipelines.PipelinesCommand.Usage);
         return 2;
     }
 }

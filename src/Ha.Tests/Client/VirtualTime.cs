@@ -85,7 +85,20 @@ internal sealed class VirtualTime : TimeProvider
 
         public void Fire() => callback(state);
 
-        public bool Change(TimeSpan dueTime, TimeSpan period) => throw new NotSupportedException();
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            lock (owner._lock)
+            {
+                owner._timeouts.Remove(this);
+                if (dueTime >= TimeSpan.Zero)
+                {
+                    Due = owner.GetTimestamp() + dueTime.Ticks;
+                    owner._timeouts.Add(this);
+                }
+            }
+
+            return true;
+        }
 
         public void Dispose()
         {

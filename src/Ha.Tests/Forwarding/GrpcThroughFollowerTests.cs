@@ -30,12 +30,16 @@ public sealed class GrpcThroughFollowerTests
     [Fact]
     public async Task Half_an_answer_ends_with_an_error()
     {
+        var arrived = new TaskCompletionSource();
         await using var leader = await TestNode.LeaderAsync(
             app => app.Run(async context =>
             {
                 context.Response.ContentType = "application/grpc";
                 await context.Response.WriteAsync("half");
                 await context.Response.Body.FlushAsync();
+
+                // A reset overtakes what was sent before it.
+                await arrived.Task;
                 context.Abort();
             }),
             _http2);
@@ -43,9 +47,13 @@ public sealed class GrpcThroughFollowerTests
         using var client = TestNode.Client();
         using var request = Call(follower.Url);
 
-        var failure = await Assert.ThrowsAsync<HttpRequestException>(() => client.SendAsync(request));
+        using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        await using var body = await answer.Content.ReadAsStreamAsync();
+        await body.ReadExactlyAsync(new byte[4]);
+        arrived.SetResult();
 
-        Assert.Equal(0x2, Assert.IsType<HttpProtocolException>(failure.InnerException).ErrorCode);
+        var failure = await Assert.ThrowsAnyAsync<HttpIOException>(async () => await body.ReadExactlyAsync(new byte[1]));
+        Assert.Equal(0x2, Assert.IsType<HttpProtocolException>(failure.InnerException ?? failure).ErrorCode);
     }
 
     [Fact]

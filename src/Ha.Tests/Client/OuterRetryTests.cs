@@ -1,0 +1,68 @@
+using System.Net;
+using Ha.Client;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Http.Resilience;
+using Polly;
+using static Ha.Tests.Client.ScriptedCluster;
+
+namespace Ha.Tests.Client;
+
+/// <summary>A handler around the routing that sends one message again and again, as the standard resilience handler does.</summary>
+public class OuterRetryTests
+{
+    [Fact]
+    public async Task All_passes_of_one_message_have_the_same_key()
+    {
+        using var cluster = Resilient(o => o.AddIdempotencyKey = true);
+        cluster.Everywhere(Problem(500, "the application's"), Problem(500, "the application's"), Ok(A));
+        using var response = await cluster.Client.PostAsync("/notes", new StringContent("text"));
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(3, cluster.Log.Count);
+        Assert.NotNull(cluster.Log[0].Header("Idempotency-Key"));
+        Assert.Single(cluster.Log.Select(sent => sent.Header("Idempotency-Key")).Distinct());
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(" ")]
+    [InlineData("a, b")]
+    public async Task A_write_whose_outcome_is_unknown_is_not_sent_again_without_a_usable_key(string? key)
+    {
+        using var cluster = Resilient();
+        cluster.Everywhere(Problem(502, "outcome unknown"), Ok(A));
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/notes") { Content = new StringContent("text") };
+        if (key is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
+        }
+
+        var error = await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.SendAsync(request));
+
+        Assert.True(error.OutcomeUnknown);
+        Assert.Single(cluster.Log);
+    }
+
+    [Fact]
+    public async Task A_write_that_was_certainly_not_executed_may_be_sent_again()
+    {
+        using var cluster = Resilient(o =>
+        {
+            o.ConnectTimeout = TimeSpan.FromMilliseconds(100);
+            o.Deadline = TimeSpan.FromSeconds(1);
+            o.AttemptTimeout = TimeSpan.FromSeconds(1);
+        });
+        cluster.Everywhere(Problem(503, "no leader", retryAfter: 5), Ok(A));
+        using var response = await cluster.Client.PostAsync("/notes", new StringContent("text"));
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(["text", "text"], cluster.Log.Select(sent => sent.Body));
+    }
+
+    private static ScriptedCluster Resilient(Action<LeaderRoutingOptions>? configure = null) => new(
+        configure,
+        services => services.AddHttpClient("api").AddStandardResilienceHandler().Configure(static (HttpStandardResilienceOptions options) =>
+        {
+            options.Retry.Delay = TimeSpan.FromMilliseconds(1);
+            options.Retry.UseJitter = false;
+            options.Retry.BackoffType = DelayBackoffType.Constant;
+        }));
+}

@@ -1,0 +1,155 @@
+using System.Net;
+using Ha.Hosting;
+using Ha.Leadership;
+using Ha.Tests.Forwarding;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Timeouts;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace Ha.Tests.Pipelines;
+
+/// <summary>
+/// One real server that outlives many cases: <c>AddHa()</c> with a leadership that the test controls, and a pipeline
+/// that is built anew for each case.
+/// </summary>
+internal sealed class PipelineNode : IAsyncDisposable
+{
+    private static readonly TimeSpan _heartbeat = TimeSpan.FromMilliseconds(100);
+
+    // Nodes of one cluster share their keys, or no antiforgery token passes from one to the other.
+    private static readonly EphemeralDataProtectionProvider _keys = new();
+
+    private readonly WebApplication _app;
+    private readonly HaOptions _options;
+    private readonly HaNode _node;
+    private RequestDelegate _pipeline = static _ => Task.CompletedTask;
+    private bool _handlesExceptions;
+
+    private PipelineNode(int index)
+    {
+        Index = index;
+        Leadership = new FakeLeadership(Id);
+        _options = new HaOptions { NodeId = Id, LocalTarget = "http://self.example", HeartbeatInterval = _heartbeat };
+        _node = new HaNode(_options, Leadership, lux: null, TimeProvider.System);
+
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
+        });
+        AddServices(builder.Services);
+        _app = builder.Build();
+        _app.Run(RunAsync);
+    }
+
+    public int Index { get; }
+
+    public string Id => $"node-{Index}";
+
+    public FakeLeadership Leadership { get; }
+
+    /// <summary>Who is in the pipeline at all.</summary>
+    public WriteGate Inside { get; } = new();
+
+    /// <summary>Writes that hold up a handover.</summary>
+    public long Writes => _node.Gate.Inside;
+
+    public int Held => _app.Services.GetRequiredService<ForwardingServices>().Hold.Held;
+
+    public string Url { get; private set; } = "";
+
+    public string Http2Url { get; private set; } = "";
+
+    public IServiceProvider Services => _app.Services;
+
+    public static async Task<PipelineNode> StartAsync(int index)
+    {
+        var node = new PipelineNode(index);
+        await node._app.StartAsync();
+        var urls = node._app.Urls.ToArray();
+        (node.Url, node.Http2Url) = (urls[0], urls[1]);
+        return node;
+    }
+
+    /// <summary>Makes this node one of <paramref name="drawn"/>, until the next.</summary>
+    public void Become(PipelineCase drawn, CaseHandler handler, Sabotage sabotage)
+    {
+        _options.ForwardMode = drawn.Mode;
+        _options.WriteHold = drawn.Hold;
+        _options.PublicInfo = drawn.PublicInfo;
+        _handlesExceptions = drawn.HandlesExceptions;
+        Services.GetRequiredService<IOptions<RequestTimeoutOptions>>().Value.DefaultPolicy =
+            drawn.DefaultTimeout is { } timeout ? new RequestTimeoutPolicy { Timeout = timeout } : null;
+        var app = new PipelineBuilder(drawn, context => sabotage.HandleAsync(handler, context, Index)).Build(Services);
+        _pipeline = sabotage.Around(this, app);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        Leadership.Dispose();
+    }
+
+    private async Task RunAsync(HttpContext context)
+    {
+        Inside.Enter();
+        try
+        {
+            await _pipeline(context);
+        }
+        finally
+        {
+            Inside.Exit();
+        }
+    }
+
+    private void AddServices(IServiceCollection services)
+    {
+        services.AddSingleton<IExceptionHandler>(new OwnExceptionHandler(this));
+        services.AddHa();
+        services.AddSingleton(_node);
+
+        // The pipeline is ours to build, and nobody is elected.
+        services.RemoveAll<IStartupFilter>();
+        services.RemoveAll<IHostedService>();
+        services.AddRouting();
+        services.AddProblemDetails();
+        services.AddRequestTimeouts();
+        services.AddRequestDecompression();
+        services.AddResponseCaching();
+        services.AddResponseCompression();
+        services.AddCors();
+        services.AddOutputCache(cache =>
+        {
+            cache.SizeLimit = 1 << 20;
+            cache.AddBasePolicy(policy => policy.Cache());
+        });
+        services.AddAntiforgery();
+        services.Replace(ServiceDescriptor.Singleton<IDataProtectionProvider>(_keys));
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
+    }
+
+    private sealed class OwnExceptionHandler(PipelineNode node) : IExceptionHandler
+    {
+        public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+        {
+            if (!node._handlesExceptions)
+            {
+                return false;
+            }
+
+            await httpContext.Response.WriteAsync("handled by the application", cancellationToken);
+            return true;
+        }
+    }
+}
