@@ -71,7 +71,8 @@ public sealed partial class MiddlewareOrderTests
 
         using var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false };
         handler.SslOptions.CertificateChainPolicy = TestAuthority.Policy(authority.Root);
-        using var client = new HttpClient(handler) { BaseAddress = new Uri(follower.Url.Replace("https://127.0.0.1", "https://localhost", StringComparison.Ordinal)) };
+        using var client = new HttpClient(handler);
+        client.BaseAddress = new Uri(follower.Url.Replace("https://127.0.0.1", "https://localhost", StringComparison.Ordinal));
         var answer = "";
         for (var time = 0; time < trial.Times; time++)
         {
@@ -157,6 +158,8 @@ public sealed partial class MiddlewareOrderTests
         return text.Length > 200 ? $"{line[..Math.Min(line.Length, 40)]}... ({line.Length})" : text;
     }
 
-    [GeneratedRegex(@"^\| (?<name>[^|]+?) \| \*\*(?<place>before|after|either)\*\* \|", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        @"^\| (?<name>[^|]+?) \| \*\*(?<place>before|after|either)\*\* \|",
+        RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Row();
 }

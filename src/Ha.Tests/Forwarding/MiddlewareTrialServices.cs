@@ -28,6 +28,8 @@ internal sealed class TrialScheme(IOptionsMonitor<AuthenticationSchemeOptions> o
         node.Note("authenticated");
         var name = Request.Headers.Authorization.ToString().Split(' ')[^1];
         var user = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.Name, name)], Scheme.Name));
-        return Task.FromResult(name.Length == 0 ? AuthenticateResult.NoResult() : AuthenticateResult.Success(new AuthenticationTicket(user, Scheme.Name)));
+        return Task.FromResult(name.Length == 0
+            ? AuthenticateResult.NoResult()
+            : AuthenticateResult.Success(new AuthenticationTicket(user, Scheme.Name)));
     }
 }
