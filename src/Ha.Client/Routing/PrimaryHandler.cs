@@ -1,18 +1,28 @@
+using System.Net;
+using Ha.Http;
+
 namespace Ha.Client.Routing;
 
 /// <summary>The handler below the routing: it must not redirect by itself.</summary>
 internal static class PrimaryHandler
 {
-    public static SocketsHttpHandler Create(LeaderRoutingOptions options) => new()
+    /// <param name="options">Validated.</param>
+    /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
+    public static SocketsHttpHandler Create(
+        LeaderRoutingOptions options, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
-        AllowAutoRedirect = false,
-        ConnectTimeout = options.ConnectTimeout,
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            ConnectTimeout = options.ConnectTimeout,
 
-        // Longer than a node holds a write: sent earlier, the body is gone when the refusal comes.
-        Expect100ContinueTimeout = options.AttemptTimeout,
-        PooledConnectionLifetime = TimeSpan.FromMinutes(2),
-        RequestHeaderEncodingSelector = SentMark.Selector,
-    };
+            // Longer than a node holds a write: sent earlier, the body is gone when the refusal comes.
+            Expect100ContinueTimeout = options.AttemptTimeout,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(2),
+            RequestHeaderEncodingSelector = SentMark.Selector,
+        };
+        return new AddressRace(resolve).UseIn(handler);
+    }
 
     /// <exception cref="InvalidOperationException">The handler follows redirects by itself.</exception>
     /// <returns>How much its failures prove.</returns>

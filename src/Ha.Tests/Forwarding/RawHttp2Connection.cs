@@ -18,6 +18,9 @@ internal sealed class RawHttp2Connection : IDisposable
     private readonly TcpClient _client = new();
     private int _nextStream = 1;
 
+    /// <summary>True: the headers of the last answer were all of it.</summary>
+    public bool EndedByHeaders { get; private set; }
+
     private NetworkStream Stream => _client.GetStream();
 
     public static async Task<RawHttp2Connection> ConnectAsync(int port)
@@ -71,6 +74,7 @@ internal sealed class RawHttp2Connection : IDisposable
                         await SendAsync(Settings, Acknowledge, 0, []);
                         break;
                     case Headers when on == stream:
+                        EndedByHeaders = (head[4] & EndStream) != 0;
                         return "answered";
                     case ResetStream when on == stream:
                         return "reset";

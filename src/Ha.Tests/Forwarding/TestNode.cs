@@ -27,6 +27,9 @@ internal sealed record TestNodeSetup
 
     public Action<WebApplication> App { get; init; } = static _ => { };
 
+    /// <summary>What stands before the middleware, where that stands after routing.</summary>
+    public Action<WebApplication> Before { get; init; } = static _ => { };
+
     /// <summary>True: the middleware stands after routing, as with <c>UseHa()</c>. False: outside of everything.</summary>
     public bool AfterRouting { get; init; }
 
@@ -35,6 +38,9 @@ internal sealed record TestNodeSetup
     public string Environment { get; init; } = Environments.Production;
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>How this node finds the addresses of a leader; null: as the system does.</summary>
+    public Func<string, CancellationToken, Task<IPAddress[]>>? Resolve { get; init; }
 
     /// <summary>Not null: the node listens with TLS.</summary>
     public X509Certificate2? Certificate { get; init; }
@@ -85,9 +91,11 @@ internal sealed class TestNode : IAsyncDisposable
             options.EffectiveLeaseTimeout,
             reports,
             _tls,
-            new HeaderEncodings(_app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value));
+            new HeaderEncodings(_app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value),
+            setup.Resolve);
         if (setup.AfterRouting)
         {
+            setup.Before(_app);
             _app.UseRouting();
             _app.Use(middleware);
         }

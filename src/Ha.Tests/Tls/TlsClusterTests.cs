@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using Ha.Tests.Hosting;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
@@ -31,7 +32,7 @@ public sealed class TlsClusterTests : IDisposable
         {
             Version = version,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Content = new StringContent("x"),
+            Content = new StringContent("x", new MediaTypeHeaderValue(version == HttpVersion.Version20 ? "application/grpc" : "text/plain")),
         };
         request.Headers.TE.ParseAdd("trailers");
         using var answer = await follower.Client.SendAsync(request);

@@ -35,25 +35,44 @@ internal sealed class AwayPipeline(
     public async Task RunAsync(HttpContext context, RequestFacts facts, Exception? refusal)
     {
         var started = clock.GetTimestamp();
-        if (refusal is OutcomeUnknownException unknown)
-        {
-            reports.OutcomeUnknown(unknown);
-            await Refusals.OutcomeUnknown.WriteAsync(context);
-            metrics.Write(WriteOutcome.Unknown, clock.GetElapsedTime(started));
-            return;
-        }
-
-        using var body = new KeptBody(context.Request);
-        var journey = new AwayJourney(context, facts, body, refusal as NotLeaderException)
-        {
-            MayHaveBeenExecuted = facts.MayHaveBeenExecuted,
-        };
         if (refusal is not null)
         {
             // What the handler had prepared belongs to no answer.
             context.Response.Clear();
         }
 
+        WriteOutcome? outcome;
+        try
+        {
+            outcome = refusal is OutcomeUnknownException unknown
+                ? await AnswerUnknownAsync(context, unknown)
+                : await TravelAsync(context, facts, refusal as NotLeaderException, started);
+        }
+        finally
+        {
+            DecidedMark.Leave(context);
+        }
+
+        if (outcome is { } met)
+        {
+            metrics.Write(met, clock.GetElapsedTime(started));
+        }
+    }
+
+    private async Task<WriteOutcome?> AnswerUnknownAsync(HttpContext context, OutcomeUnknownException unknown)
+    {
+        reports.OutcomeUnknown(unknown);
+        await Refusals.OutcomeUnknown.WriteAsync(context);
+        return WriteOutcome.Unknown;
+    }
+
+    private async Task<WriteOutcome?> TravelAsync(HttpContext context, RequestFacts facts, NotLeaderException? refusal, long started)
+    {
+        using var body = new KeptBody(context.Request);
+        var journey = new AwayJourney(context, facts, body, refusal)
+        {
+            MayHaveBeenExecuted = facts.MayHaveBeenExecuted,
+        };
         var until = started + (long)(_patience.TotalSeconds * clock.TimestampFrequency);
         var waited = false;
         bool over;
@@ -78,11 +97,7 @@ internal sealed class AwayPipeline(
         }
         while (!over);
 
-        DecidedMark.Leave(context);
-        if (journey.Outcome is { } outcome)
-        {
-            metrics.Write(outcome, clock.GetElapsedTime(started));
-        }
+        return journey.Outcome;
     }
 
     /// <returns>True: it is over. False: wait for somebody to take it.</returns>

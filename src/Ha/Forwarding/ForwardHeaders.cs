@@ -23,8 +23,9 @@ internal static class ForwardHeaders
         "Proxy-Authentication-Info", "HTTP2-Settings", HeaderNames.AltSvc,
     ];
 
+    // The content states its length itself: it is not always what the client has stated.
     private static readonly FrozenSet<string> _notToLeader = Set(
-        [.. _hopByHop, HeaderNames.Host, HeaderNames.Expect, ForwardedFor, ForwardedProto, ForwardedHost, HeaderNames.Via,
+        [.. _hopByHop, HeaderNames.Host, HeaderNames.Expect, HeaderNames.ContentLength, ForwardedFor, ForwardedProto, ForwardedHost, HeaderNames.Via,
             HaHeaders.ForwardedBy, HaHeaders.Forward, HaHeaders.Method, HaHeaders.NotExecuted]);
 
     private static readonly FrozenSet<string> _notToClient = Set(

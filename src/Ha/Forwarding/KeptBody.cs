@@ -80,17 +80,20 @@ internal sealed class KeptBody : IDisposable
             await leader.WriteAsync(_kept.AsMemory(0, _keptLength), cancellation);
         }
 
+        // Not by handing the token to the read: Kestrel takes a read that its token has ended for one that goes on, and can
+        // then neither read on nor keep the connection.
         var reader = Reader;
+        using var registration = cancellation.UnsafeRegister(static reading => ((PipeReader)reading!).CancelPendingRead(), reader);
         while (!_atEnd)
         {
-            var pending = reader.ReadAsync(cancellation);
-            if (!pending.IsCompleted)
+            var result = await ReadAsync(reader, leader, cancellation);
+            if (result.IsCanceled)
             {
-                // Nothing more is here: what was written must not wait for what comes (a stream of small messages).
-                await leader.FlushAsync(cancellation);
+                reader.AdvanceTo(result.Buffer.Start);
+                cancellation.ThrowIfCancellationRequested();
+                continue;
             }
 
-            var result = await FromClientAsync(pending);
             await SendAsync(leader, reader, result, cancellation);
         }
     }
@@ -136,6 +139,31 @@ internal sealed class KeptBody : IDisposable
         }
 
         return _request.BodyReader;
+    }
+
+    private ValueTask<ReadResult> ReadAsync(PipeReader reader, Stream leader, CancellationToken cancellation)
+    {
+        var pending = reader.ReadAsync(CancellationToken.None);
+        return pending.IsCompleted ? FromClientAsync(pending) : FlushAndReadAsync(reader, leader, pending.AsTask(), cancellation);
+    }
+
+    // Nothing more is here: what was written must not wait for what comes (a stream of small messages).
+    private async ValueTask<ReadResult> FlushAndReadAsync(
+        PipeReader reader, Stream leader, Task<ReadResult> pending, CancellationToken cancellation)
+    {
+        try
+        {
+            await leader.FlushAsync(cancellation);
+        }
+        catch
+        {
+            // The read must not outlive the attempt: the next one, or the server, goes on from here.
+            reader.CancelPendingRead();
+            reader.AdvanceTo((await pending).Buffer.Start);
+            throw;
+        }
+
+        return await FromClientAsync(new ValueTask<ReadResult>(pending));
     }
 
     private async ValueTask<ReadResult> FromClientAsync(ValueTask<ReadResult> pending)

@@ -70,17 +70,25 @@ internal sealed class LeaderForwarder : IDisposable
     /// <param name="reports">Told of every attempt that failed on the leader's side.</param>
     /// <param name="tls">How to check an <c>https</c> leader and show this node to it.</param>
     /// <param name="encodings">How header values are written and read.</param>
-    public LeaderForwarder(string ownMark, bool publicInfo, TimeSpan lease, ForwardingReports reports, NodeTls tls, HeaderEncodings encodings)
+    /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
+    public LeaderForwarder(
+        string ownMark,
+        bool publicInfo,
+        TimeSpan lease,
+        ForwardingReports reports,
+        NodeTls tls,
+        HeaderEncodings encodings,
+        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
         _ownMark = ownMark;
         _via = publicInfo ? ownMark : "ha";
         _reports = reports;
-        _clear = new HttpMessageInvoker(LeaderHandler.Create(lease, encodings, tls: null));
-        _secure = new HttpMessageInvoker(tls.CreateHandler(options => LeaderHandler.Create(lease, encodings, options)));
+        _clear = new HttpMessageInvoker(LeaderHandler.Create(lease, encodings, tls: null, resolve));
+        _secure = new HttpMessageInvoker(tls.CreateHandler(options => LeaderHandler.Create(lease, encodings, options, resolve)));
         _secureHttp2 = new HttpMessageInvoker(tls.CreateHandler(options =>
         {
             // Only the stock handler can speak HTTP/2 over TLS; it must not see the client's Host (see LeaderHandler).
-            var http2 = LeaderHandler.Create(lease, encodings, tls: null);
+            var http2 = LeaderHandler.Create(lease, encodings, tls: null, resolve);
             http2.SslOptions = options;
             return http2;
         }));

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using Ha.Http;
 
 namespace Ha.Forwarding;
 
@@ -20,8 +21,11 @@ internal static class LeaderHandler
     /// How to check and authenticate; null: clear text. The name to check and send comes from the URL, not from the
     /// <c>Host</c> header, which is the client's and which the stock handler would take.
     /// </param>
-    public static SocketsHttpHandler Create(TimeSpan lease, HeaderEncodings encodings, SslClientAuthenticationOptions? tls)
+    /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
+    public static SocketsHttpHandler Create(
+        TimeSpan lease, HeaderEncodings encodings, SslClientAuthenticationOptions? tls, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
+        var race = new AddressRace(resolve);
         var connectTimeout = Clamp(lease, _leastConnectTimeout, _mostConnectTimeout);
         return new SocketsHttpHandler
         {
@@ -47,16 +51,16 @@ internal static class LeaderHandler
                 return encodings.Request(name);
             },
             ResponseHeaderEncodingSelector = (name, _) => encodings.Answer(name),
-            ConnectCallback = (connection, cancellation) => ConnectAsync(connection.DnsEndPoint, connectTimeout, tls, cancellation),
+            ConnectCallback = (connection, cancellation) => ConnectAsync(race, connection.DnsEndPoint, connectTimeout, tls, cancellation),
         };
     }
 
     private static async ValueTask<Stream> ConnectAsync(
-        DnsEndPoint leader, TimeSpan timeout, SslClientAuthenticationOptions? tls, CancellationToken cancellation)
+        AddressRace race, DnsEndPoint leader, TimeSpan timeout, SslClientAuthenticationOptions? tls, CancellationToken cancellation)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limited.CancelAfter(timeout);
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        var socket = await race.ConnectAsync(leader, timeout, cancellation);
         try
         {
             // Finds out about a host that vanished while an answer was being waited for, within about ten seconds.
@@ -64,7 +68,6 @@ internal static class LeaderHandler
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 5);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 2);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 3);
-            await socket.ConnectAsync(leader, limited.Token);
             var stream = new NetworkStream(socket, ownsSocket: true);
             return tls is null ? stream : await SecureAsync(stream, leader.Host, tls, limited.Token);
         }

@@ -158,7 +158,8 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
     private static BeatExchange Failed(HttpRequestException e) => e.HttpRequestError switch
     {
         HttpRequestError.NameResolutionError => BeatExchange.Failed(ExchangeFailure.Unreachable, "the peer's name does not resolve"),
-        HttpRequestError.ConnectionError => BeatExchange.Failed(ExchangeFailure.Unreachable, "the peer takes no connection"),
+        HttpRequestError.ConnectionError => BeatExchange.Failed(
+            ExchangeFailure.Unreachable, e.InnerException is SocketException cause ? $"the peer takes no connection ({cause.Message})" : "the peer takes no connection"),
         HttpRequestError.SecureConnectionError => BeatExchange.Failed(ExchangeFailure.Tls, TlsFailure.Explain(e) ?? "the TLS handshake failed"),
         HttpRequestError.ResponseEnded => BeatExchange.Failed(
             ExchangeFailure.Broken, $"the peer closed the connection instead of answering; over https that may mean that it does not take this node's certificate ({HaKeys.ClientCertFile})"),

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using Ha.Http;
 using Ha.Tls;
 
 namespace Ha.Heartbeat;
@@ -19,22 +20,32 @@ internal static class PeerHandler
     public static HttpMessageHandler Create(TimeSpan connectTimeout, NodeTls tls) =>
         tls.CreateHandler(options => Create(connectTimeout, options));
 
-    public static SocketsHttpHandler Create(TimeSpan connectTimeout, SslClientAuthenticationOptions? tls = null) => new()
+    /// <param name="connectTimeout">As above.</param>
+    /// <param name="tls">As above.</param>
+    /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
+    public static SocketsHttpHandler Create(
+        TimeSpan connectTimeout,
+        SslClientAuthenticationOptions? tls = null,
+        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
-        SslOptions = tls ?? new SslClientAuthenticationOptions(),
-        ConnectTimeout = connectTimeout,
-        AllowAutoRedirect = false,
-        UseProxy = false,
-        UseCookies = false,
-        AutomaticDecompression = DecompressionMethods.None,
-        MaxConnectionsPerServer = MaxConnectionsPerPeer,
-        MaxResponseHeadersLength = MaxReplyHeaderKilobytes,
+        var handler = new SocketsHttpHandler
+        {
+            SslOptions = tls ?? new SslClientAuthenticationOptions(),
+            ConnectTimeout = connectTimeout,
+            AllowAutoRedirect = false,
+            UseProxy = false,
+            UseCookies = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            MaxConnectionsPerServer = MaxConnectionsPerPeer,
+            MaxResponseHeadersLength = MaxReplyHeaderKilobytes,
 
-        // Idle ones outlive any interval; all are renewed now and then, so that a changed address is noticed.
-        PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
-        PooledConnectionLifetime = TimeSpan.FromMinutes(15),
+            // Idle ones outlive any interval; all are renewed now and then, so that a changed address is noticed.
+            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(15),
 
-        // A heartbeat is no part of any request's trace.
-        ActivityHeadersPropagator = null,
-    };
+            // A heartbeat is no part of any request's trace.
+            ActivityHeadersPropagator = null,
+        };
+        return new AddressRace(resolve).UseIn(handler);
+    }
 }

@@ -15,25 +15,24 @@ internal static class GrpcTimeout
     {
         if (header is not { Length: > 1 and <= MaxDigits + 1 }
             || !long.TryParse(header.AsSpan(0, header.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var value)
-            || TicksPerUnit(header[^1]) is not { } ticks)
+            || NanosecondsPerUnit(header[^1]) is not { } nanoseconds)
         {
             return null;
         }
 
-        var timeout = TimeSpan.FromTicks(value * ticks);
-        return timeout > _longest ? null : timeout;
+        // At most 3.6e20, beyond 64 bits. What is less than a tick is one: a time that is left is not over.
+        var ticks = (((Int128)value * nanoseconds) + TimeSpan.NanosecondsPerTick - 1) / TimeSpan.NanosecondsPerTick;
+        return ticks > _longest.Ticks ? null : TimeSpan.FromTicks((long)ticks);
     }
 
-    private static long? TicksPerUnit(char unit) => unit switch
+    private static long? NanosecondsPerUnit(char unit) => unit switch
     {
-        'H' => TimeSpan.TicksPerHour,
-        'M' => TimeSpan.TicksPerMinute,
-        'S' => TimeSpan.TicksPerSecond,
-        'm' => TimeSpan.TicksPerMillisecond,
-        'u' => TimeSpan.TicksPerMicrosecond,
-
-        // Below what a tick can tell: over at once.
-        'n' => 0,
+        'H' => 3_600_000_000_000,
+        'M' => 60_000_000_000,
+        'S' => 1_000_000_000,
+        'm' => 1_000_000,
+        'u' => 1_000,
+        'n' => 1,
         _ => null,
     };
 }
