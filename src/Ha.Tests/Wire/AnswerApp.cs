@@ -32,12 +32,16 @@ internal sealed class AnswerApp
     private const int Pieces = 3;
     private static readonly byte[] _bytes = Bytes();
     private int _executed;
+    private int _abandoned;
 
     /// <summary>Requests whose body was read to its end.</summary>
     public int Executed => Volatile.Read(ref _executed);
 
     public static string Target(int size, Framing framing = Framing.Length, Writing writing = Writing.Once) =>
         string.Create(CultureInfo.InvariantCulture, $"/answer/{size}/{framing}/{writing}");
+
+    /// <summary>Requests to <c>/steps</c> that nobody waited for any more.</summary>
+    public int Abandoned => Volatile.Read(ref _abandoned);
 
     /// <summary>What it answers.</summary>
     public static ReadOnlySpan<byte> Expected(int size) => Body(size).Span;
@@ -49,7 +53,7 @@ internal sealed class AnswerApp
     {
         app.MapMethods("/answer/{size}/{framing}/{writing}", ["GET", "HEAD", "POST"], AnswerAsync).RequireLeader();
         app.MapPost("/nothing", () => Results.NoContent());
-        app.MapPost("/steps/{framing}", StepsAsync);
+        app.MapMethods("/steps/{framing}", ["GET", "POST"], StepsAsync).RequireLeader();
     }
 
     private static ReadOnlyMemory<byte> Body(int size) => _bytes.AsMemory(size % 251, size);
@@ -60,13 +64,19 @@ internal sealed class AnswerApp
         Interlocked.Increment(ref _executed);
         var response = context.Response;
         response.Headers.CacheControl = "public, max-age=60";
-        response.ContentLength = framing == Framing.Length ? size : null;
         if (HttpMethods.IsHead(context.Request.Method))
         {
+            response.ContentLength = framing == Framing.Length ? size : null;
             return;
         }
 
-        var body = Body(size);
+        await WriteAsync(response, Body(size), framing, writing);
+    }
+
+    /// <summary>Writes an answer in one of the ways that applications have.</summary>
+    public static async Task WriteAsync(HttpResponse response, ReadOnlyMemory<byte> body, Framing framing, Writing writing)
+    {
+        response.ContentLength = framing == Framing.Length ? body.Length : null;
         switch (writing)
         {
             case Writing.Once:
@@ -83,8 +93,8 @@ internal sealed class AnswerApp
 
                 break;
             default:
-                body.Span.CopyTo(response.BodyWriter.GetSpan(size));
-                response.BodyWriter.Advance(size);
+                body.Span.CopyTo(response.BodyWriter.GetSpan(body.Length));
+                response.BodyWriter.Advance(body.Length);
                 break;
         }
     }
@@ -93,10 +103,20 @@ internal sealed class AnswerApp
     private async Task StepsAsync(HttpContext context, Framing framing)
     {
         FirstPieceSeen = new TaskCompletionSource();
+        context.Response.Headers.CacheControl = "public, max-age=60";
         context.Response.ContentLength = framing == Framing.Length ? 2 : null;
         await context.Response.Body.WriteAsync(Body(1));
         await context.Response.Body.FlushAsync();
-        await FirstPieceSeen.Task;
+        try
+        {
+            await FirstPieceSeen.Task.WaitAsync(context.RequestAborted);
+        }
+        catch (OperationCanceledException)
+        {
+            Interlocked.Increment(ref _abandoned);
+            throw;
+        }
+
         await context.Response.Body.WriteAsync(Body(1));
     }
 

@@ -61,7 +61,7 @@ public sealed class AnswerPiecesTests
     public async Task A_piece_is_with_the_client_before_the_next_is_written(Dialect dialect, Framing framing)
     {
         await using var pair = await WirePair.StartAsync(dialect, static _ => (OpenFlow.Instance, OpenFlow.Instance));
-        using var answer = await pair.Client.BeginAsync($"/steps/{framing}");
+        using var answer = await pair.Client.BeginAsync(HttpMethod.Post, $"/steps/{framing}");
         await using var body = await answer.Content.ReadAsStreamAsync();
 
         Assert.Equal(1, await body.ReadAsync(new byte[2]));

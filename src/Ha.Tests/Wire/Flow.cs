@@ -108,15 +108,47 @@ internal sealed class ArmedFlow : IFlow
 /// <summary>Pieces of random sizes, now and then one that waits until the one before was read. Nothing is lost.</summary>
 internal sealed class PiecesFlow(int seed) : IFlow
 {
-    private const int Largest = 48 * 1024;
+    private const int Largest = 64 * 1024;
     private readonly Random _random = new(seed);
 
     public FlowStep Next(int available)
     {
         // As many small pieces as large ones: a header's middle is hit as often as a body's.
         var size = (int)Math.Exp(_random.NextDouble() * Math.Log(Largest));
-        return new FlowStep(Math.Clamp(size, 1, available)) { UntilRead = _random.Next(8) == 0 };
+        return new FlowStep(Math.Clamp(size, 1, available)) { UntilRead = _random.Next(16) == 0 };
     }
+}
+
+/// <summary>
+/// A rough network: pieces of all sizes, a short delay now and then, seldom a long one, and a cut after anything between a
+/// few bytes and many megabytes, so that no connection lives for ever.
+/// </summary>
+internal sealed class RoughFlow : IFlow
+{
+    private const double LargestPiece = 256 * 1024, LeastLife = 1024, LongestLife = 64 * 1024 * 1024;
+    private readonly Random _random;
+    private long _life;
+
+    public RoughFlow(int seed)
+    {
+        _random = new Random(seed);
+        _life = (long)Between(LeastLife, LongestLife);
+    }
+
+    public FlowStep Next(int available)
+    {
+        var take = (int)Math.Min(Math.Clamp((long)Between(1, LargestPiece), 1, available), _life);
+        _life -= take;
+        var delay = _random.Next(2000) switch { 0 => _random.Next(100, 400), < 20 => _random.Next(1, 20), _ => 0 };
+        return new FlowStep(take)
+        {
+            Delay = TimeSpan.FromMilliseconds(delay),
+            Cut = _life > 0 ? Cut.None : _random.Next(2) == 0 ? Cut.Finish : Cut.Reset,
+        };
+    }
+
+    // Each order of magnitude as often as any other.
+    private double Between(double least, double most) => least * Math.Exp(_random.NextDouble() * Math.Log(most / least));
 }
 
 /// <summary>Lets everything pass.</summary>

@@ -1,8 +1,5 @@
 using Ha.Tests.Forwarding;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Ha.Tests.OnTheWire;
 
@@ -43,11 +40,7 @@ internal sealed class WirePair : IAsyncDisposable
         {
             App = new AnswerApp().Map,
             Protocols = dialect == Dialect.Http2 ? HttpProtocols.Http2 : HttpProtocols.Http1,
-            Builder = builder =>
-            {
-                front?.Services(builder.Services);
-                builder.Services.AddSingleton<IStartupFilter>(new Outside(front?.App ?? (static _ => { })));
-            },
+            Builder = builder => front?.AddTo(builder.Services),
         });
         return new WirePair(app, leader, relay, follower, new WireClient(dialect, follower.Url));
     }
@@ -59,18 +52,4 @@ internal sealed class WirePair : IAsyncDisposable
         await Relay.DisposeAsync();
         await _leader.DisposeAsync();
     }
-
-    private sealed class Outside(Action<IApplicationBuilder> front) : IStartupFilter
-    {
-        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
-        {
-            front(app);
-            next(app);
-        };
-    }
 }
-
-/// <summary>Middleware that stands before <c>UseHa()</c>.</summary>
-/// <param name="Services">What it needs.</param>
-/// <param name="App">How it is used.</param>
-internal sealed record Front(Action<IServiceCollection> Services, Action<IApplicationBuilder> App);
