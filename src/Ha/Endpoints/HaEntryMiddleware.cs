@@ -76,6 +76,10 @@ internal sealed class HaEntryMiddleware(
         {
             await running;
         }
+        catch (AnswerBrokenOffException)
+        {
+            // The connection was aborted, which the client sees; there is nothing to report.
+        }
         catch (Exception failure) when (!context.Response.HasStarted)
         {
             var response = context.Response;

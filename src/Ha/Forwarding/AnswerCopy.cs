@@ -41,7 +41,7 @@ internal static class AnswerCopy
             // The client must not take half an answer for a whole one: a closed connection, or a stream that is reset
             // with INTERNAL_ERROR (RFC 9113 section 7).
             context.Abort();
-            return ForwardResult.Answered;
+            return ForwardResult.BrokenOff;
         }
     }
 

@@ -42,10 +42,11 @@ internal sealed class AwayPipeline(
         }
 
         WriteOutcome? outcome;
+        bool brokenOff;
         try
         {
-            outcome = refusal is OutcomeUnknownException unknown
-                ? await AnswerUnknownAsync(context, unknown)
+            (outcome, brokenOff) = refusal is OutcomeUnknownException unknown
+                ? (await AnswerUnknownAsync(context, unknown), false)
                 : await TravelAsync(context, facts, refusal as NotLeaderException, started);
         }
         finally
@@ -57,6 +58,11 @@ internal sealed class AwayPipeline(
         {
             metrics.Write(met, clock.GetElapsedTime(started));
         }
+
+        if (brokenOff)
+        {
+            throw new AnswerBrokenOffException();
+        }
     }
 
     private async Task<WriteOutcome?> AnswerUnknownAsync(HttpContext context, OutcomeUnknownException unknown)
@@ -66,7 +72,7 @@ internal sealed class AwayPipeline(
         return WriteOutcome.Unknown;
     }
 
-    private async Task<WriteOutcome?> TravelAsync(HttpContext context, RequestFacts facts, NotLeaderException? refusal, long started)
+    private async Task<(WriteOutcome? Outcome, bool BrokenOff)> TravelAsync(HttpContext context, RequestFacts facts, NotLeaderException? refusal, long started)
     {
         using var body = new KeptBody(context.Request);
         var journey = new AwayJourney(context, facts, body, refusal)
@@ -97,7 +103,7 @@ internal sealed class AwayPipeline(
         }
         while (!over);
 
-        return journey.Outcome;
+        return (journey.Outcome, journey.LastResult == ForwardResult.BrokenOff);
     }
 
     /// <returns>True: it is over. False: wait for somebody to take it.</returns>
@@ -152,7 +158,7 @@ internal sealed class AwayPipeline(
         journey.MayHaveBeenExecuted |= result == ForwardResult.OutcomeUnknown;
         switch (result)
         {
-            case ForwardResult.Answered:
+            case ForwardResult.Answered or ForwardResult.BrokenOff:
                 journey.Outcome = WriteOutcome.Forwarded;
                 return true;
             case ForwardResult.ClientFault:

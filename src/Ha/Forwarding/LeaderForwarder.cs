@@ -11,8 +11,11 @@ namespace Ha.Forwarding;
 /// <summary>How one attempt to forward ended.</summary>
 internal enum ForwardResult
 {
-    /// <summary>The client has the leader's answer, or what there was of it before the connection was aborted.</summary>
+    /// <summary>The client has the leader's answer.</summary>
     Answered,
+
+    /// <summary>The client has a part of the leader's answer, and its connection was aborted.</summary>
+    BrokenOff,
 
     /// <summary>No connection to the leader came about: nothing was executed.</summary>
     Unreachable,

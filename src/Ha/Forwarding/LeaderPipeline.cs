@@ -161,7 +161,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         {
             // Half an answer that claims success is out, or bound to go out: only a broken connection takes it back.
             context.Abort();
-            return null;
+            throw new AnswerBrokenOffException();
         }
 
         return refusal;
