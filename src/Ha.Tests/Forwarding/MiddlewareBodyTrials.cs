@@ -18,12 +18,24 @@ internal static partial class MiddlewareTrials
     // Shared between the nodes, as docs/forwarding.md asks.
     private static readonly EphemeralDataProtectionProvider _keys = new();
 
+    private const string NotLeader = """{"error":"not leader","leader":"<leader>","epoch":1}""";
+
     private static readonly string _long = new('a', 20_000);
 
     private static IEnumerable<MiddlewareTrial> Bodies() =>
     [
-        Antiforgery("with a valid token") with { Before = "503 (marked) not executed | at follower, at follower | logged", After = "200 Ann | at follower, at follower, at leader, ran leader" },
-        Antiforgery("in redirect mode") with { Mode = ForwardMode.Redirect, Before = "307 {\"error\":\"not leader\",\"leader\":\"<leader>\",\"epoch\":1} | at follower, at follower", After = "307 {\"error\":\"not leader\",\"leader\":\"<leader>\",\"epoch\":1} | at follower, at follower" },
+        Antiforgery("with a valid token") with
+        {
+            Before = "503 (marked) not executed | at follower, at follower | logged",
+            After = "200 Ann | at follower, at follower, at leader, ran leader",
+        },
+        Antiforgery("in redirect mode") with
+        {
+            Mode = ForwardMode.Redirect,
+            Headers = ["Location"],
+            Before = $"307 Location: <leader>/x {NotLeader} | at follower, at follower",
+            After = $"307 Location: <leader>/x {NotLeader} | at follower, at follower",
+        },
         new("UseSession", "either")
         {
             Services = services => services.AddDistributedMemoryCache().AddSession().AddSingleton<IDataProtectionProvider>(_keys),
@@ -107,8 +119,8 @@ internal static partial class MiddlewareTrials
         },
         new("UseW3CLogging", "either")
         {
-            Services = services => services.AddW3CLogging(logging =>
-                logging.LogDirectory = Directory.CreateTempSubdirectory("ha-w3c").FullName),
+            Services = services => services.AddW3CLogging(static _ => { }).AddOptions<W3CLoggerOptions>().Configure<TrialNode>(
+                (logging, node) => logging.LogDirectory = Path.Combine(AppContext.BaseDirectory, "w3c", node.Id)),
             Use = (app, _) => app.UseW3CLogging(),
             Before = "200 leader {\"a\":1} | at follower, at leader, ran leader",
             After = "200 leader {\"a\":1} | at follower, at leader, ran leader",

@@ -70,7 +70,7 @@ internal static partial class MiddlewareTrials
         },
         new("UseWhen", "either")
         {
-            Use = (app, _) => app.UseWhen(static context => context.Request.Path == "/x", static branch => branch.Use(static (context, next) =>
+            Use = (app, _) => app.UseWhen(context => context.Request.Path == "/x", branch => branch.Use(static (context, next) =>
             {
                 context.Response.Headers.Append("X-Branch", "seen");
                 return next(context);

@@ -20,7 +20,8 @@ internal sealed class TeapotHandler(TrialNode node) : IExceptionHandler
 }
 
 /// <summary>Believes the name in <c>Authorization</c>, and notes that it was asked.</summary>
-internal sealed class TrialScheme(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, TrialNode node)
+internal sealed class TrialScheme(
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, TrialNode node)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
