@@ -15,7 +15,8 @@ public static class LeaderRoutingExtensions
     /// </summary>
     /// <remarks>
     /// The routing handler stands next to the primary handler, whatever the order of the calls, so that handlers of the
-    /// app run once a call. Do not put a handler that retries around it: that one knows nothing of unknown outcomes.
+    /// app run once a call. A handler that retries around it is safe: a message keeps its key, and what may have been
+    /// executed is not sent again without one.
     /// Calling it again for the same client changes the options only.
     /// </remarks>
     /// <param name="builder">The named or typed client.</param>
