@@ -168,7 +168,8 @@ internal sealed class WireCluster : IAsyncDisposable
 /// <summary>What a node says it executed.</summary>
 internal sealed record WireExecution(string Node, int Id, long Length, string Checksum, long Epoch)
 {
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Length} bytes {Checksum[..8]} by {Node} in {Epoch}");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Length} bytes {Checksum[..8]} by {Node} in {Epoch}");
 
     public static WireExecution Parse(string node, string line)
     {
