@@ -149,6 +149,9 @@ internal sealed class WireCluster : IAsyncDisposable
         ["BASE_CLUSTER_SECRET"] = secret,
         ["BASE_ADMIN_TOKEN"] = _adminToken,
         ["BASE_FORWARD_MODE"] = "proxy",
+
+        // One node never holds: what it cannot place it refuses, and that has to be true.
+        ["BASE_WRITE_HOLD"] = node == 2 ? "0s" : null,
         ["Kestrel__Endpoints__Http1__Url"] = Url(entrance.Http1),
         ["Kestrel__Endpoints__Http1__Protocols"] = "Http1",
         ["Kestrel__Endpoints__Http2__Url"] = Url(entrance.Http2),
@@ -165,7 +168,8 @@ internal sealed class WireCluster : IAsyncDisposable
 /// <summary>What a node says it executed.</summary>
 internal sealed record WireExecution(string Node, int Id, long Length, string Checksum, long Epoch)
 {
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Length} bytes {Checksum[..8]} by {Node} in {Epoch}");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Length} bytes {Checksum[..8]} by {Node} in {Epoch}");
 
     public static WireExecution Parse(string node, string line)
     {

@@ -46,10 +46,11 @@ internal static class WireCommand
         var verdict = new WireVerdict(seed, load.Results, executed);
         var epochs = executed.Select(execution => execution.Epoch).Distinct().Count();
         var byNode = executed.CountBy(execution => execution.Node, StringComparer.Ordinal).Select(node => $"{node.Key} {node.Value}");
+        var (cut, made) = (cluster.Between.Sum(relay => relay.Cuts), cluster.Between.Sum(relay => relay.Connections));
         var bytes = load.Results.Sum(result => (long)result.Write.BodySize + result.Write.AnswerSize);
         say($"{writes} writes of {bytes >> 20} MB in {Seconds(began)}; "
-            + $"{executed.Count} executions ({string.Join(", ", byNode)}) in {epochs} epochs, {moves} handovers asked for; between nodes {cluster.Between.Sum(relay => relay.Cuts)} "
-            + $"of {cluster.Between.Sum(relay => relay.Connections)} connections cut");
+            + $"{executed.Count} executions ({string.Join(", ", byNode)}) in {epochs} epochs, {moves} handovers asked for; "
+            + $"between nodes {cut} of {made} connections cut");
         foreach (var line in verdict.Failed == 0 ? [] : verdict.Violations.Concat(cluster.Output))
         {
             say(line);

@@ -3,7 +3,8 @@ namespace Ha.Tests.OnTheWire;
 /// <summary>Holds what clients were told against what nodes say they executed.</summary>
 internal sealed class WireVerdict
 {
-    private const double LeastAcknowledged = 0.8;
+    // A third goes to the node that holds nothing; a short run may be one long handover to it.
+    private const double LeastAcknowledged = 0.5;
 
     private readonly Dictionary<string, int> _counts = new(StringComparer.Ordinal);
 
