@@ -106,7 +106,7 @@ public sealed class AddressRaceSocketTests
         var both = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var race = new AddressRace(Resolve("127.0.0.1", "127.0.0.2"), async (address, _) =>
         {
-            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             await socket.ConnectAsync(address);
             if (Interlocked.Increment(ref connected) == 2)
             {
