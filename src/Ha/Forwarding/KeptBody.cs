@@ -106,6 +106,12 @@ internal sealed class KeptBody : IDisposable
     {
         if (_reader is not null)
         {
+            // An attempt that was cancelled while it wrote has left its cancellation to the next read.
+            if (_reader.TryRead(out var next))
+            {
+                _reader.AdvanceTo(next.Buffer.Start);
+            }
+
             // The server lets nobody change its own limit once somebody has begun to read.
             _request.Body = new ReplayStream(_kept.AsMemory(0, _keptLength), _atEnd ? null : _reader.AsStream(leaveOpen: true), _maxLength);
         }
