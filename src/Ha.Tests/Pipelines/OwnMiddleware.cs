@@ -1,3 +1,4 @@
+using Ha.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Tests.Pipelines;
@@ -7,30 +8,12 @@ internal static class OwnMiddleware
 {
     public static Func<RequestDelegate, RequestDelegate> Of(StageKind kind) => kind switch
     {
-        StageKind.SwapBody => static next => context => SwapBodyAsync(context, next),
+        StageKind.SwapBody => static next => context => BodySwap.RunAsync(context, next),
         StageKind.ReadAndRewind => static next => context => ReadAndRewindAsync(context, next),
         StageKind.CatchAll => static next => context => CatchAllAsync(context, next),
         StageKind.LateHeader => static next => context => LateHeaderAsync(context, next),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, message: null),
     };
-
-    private static async Task SwapBodyAsync(HttpContext context, RequestDelegate next)
-    {
-        var original = context.Response.Body;
-        using var buffer = new MemoryStream();
-        context.Response.Body = buffer;
-        try
-        {
-            await next(context);
-        }
-        finally
-        {
-            context.Response.Body = original;
-        }
-
-        buffer.Position = 0;
-        await buffer.CopyToAsync(original);
-    }
 
     private static async Task ReadAndRewindAsync(HttpContext context, RequestDelegate next)
     {

@@ -1,6 +1,6 @@
+using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Ha.Tests.OnTheWire;
@@ -36,7 +36,7 @@ internal static class Fronts
 
     public static readonly Dictionary<string, Front> All = new(StringComparer.Ordinal)
     {
-        [OwnBody] = new(static _ => { }, static app => app.Use(SwapBodyAsync)),
+        [OwnBody] = new(static _ => { }, static app => app.Use(BodySwap.RunAsync)),
         [ResponseCaching] = new(
             static services => services.AddResponseCaching(options => options.MaximumBodySize = 4 * 1024 * 1024),
             static app => app.UseResponseCaching()),
@@ -51,23 +51,4 @@ internal static class Fronts
             static services => services.AddResponseCompression(),
             static app => app.UseResponseCompression()),
     };
-
-    // As it stands in many an application, to log answers or to rewrite them.
-    private static async Task SwapBodyAsync(HttpContext context, RequestDelegate next)
-    {
-        var body = context.Response.Body;
-        using var kept = new MemoryStream();
-        context.Response.Body = kept;
-        try
-        {
-            await next(context);
-        }
-        finally
-        {
-            context.Response.Body = body;
-        }
-
-        kept.Position = 0;
-        await kept.CopyToAsync(body, context.RequestAborted);
-    }
 }

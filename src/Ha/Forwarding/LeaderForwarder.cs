@@ -279,12 +279,6 @@ internal sealed class LeaderForwarder : IDisposable
     // A listener for HTTP/1.1 says so to the first bytes of HTTP/2 (RFC 9113 section 7), one with TLS when the protocol is
     // negotiated. Neither has seen a request.
     private static bool LacksHttp2(Exception failure) =>
-        failure is HttpRequestException
-        {
-            HttpRequestError: HttpRequestError.VersionNegotiationError
-        }
-        or HttpRequestException
-        {
-            InnerException: HttpProtocolException { ErrorCode: Http11Required }
-        };
+        failure is HttpRequestException { HttpRequestError: HttpRequestError.VersionNegotiationError }
+            or HttpRequestException { InnerException: HttpProtocolException { ErrorCode: Http11Required } };
 }

@@ -15,24 +15,24 @@ internal static class GrpcTimeout
     {
         if (header is not { Length: > 1 and <= MaxDigits + 1 }
             || !long.TryParse(header.AsSpan(0, header.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var value)
-            || NanosecondsPerUnit(header[^1]) is not { } nanoseconds)
+            || Ticks(value, header[^1]) is not { } ticks)
         {
             return null;
         }
 
-        // At most 3.6e20, beyond 64 bits. What is less than a tick is one: a time that is left is not over.
-        var ticks = (((Int128)value * nanoseconds) + TimeSpan.NanosecondsPerTick - 1) / TimeSpan.NanosecondsPerTick;
-        return ticks > _longest.Ticks ? null : TimeSpan.FromTicks((long)ticks);
+        return ticks > _longest.Ticks ? null : TimeSpan.FromTicks(ticks);
     }
 
-    private static long? NanosecondsPerUnit(char unit) => unit switch
+    private static long? Ticks(long value, char unit) => unit switch
     {
-        'H' => 3_600_000_000_000,
-        'M' => 60_000_000_000,
-        'S' => 1_000_000_000,
-        'm' => 1_000_000,
-        'u' => 1_000,
-        'n' => 1,
+        'H' => value * TimeSpan.TicksPerHour,
+        'M' => value * TimeSpan.TicksPerMinute,
+        'S' => value * TimeSpan.TicksPerSecond,
+        'm' => value * TimeSpan.TicksPerMillisecond,
+        'u' => value * TimeSpan.TicksPerMicrosecond,
+
+        // What is less than a tick is one: a time that is left is not over.
+        'n' => (value + TimeSpan.NanosecondsPerTick - 1) / TimeSpan.NanosecondsPerTick,
         _ => null,
     };
 }
