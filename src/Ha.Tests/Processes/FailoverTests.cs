@@ -47,6 +47,7 @@ public class FailoverTests(ITestOutputHelper output, PostgresServer postgres)
         // A lease that is long beside everything else here: nothing but a handoff can be this fast.
         await using var cluster = await ExampleCluster.StartWithLeaderAsync(output,
             new ClusterSettings { Interval = TimeSpan.FromSeconds(1), Lease = TimeSpan.FromSeconds(4) });
+        await AHasHeardThatBIsReadyAsync(cluster);
         var old = (await cluster.LeaderAsync(cluster.A))!.Epoch;
         var start = TimeProvider.System.GetTimestamp();
         cluster.A.Terminate();
@@ -56,6 +57,21 @@ public class FailoverTests(ITestOutputHelper output, PostgresServer postgres)
         Assert.True(took < TimeSpan.FromSeconds(2), $"took {took}");
         await cluster.A.WhenDead.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Equal(0, cluster.A.ExitCode);
+    }
+
+    // A leader hands over to whoever may lead at that moment, and a node that has started a little later may not yet: what
+    // it says of itself counts once it has come with a heartbeat. The first one heard may have been under way before.
+    private static async Task AHasHeardThatBIsReadyAsync(ExampleCluster cluster)
+    {
+        await Eventually.True(async () => (await cluster.SendAsync(cluster.B, "GET", "/_ha/healthz/ready")).Status == 200, what: "b is ready");
+        for (var heard = 0; heard < 2; heard++)
+        {
+            var before = await LastSeenAsync();
+            await Eventually.True(async () => await LastSeenAsync() != before, what: "a hears b");
+        }
+
+        async Task<string> LastSeenAsync() => (await cluster.SendAsync(cluster.A, "GET", "/_ha/peers")).Json.EnumerateArray()
+            .Single(peer => peer.GetProperty("node_id").GetString() == "b").GetProperty("last_seen").GetRawText();
     }
 
     [Fact]
