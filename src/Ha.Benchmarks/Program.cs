@@ -8,10 +8,10 @@ const string Usage = """
     dotnet run -c Release --project src/Ha.Benchmarks -- COMMAND
       micro [FILTER]   BenchmarkDotNet: price of the plugin inside the pipeline, and of single steps
       price [TURNS]    what the plugin adds to one request, variants interleaved
-      proxy            POST through a follower, nginx and HAProxy to one leader
+      proxy            POST through a follower, YARP, nginx and HAProxy to one leader
       redirect         307 of a follower and of a bare middleware
       bare             reads and writes with and without the plugin
-                       these take [rounds=N] [seconds=S] [pin] [only=NAME] [size=BYTES]
+                       these take [rounds=N] [seconds=S] [pin] [only=NAME] [size=BYTES] [before=FILE]
       failover         leaders killed: Ha, etcd, keepalived; and handoffs [trials=N] [only=500/1500,etcd,…]
       stability        leadership changes though nobody dies [minutes=N] [timing=50/150] [load] [env=KEY:VALUE,…]
       members          cost of heartbeats for 3 to 100 members [seconds=N] [plot=FILE]

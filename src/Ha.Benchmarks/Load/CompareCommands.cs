@@ -7,81 +7,104 @@ internal static class CompareCommands
 {
     private const int Small = 256;
     private const int Large = 64 * 1024;
+    private const string Quiet = "Ha, BASE_PUBLIC_INFO=false";
 
     /// <summary>A follower in proxy mode beside what people put there otherwise, all to the same leader.</summary>
-    public static async Task<int> ProxyAsync(string[] args)
+    public static Task<int> ProxyAsync(string[] args)
     {
-        var options = new RunOptions(args);
-        var ports = Ports.Free(4);
-        var leaderUrl = Url(ports[0]);
-        await using var leader = Server.StartSelf("leader", ["serve", "bare", $"{ports[0]}"], cpu: options.OtherCpu);
-        await using var follower = Server.StartSelf("Ha", ["serve", "ha", $"{ports[1]}"], Follower(ports[1], leaderUrl, "proxy"), options.Cpu);
-        await using var nginx = Server.Start("nginx", await Neighbours.NginxAsync(ports[2], ports[0]), cpu: options.Cpu);
-        await using var haproxy = Server.Start("HAProxy", await Neighbours.HaProxyAsync(ports[3], ports[0]), cpu: options.Cpu);
-        await leader.AnswersAsync(leaderUrl);
-        await Task.WhenAll(follower.AnswersAsync(Url(ports[1])), nginx.AnswersAsync(Url(ports[2])), haproxy.AnswersAsync(Url(ports[3])));
+        return CompareAsync(Lanes, new RunOptions(args), Small, Large);
 
-        foreach (var size in options.Sizes ?? [Small, Large])
+        static IEnumerable<Lane> Lanes(RunOptions options)
         {
-            Lane[] lanes =
-            [
-                new("direct", leaderUrl, leader),
-                new("Ha", Url(ports[1]), follower),
-                new("nginx", Url(ports[2]), nginx),
-                new("HAProxy", Url(ports[3]), haproxy),
-            ];
-            await Lane.InterleaveAsync(lanes.Where(lane => options.Wants(lane.Name)).ToList(), options.Rounds, options.Seconds, size, options.OtherCpu);
-            Console.WriteLine($"\nPOST {size} B, 32 connections, {options}\n");
-            Lane.Print(lanes.Where(lane => options.Wants(lane.Name)).ToList(), Console.Out);
-        }
+            var ports = Ports.Free(6);
+            var leader = Url(ports[0]);
+            yield return new("direct", leader, Server.StartSelf("direct", ["serve", "bare", $"{ports[0]}"], cpu: options.OtherCpu));
+            foreach (var lane in Turns("Ha", ports[1], ports[2], port => Follower(port, leader, "proxy"), options))
+            {
+                yield return lane;
+            }
 
-        return 0;
+            yield return new("YARP", Url(ports[3]), Server.StartSelf("YARP", ["serve", "yarp", $"{ports[3]}"], LeaderIs(leader), options.Cpu));
+            yield return new("nginx", Url(ports[4]), Server.Start("nginx", Neighbours.Nginx(ports[4], ports[0]), cpu: options.Cpu));
+            yield return new("HAProxy", Url(ports[5]), Server.Start("HAProxy", Neighbours.HaProxy(ports[5], ports[0]), cpu: options.Cpu));
+        }
     }
 
     /// <summary>A follower in redirect mode beside a middleware that does nothing but redirect.</summary>
-    public static async Task<int> RedirectAsync(string[] args)
+    public static Task<int> RedirectAsync(string[] args)
     {
-        var options = new RunOptions(args);
-        var ports = Ports.Free(3);
-        var leaderUrl = Url(ports[0]);
-        await using var bare = Server.StartSelf("bare 307", ["serve", "redirect", $"{ports[1]}"], new Dictionary<string, string> { [ServeCommand.RedirectTo] = leaderUrl }, options.Cpu);
-        var quiet = Follower(ports[2], leaderUrl, "redirect");
-        quiet["BASE_PUBLIC_INFO"] = "false";
-        await using var silent = Server.StartSelf("Ha, BASE_PUBLIC_INFO=false", ["serve", "ha", $"{ports[2]}"], quiet, options.Cpu);
-        await using var follower = Server.StartSelf("Ha", ["serve", "ha", $"{ports[0]}"], Follower(ports[0], Url(ports[1]), "redirect"), options.Cpu);
-        await CompareAsync([bare, silent, follower], [ports[1], ports[2], ports[0]], options, Small);
-        return 0;
+        return CompareAsync(Lanes, new RunOptions(args), Small);
+
+        static IEnumerable<Lane> Lanes(RunOptions options)
+        {
+            var ports = Ports.Free(5);
+            var leader = Url(ports[4]);
+            yield return new("bare 307", Url(ports[0]), Server.StartSelf("bare 307", ["serve", "redirect", $"{ports[0]}"], LeaderIs(leader), options.Cpu));
+            yield return new(Quiet, Url(ports[1]), Server.StartSelf(Quiet, ["serve", "ha", $"{ports[1]}"], Silent(Follower(ports[1], leader, "redirect")), options.Cpu));
+            foreach (var lane in Turns("Ha", ports[2], ports[3], port => Follower(port, leader, "redirect"), options))
+            {
+                yield return lane;
+            }
+        }
     }
 
     /// <summary>Reads and writes that run where they arrive: without the plugin, with its no-op, on a leader.</summary>
-    public static async Task<int> BareAsync(string[] args)
+    public static Task<int> BareAsync(string[] args)
     {
-        var options = new RunOptions(args);
-        var ports = Ports.Free(4);
-        await using var bare = Server.StartSelf("bare", ["serve", "bare", $"{ports[0]}"], cpu: options.Cpu);
-        await using var inactive = Server.StartSelf("Ha, no-op", ["serve", "ha", $"{ports[1]}"], cpu: options.Cpu);
-        var settings = Leader(ports[2]);
-        settings["BASE_PUBLIC_INFO"] = "false";
-        await using var quiet = Server.StartSelf("Ha leads, BASE_PUBLIC_INFO=false", ["serve", "ha", $"{ports[2]}"], settings, options.Cpu);
-        await using var leader = Server.StartSelf("Ha leads", ["serve", "ha", $"{ports[3]}"], Leader(ports[3]), options.Cpu);
-        await CompareAsync([bare, inactive, quiet, leader], ports, options, 0, Small);
-        return 0;
+        return CompareAsync(Lanes, new RunOptions(args), 0, Small);
+
+        static IEnumerable<Lane> Lanes(RunOptions options)
+        {
+            var ports = Ports.Free(5);
+            yield return new("bare", Url(ports[0]), Server.StartSelf("bare", ["serve", "bare", $"{ports[0]}"], cpu: options.Cpu));
+            yield return new("Ha, no-op", Url(ports[1]), Server.StartSelf("Ha, no-op", ["serve", "ha", $"{ports[1]}"], cpu: options.Cpu));
+            yield return new(Quiet, Url(ports[2]), Server.StartSelf(Quiet, ["serve", "ha", $"{ports[2]}"], Silent(Leader(ports[2])), options.Cpu));
+            foreach (var lane in Turns("Ha", ports[3], ports[4], Leader, options))
+            {
+                yield return lane;
+            }
+        }
     }
 
-    private static async Task CompareAsync(Server[] servers, int[] ports, RunOptions options, params int[] sizes)
+    // This build and, where asked for, the one of another revision.
+    private static IEnumerable<Lane> Turns(string name, int port, int other, Func<int, Dictionary<string, string>> settings, RunOptions options)
     {
-        var lanes = servers.Zip(ports, (server, port) => (Server: server, Url: Url(port))).ToList();
-        foreach (var (server, url) in lanes)
+        yield return new(name, Url(port), Server.StartSelf(name, ["serve", "ha", $"{port}"], settings(port), options.Cpu));
+        if (options.Before is { } program)
         {
-            await server.AnswersAsync(url);
+            var before = $"{name} before";
+            yield return new(before, Url(other), Server.StartSelf(before, ["serve", "ha", $"{other}"], settings(other), options.Cpu, program));
         }
+    }
 
-        foreach (var size in sizes)
+    // Enumerating starts the servers one by one; those that were started are stopped, whatever happens.
+    private static async Task<int> CompareAsync(Func<RunOptions, IEnumerable<Lane>> start, RunOptions options, params int[] sizes)
+    {
+        List<Lane> all = [];
+        try
         {
-            var all = lanes.Select(lane => new Lane(lane.Server.Name, lane.Url, lane.Server)).ToList();
-            await Lane.InterleaveAsync(all, options.Rounds, options.Seconds, size, options.OtherCpu);
-            Console.WriteLine($"\n{(size == 0 ? "GET" : $"POST {size} B")}, 32 connections, {options}\n");
-            Lane.Print(all, Console.Out);
+            foreach (var lane in start(options))
+            {
+                all.Add(lane);
+                await lane.Server.AnswersAsync(lane.Url);
+            }
+
+            foreach (var size in options.Sizes ?? sizes)
+            {
+                var lanes = all.Where(lane => options.Wants(lane.Name)).Select(lane => new Lane(lane.Name, lane.Url, lane.Server)).ToList();
+                await Lane.InterleaveAsync(lanes, options.Rounds, options.Seconds, size, options.OtherCpu);
+                Console.WriteLine($"\n{(size == 0 ? "GET" : $"POST {size} B")}, 32 connections, {options}\n");
+                Lane.Print(lanes, Console.Out);
+            }
+
+            return 0;
+        }
+        finally
+        {
+            foreach (var lane in all)
+            {
+                await lane.Server.DisposeAsync();
+            }
         }
     }
 
@@ -94,6 +117,14 @@ internal static class CompareCommands
         ["BASE_STATIC_LEADER"] = leader,
         ["BASE_FORWARD_MODE"] = mode,
     };
+
+    private static Dictionary<string, string> LeaderIs(string url) => new() { [ServeCommand.Leader] = url };
+
+    private static Dictionary<string, string> Silent(Dictionary<string, string> settings)
+    {
+        settings["BASE_PUBLIC_INFO"] = "false";
+        return settings;
+    }
 
     private static Dictionary<string, string> Leader(int port) => new()
     {

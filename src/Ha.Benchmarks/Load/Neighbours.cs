@@ -1,13 +1,48 @@
+using System.Diagnostics;
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Yarp.ReverseProxy.Forwarder;
+
 namespace Ha.Benchmarks.Load;
 
-/// <summary>Debian's nginx and HAProxy, configured as a sensible operator would for this one job.</summary>
+/// <summary>Debian's nginx and HAProxy, and YARP, configured as a sensible operator would for this one job.</summary>
 internal static class Neighbours
 {
-    public static async Task<IReadOnlyList<string>> NginxAsync(int port, int leader)
+    /// <summary>YARP's direct forwarder, with the client that its documentation asks for and the headers that Ha adds.</summary>
+    public static RequestDelegate Yarp(string leader, IHttpForwarder forwarder)
+    {
+        var client = new HttpMessageInvoker(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            UseCookies = false,
+            EnableMultipleHttp2Connections = true,
+            ActivityHeadersPropagator = new ReverseProxyPropagator(DistributedContextPropagator.Current),
+            ConnectTimeout = TimeSpan.FromSeconds(15),
+        });
+        return async context =>
+        {
+            var error = await forwarder.SendAsync(context, leader, client, new ForwarderRequestConfig { Version = HttpVersion.Version11 }, static (from, to) =>
+            {
+                to.Headers.Host = from.Request.Host.Value;
+                to.Headers.TryAddWithoutValidation("X-Forwarded-For", from.Connection.RemoteIpAddress?.ToString());
+                to.Headers.TryAddWithoutValidation("X-Forwarded-Proto", from.Request.Scheme);
+                to.Headers.TryAddWithoutValidation("X-Forwarded-Host", from.Request.Host.Value);
+                return ValueTask.CompletedTask;
+            });
+            if (error != ForwarderError.None)
+            {
+                throw new InvalidOperationException($"YARP: {error}");
+            }
+        };
+    }
+
+    public static IReadOnlyList<string> Nginx(int port, int leader)
     {
         var folder = Directory.CreateTempSubdirectory("ha-nginx-").FullName;
         var file = Path.Combine(folder, "nginx.conf");
-        await File.WriteAllTextAsync(file, $$"""
+        File.WriteAllText(file, $$"""
             worker_processes auto;
             daemon off;
             pid {{folder}}/pid;
@@ -40,11 +75,11 @@ internal static class Neighbours
         return ["nginx", "-c", file, "-p", folder];
     }
 
-    public static async Task<IReadOnlyList<string>> HaProxyAsync(int port, int leader)
+    public static IReadOnlyList<string> HaProxy(int port, int leader)
     {
         var folder = Directory.CreateTempSubdirectory("ha-haproxy-").FullName;
         var file = Path.Combine(folder, "haproxy.cfg");
-        await File.WriteAllTextAsync(file, $"""
+        File.WriteAllText(file, $"""
             global
               nbthread 2
               maxconn 1000

@@ -1,8 +1,9 @@
 namespace Ha.Benchmarks.Load;
 
 /// <summary>
-/// <c>[rounds=N] [seconds=S] [pin] [only=NAME] [size=BYTES]</c>. With <c>pin</c> what is measured has core 1 for itself
-/// and everything else shares core 0.
+/// <c>[rounds=N] [seconds=S] [pin] [only=NAME] [size=BYTES] [before=FILE]</c>. With <c>pin</c> what is measured has core 1
+/// for itself and everything else shares core 0. <c>before</c> is the Ha.Benchmarks.dll of another revision, which then
+/// takes turns with this one.
 /// </summary>
 internal sealed class RunOptions
 {
@@ -15,6 +16,7 @@ internal sealed class RunOptions
         Seconds = values.TryGetValue("seconds", out var seconds) ? double.Parse(seconds) : 3;
         Pinned = values.ContainsKey("pin");
         Sizes = values.TryGetValue("size", out var size) ? [int.Parse(size)] : null;
+        Before = values.GetValueOrDefault("before");
         _only = values.GetValueOrDefault("only");
     }
 
@@ -25,6 +27,8 @@ internal sealed class RunOptions
     public bool Pinned { get; }
 
     public int[]? Sizes { get; }
+
+    public string? Before { get; }
 
     public int? Cpu => Pinned ? 1 : null;
 

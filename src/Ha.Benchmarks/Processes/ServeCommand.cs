@@ -1,20 +1,22 @@
 using System.Globalization;
+using Ha.Benchmarks.Load;
 using Ha.Benchmarks.Micro;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace Ha.Benchmarks.Processes;
 
 /// <summary>
 /// <c>serve KIND PORT</c>, started by the other commands: <c>bare</c> without the plugin, <c>redirect</c> with a bare 307
-/// middleware in its place, <c>ha</c> with it, configured by the environment.
+/// middleware in its place, <c>yarp</c> with YARP's forwarder in its place, <c>ha</c> with it, configured by the environment.
 /// </summary>
 internal static class ServeCommand
 {
-    public const string RedirectTo = "REDIRECT_TO";
+    public const string Leader = "LEADER_URL";
     public const string Bind = "BIND_TO";
 
     public static async Task<int> RunAsync(string[] args)
@@ -28,10 +30,20 @@ internal static class ServeCommand
             builder.Services.AddHa();
         }
 
+        if (kind == "yarp")
+        {
+            builder.Services.AddHttpForwarder();
+        }
+
         var app = builder.Build();
-        if (kind == "redirect" && app.Configuration[RedirectTo] is { } target)
+        if (kind == "redirect" && app.Configuration[Leader] is { } target)
         {
             app.Use(next => context => HttpMethods.IsGet(context.Request.Method) ? next(context) : RedirectAsync(context, target));
+        }
+
+        if (kind == "yarp" && app.Configuration[Leader] is { } leader)
+        {
+            app.Map("/{**path}", Neighbours.Yarp(leader, app.Services.GetRequiredService<IHttpForwarder>()));
         }
 
         app.MapGet("/memory", MemoryReport.Now);

@@ -61,8 +61,13 @@ internal sealed class Server : IAsyncDisposable
     }
 
     /// <summary>This program again, in another role.</summary>
-    public static Server StartSelf(string name, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, int? cpu = null) =>
-        Start(name, ["dotnet", typeof(Server).Assembly.Location, .. arguments], environment, cpu);
+    /// <param name="name">For tables and errors.</param>
+    /// <param name="arguments">The command of the role.</param>
+    /// <param name="environment">Added to this process's.</param>
+    /// <param name="cpu">The core it is bound to; null: all.</param>
+    /// <param name="program">The same program as another revision built it; null: this build.</param>
+    public static Server StartSelf(string name, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, int? cpu = null, string? program = null) =>
+        Start(name, ["dotnet", program ?? typeof(Server).Assembly.Location, .. arguments], environment, cpu);
 
     /// <summary>Waits until it answers anything at all.</summary>
     public async Task<Server> AnswersAsync(string url)
