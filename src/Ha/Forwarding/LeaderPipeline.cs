@@ -37,7 +37,12 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
             return AwaitAsync(context, running);
         }
 
-        DecidedMark.Leave(context);
+        // A read may be decided again: it needs no leader then either.
+        if (context.Response.StatusCode >= StatusCodes.Status400BadRequest || ForwardDecision.IsWrite(context.Request.Method))
+        {
+            DecidedMark.LeaveReturned(context);
+        }
+
         return _noRefusal;
     }
 
@@ -77,7 +82,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         // As below, for a handler that never waited: no state machine, no allocation.
         guard.End();
         features.Set(inner);
-        DecidedMark.Leave(context);
+        DecidedMark.LeaveReturned(context);
         return _noRefusal;
     }
 
