@@ -27,7 +27,7 @@ internal static class ClientFront
         });
         using var request = Request(url, version, exchange);
         using var patience = new CancellationTokenSource(Exchange.Patience);
-        exchange.Note("client: end", "no answer");
+        exchange.Note(Exchange.End, Exchange.BrokenOff);
         try
         {
             using var answer = await client.SendAsync(request, patience.Token);
@@ -35,10 +35,9 @@ internal static class ClientFront
             exchange.Note("client: status", (int)answer.StatusCode);
             exchange.Note("client: reason", answer.ReasonPhrase ?? "");
             exchange.Note("client: header", Lines(answer.Headers).Concat(Lines(answer.Content.Headers)));
-            exchange.Note("client: end", "broken off");
             await ReadBodyAsync(answer, exchange, patience.Token);
             exchange.Note("client: trailer", Lines(answer.TrailingHeaders));
-            exchange.Note("client: end", "whole");
+            exchange.Note(Exchange.End, Exchange.Whole);
         }
         catch (Exception failure) when (failure is HttpRequestException or IOException)
         {
@@ -50,7 +49,7 @@ internal static class ClientFront
         }
         catch (OperationCanceledException)
         {
-            exchange.Note("client: end", "silence");
+            exchange.Note(Exchange.End, Exchange.Silence);
         }
     }
 

@@ -12,6 +12,9 @@ internal sealed class Exchange(OracleCase script)
     /// <summary>How long anybody waits for anything; what does not come by then is a fact of its own.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    public const string End = "client: end", Whole = "whole", BrokenOff = "broken off", Silence = "silence";
+    public const string HeadFirst = "client: head before body";
+
     private static readonly TimeSpan _step = TimeSpan.FromSeconds(1);
 
     // They come and go with the time and with who listens in this process.
@@ -33,8 +36,6 @@ internal sealed class Exchange(OracleCase script)
 
     /// <summary>The leader has said all that it will say.</summary>
     public TaskCompletionSource Served { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    public IReadOnlyDictionary<string, string> Facts => _facts;
 
     /// <summary>How often the leader had a request that it would have executed.</summary>
     public int Runs => Volatile.Read(ref _runs);
@@ -65,6 +66,13 @@ internal sealed class Exchange(OracleCase script)
         Note("leader: runs", runs);
         return runs == 1;
     }
+
+    /// <summary>
+    /// All facts. Of an answer that was not whole only how it ended: how much of it got through before is a matter of moments.
+    /// </summary>
+    public IEnumerable<KeyValuePair<string, string>> Outcome() => string.Equals(_facts[End], Whole, StringComparison.Ordinal)
+        ? _facts
+        : _facts.Where(fact => fact.Key is End or HeadFirst or "client: error" || fact.Key.StartsWith("leader:", StringComparison.Ordinal));
 
     /// <summary>Waits for the other end, no longer than a moment, and notes whether it came.</summary>
     public async Task StepAsync(Task other, string fact)

@@ -125,7 +125,7 @@ internal static class Questions
         .. Headers.Select(headers => new OracleCase($"request: {headers.Key}") { Headers = headers.Value, Body = "hello" }),
         .. Headers.Select(headers => new OracleCase($"read: {headers.Key}") { Method = "GET", Headers = headers.Value }),
         .. Bodies.Select(body => body.Value(new OracleCase($"upload: {body.Key}"))),
-        .. Bodies.Select(body => body.Value(new OracleCase($"upload refused: {body.Key}") { Reply = Refusal })),
+        .. Bodies.Select(body => body.Value(new OracleCase($"upload refused: {body.Key}") { Reply = Refusal })).Where(one => !one.InHalves),
         .. Replies.Any.Select(reply => new OracleCase($"answer: {reply.Key}") { Body = "hello", Reply = reply.Value }),
         .. Replies.Any.Where(reply => !reply.Value.IsUpgrade).Select(reply => new OracleCase($"answer without a question's body: {reply.Key}") { Reply = reply.Value }),
         .. _texts.Select(text => new OracleCase($"as it stands: {(text.Length > 300 ? text[..60] : text).ReplaceLineEndings("\\n")}") { Text = text, Fronts = OracleCase.RawOnly }),
@@ -155,14 +155,15 @@ internal static class Questions
         var method = random.Next(2) == 0 ? "POST" : Methods[random.Next(Methods.Count)];
         var headers = Enumerable.Range(0, random.Next(4)).Select(_ => Pick(Headers)).DistinctBy(one => one.Key, StringComparer.Ordinal).ToList();
         var hosts = headers.SelectMany(one => one.Value).Where(line => HeaderLine.Of(line).Is("Host")).Skip(1).ToList();
-        return body.Value(new OracleCase($"seed {seed}: {method}, {body.Key}, {string.Join(", ", headers.Select(one => one.Key))}; {reply.Key}")
+        var one = body.Value(new OracleCase($"seed {seed}: {method}, {body.Key}, {string.Join(", ", headers.Select(one => one.Key))}; {reply.Key}")
         {
             Fronts = [OracleCase.Everywhere[random.Next(OracleCase.Everywhere.Count)]],
             Method = method,
             Target = Targets[random.Next(Targets.Count)],
             Headers = [.. headers.SelectMany(one => one.Value).Except(hosts, StringComparer.Ordinal)],
-            Reply = reply.Value with { BeforeBody = random.Next(8) == 0 },
+            Reply = reply.Value,
         });
+        return one with { Reply = one.Reply with { BeforeBody = !one.InHalves && random.Next(8) == 0 } };
 
         KeyValuePair<string, TValue> Pick<TValue>(IReadOnlyDictionary<string, TValue> from) => from.ElementAt(random.Next(from.Count));
     }

@@ -21,17 +21,17 @@ internal static class RawFront
         using var _ = patience.Token.UnsafeRegister(static s => ((Socket)s!).Dispose(), socket);
         var invited = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         var sending = SendAsync(stream, exchange, invited.Task);
-        exchange.Note("client: end", "no answer");
+        exchange.Note(Exchange.End, Exchange.BrokenOff);
         try
         {
             await ReceiveAsync(stream, exchange, invited);
-            exchange.Note("client: end", "whole");
+            exchange.Note(Exchange.End, Exchange.Whole);
         }
         catch (Exception failure) when (failure is IOException or ObjectDisposedException)
         {
             if (patience.IsCancellationRequested)
             {
-                exchange.Note("client: end", "silence");
+                exchange.Note(Exchange.End, Exchange.Silence);
             }
         }
 
@@ -103,7 +103,6 @@ internal static class RawFront
             exchange.Note("client: status", code);
             exchange.Note("client: reason", status[Math.Min(13, status.Length)..]);
             exchange.Note("client: header", headers);
-            exchange.Note("client: end", "broken off");
             await ReadBodyAsync(reader, stream, exchange, code, headers);
             exchange.Note("client: surplus", reader.IsEmpty ? "none" : "some");
             return;

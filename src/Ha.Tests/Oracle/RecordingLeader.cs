@@ -21,6 +21,13 @@ internal sealed class RecordingLeader : IAsyncDisposable
 
     private static async Task<bool> ServeAsync(Exchange exchange, string head, NetworkStream stream)
     {
+        if (head.StartsWith("PRI ", StringComparison.Ordinal))
+        {
+            // GOAWAY, HTTP_1_1_REQUIRED: as Kestrel answers where HTTP/2 is not spoken.
+            await stream.WriteAsync(new byte[] { 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xd });
+            return false;
+        }
+
         var reply = exchange.Case.Reply;
         var reader = new Http1Reader(stream);
         var lines = head[..^4].Split("\r\n");
@@ -83,7 +90,7 @@ internal sealed class RecordingLeader : IAsyncDisposable
         else if (reply.InSteps)
         {
             await SendAsync(stream, reply.Head);
-            await exchange.StepAsync(exchange.HeadSeen.Task, "client: head before body");
+            await exchange.StepAsync(exchange.HeadSeen.Task, Exchange.HeadFirst);
             await SendAsync(stream, reply.Body.Count > 0 ? reply.Body[0] : "");
             if (reply.Body.Count > 1)
             {

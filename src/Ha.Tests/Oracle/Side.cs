@@ -9,6 +9,9 @@ namespace Ha.Tests.Oracle;
 /// <summary>A leader, and in front of it two nodes of one make: one for HTTP/1.1, one for HTTP/2. One exchange at a time.</summary>
 internal sealed class Side : IAsyncDisposable
 {
+    /// <summary>The leader's address, as it stands in facts.</summary>
+    public const string Leader = "leader:1";
+
     private static readonly Endpoint _everything = new(requestDelegate: null, new EndpointMetadataCollection(new RequireLeaderAttribute()), "everything");
 
     private readonly RecordingLeader _leader;
@@ -34,7 +37,7 @@ internal sealed class Side : IAsyncDisposable
         return new Side(leader, new Node(http1.Url, http1), new Node(http2.Url, http2));
     }
 
-    /// <returns>What client and leader saw; no address of this side is in it.</returns>
+    /// <returns>What client and leader saw; the leader's address is the same on all sides.</returns>
     public async Task<IReadOnlyDictionary<string, string>> AskAsync(OracleCase question, Front front)
     {
         var exchange = new Exchange(question);
@@ -52,9 +55,9 @@ internal sealed class Side : IAsyncDisposable
             await Task.WhenAny(exchange.Served.Task, Task.Delay(Exchange.Patience));
         }
 
-        return exchange.Facts.ToDictionary(
+        return exchange.Outcome().ToDictionary(
             fact => fact.Key,
-            fact => fact.Value.Replace(node.Url, "<node>", StringComparison.Ordinal).Replace(_leader.Url, "<leader>", StringComparison.Ordinal),
+            fact => fact.Value.Replace(Authority(_leader.Url), Leader, StringComparison.Ordinal),
             StringComparer.Ordinal);
     }
 
@@ -67,6 +70,8 @@ internal sealed class Side : IAsyncDisposable
 
         await _leader.DisposeAsync();
     }
+
+    private static string Authority(string url) => new Uri(url).Authority;
 
     private static async Task<Node> FollowerAsync(string leaderUrl, HttpProtocols protocols)
     {

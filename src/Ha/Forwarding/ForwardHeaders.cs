@@ -81,6 +81,12 @@ internal static class ForwardHeaders
             : null;
         Copy(answer.Headers.NonValidated, headers, named, reports);
         Copy(answer.Content.Headers.NonValidated, headers, named, reports);
+        if (answer.Headers.NonValidated.Contains(HeaderNames.TransferEncoding))
+        {
+            // Of two framings that one counts (RFC 9112 section 6.3).
+            headers.ContentLength = null;
+        }
+
         headers.Append(HeaderNames.Via, $"{answer.Version.ToString(answer.Version.Major >= 2 ? 1 : 2)} {via}");
     }
 
@@ -129,7 +135,7 @@ internal static class ForwardHeaders
             var value = values.ToString();
             if (!message.Headers.TryAddWithoutValidation(name, value))
             {
-                message.Content?.Headers.TryAddWithoutValidation(name, value);
+                ContentOf(message).Headers.TryAddWithoutValidation(name, value);
             }
 
             return;
@@ -141,9 +147,12 @@ internal static class ForwardHeaders
             : values.ToArray();
         if (!message.Headers.TryAddWithoutValidation(name, all))
         {
-            message.Content?.Headers.TryAddWithoutValidation(name, all);
+            ContentOf(message).Headers.TryAddWithoutValidation(name, all);
         }
     }
+
+    // A read without a body may have headers that describe one; the handler takes those from a content only.
+    private static HttpContent ContentOf(HttpRequestMessage message) => message.Content ??= new ByteArrayContent([]);
 
     private static void Append(HttpRequestMessage message, IHeaderDictionary from, string name, string value)
     {
