@@ -120,7 +120,7 @@ internal static class ClientFront
             {
                 if (!first)
                 {
-                    await exchange.StepAsync(exchange.UploadSeen.Task, "leader: first half before the rest");
+                    await exchange.StepAsync(exchange.UploadSeen.Task, Exchange.UploadFirst);
                 }
 
                 await stream.WriteAsync(Encoding.Latin1.GetBytes(piece));

@@ -13,7 +13,7 @@ internal sealed class Exchange(OracleCase script)
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     public const string End = "client: end", Whole = "whole", BrokenOff = "broken off", Silence = "silence";
-    public const string HeadFirst = "client: head before body";
+    public const string HeadFirst = "client: head before body", UploadFirst = "leader: first half before the rest";
 
     private static readonly TimeSpan _step = TimeSpan.FromSeconds(1);
 

@@ -11,6 +11,9 @@ internal sealed record Divergence(OracleCase Case, Front Front, string Fact, str
     /// <summary>All facts of the exchange through YARP.</summary>
     public required IReadOnlyDictionary<string, string> AllYarps { get; init; }
 
+    /// <summary>True: the client saw it, not the leader.</summary>
+    public bool IsClients => Fact.StartsWith("client:", StringComparison.Ordinal);
+
     public override string ToString() => $"{Case} [{Front}] {Fact}: ours {Shown(Ours)}, YARP's {Shown(Yarp)}";
 
     private static string Shown(string? value) => value is null ? "-" : $"<{value.ReplaceLineEndings(" | ")}>";

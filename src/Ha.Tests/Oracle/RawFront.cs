@@ -54,7 +54,7 @@ internal static class RawFront
         {
             if (!first)
             {
-                await exchange.StepAsync(exchange.UploadSeen.Task, "leader: first half before the rest");
+                await exchange.StepAsync(exchange.UploadSeen.Task, Exchange.UploadFirst);
             }
 
             await WriteAsync(stream, question.Chunked ? Reply.Chunk(piece) : piece);

@@ -15,9 +15,10 @@ internal static class AnswerCopy
         // Step 7: status and headers.
         context.Response.StatusCode = (int)answer.StatusCode;
         context.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = answer.ReasonPhrase;
-        ForwardHeaders.ToClient(answer, context, via, reports);
         try
         {
+            ForwardHeaders.ToClient(answer, context, via, reports);
+
             // Step 8: upgrade or body.
             if (answer.StatusCode == HttpStatusCode.SwitchingProtocols)
             {

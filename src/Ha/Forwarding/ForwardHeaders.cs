@@ -120,9 +120,10 @@ internal static class ForwardHeaders
             {
                 to[name] = ToValues(values);
             }
-            catch (InvalidOperationException)
+            catch (InvalidOperationException) when (!string.Equals(name, HeaderNames.ContentLength, StringComparison.OrdinalIgnoreCase))
             {
-                // The write has been executed: an answer with a header less is better than a 500.
+                // The write has been executed: an answer with a header less is better than none. Without its length it
+                // could not be told from half of it.
                 reports.HeaderDropped(name);
             }
         }
