@@ -149,20 +149,25 @@ internal static class Questions
     public static OracleCase Random(int seed)
     {
         var random = new Random(seed);
-        var body = Pick(Bodies);
-        var reply = Pick(Replies.Any);
+        var (body, reply) = (Pick(Bodies), Pick(Replies.Any));
         var method = random.Next(2) == 0 ? "POST" : Methods[random.Next(Methods.Count)];
-        var headers = Enumerable.Range(0, random.Next(4)).Select(_ => Pick(Headers)).DistinctBy(one => one.Key, StringComparer.Ordinal).ToList();
-        var hosts = headers.SelectMany(one => one.Value).Where(line => HeaderLine.Of(line).Is("Host")).Skip(1).ToList();
-        var one = body.Value(new OracleCase($"seed {seed}: {method}, {body.Key}, {string.Join(", ", headers.Select(one => one.Key))}; {reply.Key}")
+        var headers = Enumerable.Range(0, random.Next(4)).Select(_ => Pick(Headers)).ToList();
+        var one = body.Value(new OracleCase($"seed {seed}: {method}, {body.Key}, {string.Join(", ", headers.Select(group => group.Key))}; {reply.Key}")
         {
             Fronts = [OracleCase.Everywhere[random.Next(OracleCase.Everywhere.Count)]],
             Method = method,
             Target = Targets[random.Next(Targets.Count)],
-            Headers = [.. headers.SelectMany(one => one.Value).Except(hosts, StringComparer.Ordinal)],
             Reply = reply.Value,
         });
-        return one with { Reply = one.Reply with { BeforeBody = !one.InHalves && random.Next(8) == 0 } };
+
+        // One host and one expectation: with more it is no request that a client means.
+        return one with
+        {
+            Headers = [.. headers.SelectMany(group => group.Value).Distinct(StringComparer.Ordinal)
+                .Where(line => !(one.Expects && HeaderLine.Of(line).Is("Expect")))
+                .DistinctBy(line => HeaderLine.Of(line).Is("Host") ? "Host" : line, StringComparer.Ordinal)],
+            Reply = one.Reply with { BeforeBody = !one.InHalves && random.Next(8) == 0 },
+        };
 
         KeyValuePair<string, TValue> Pick<TValue>(IReadOnlyDictionary<string, TValue> from) => from.ElementAt(random.Next(from.Count));
     }
