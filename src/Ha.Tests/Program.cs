@@ -12,6 +12,7 @@ internal static class Program
         ["mutants", .. var names] => Mutants.MutantsCommand.Run(names, Console.Out),
         ["client-rolls", .. var rest] => Processes.ClientRollsCommand.Run(rest, Console.Out),
         ["pipelines", .. var rest] => Pipelines.PipelinesCommand.Run(rest, Console.Out),
+        ["oracle", .. var rest] => Oracle.OracleCommand.Run(rest, Console.Out),
         [OnTheWire.WireNode.Verb, .. var rest] => OnTheWire.WireNode.Run(rest),
         ["wire", .. var rest] => OnTheWire.WireCommand.Run(rest, Console.Out),
         ["writes", .. var rest] => Processes.WritesCommand.Run(rest, Console.Out),
@@ -26,6 +27,7 @@ internal static class Program
         Console.Error.WriteLine(OnTheWire.WireCommand.Usage);
         Console.Error.WriteLine(Fuzzing.FuzzCommand.Usage);
         Console.Error.WriteLine(Pipelines.PipelinesCommand.Usage);
+        Console.Error.WriteLine(Oracle.OracleCommand.Usage);
         return 2;
     }
 }

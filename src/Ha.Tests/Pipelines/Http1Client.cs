@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Ha.Tests.Support;
 
 namespace Ha.Tests.Pipelines;
 
@@ -53,17 +54,20 @@ internal sealed class Http1Client : IDisposable
 internal sealed class Http1Connection : IDisposable
 {
     private readonly Socket _socket;
-    private readonly byte[] _buffer = new byte[16 * 1024];
-    private int _from, _to;
+    private readonly Http1Reader _reader;
     private bool _closes;
     private bool _sent;
 
-    private Http1Connection(Socket socket) => _socket = socket;
+    private Http1Connection(Socket socket)
+    {
+        _socket = socket;
+        _reader = new Http1Reader(new NetworkStream(socket));
+    }
 
     /// <summary>False: the other side has closed it.</summary>
     public bool IsOpen => !_socket.Poll(0, SelectMode.SelectRead);
 
-    public bool CanBeReused => !_closes && _sent && _from == _to;
+    public bool CanBeReused => !_closes && _sent && _reader.IsEmpty;
 
     public static async Task<Http1Connection> ConnectAsync(int port)
     {
@@ -151,8 +155,8 @@ internal sealed class Http1Connection : IDisposable
     {
         while (true)
         {
-            var status = await ReadLineAsync();
-            var headers = await ReadHeadersAsync();
+            var status = await _reader.ReadLineAsync();
+            var lines = await _reader.ReadHeadersAsync();
             var code = int.Parse(status.AsSpan(9, 3), CultureInfo.InvariantCulture);
             if (code < 200)
             {
@@ -160,109 +164,24 @@ internal sealed class Http1Connection : IDisposable
                 continue;
             }
 
+            var headers = lines.GroupBy(line => line.Name, StringComparer.OrdinalIgnoreCase)
+                .ToDictionary(group => group.Key, group => string.Join(", ", group.Select(line => line.Value)), StringComparer.OrdinalIgnoreCase);
             _closes |= headers.TryGetValue("Connection", out var connection) && connection.Contains("close", StringComparison.OrdinalIgnoreCase);
             var seen = new Seen(Ending.Broken) { Status = code, Headers = headers };
             using var body = new MemoryStream();
             try
             {
-                await ReadBodyAsync(code, headers, body);
+                if (code is not (204 or 304))
+                {
+                    await _reader.ReadBodyAsync(lines, untilClosed: true, piece => body.Write(piece.Span));
+                }
             }
             catch (Exception failure) when (failure is SocketException or ObjectDisposedException or IOException)
             {
                 return seen with { Body = body.ToArray(), Failure = failure.GetType().Name };
             }
 
-            return seen with { Ending = Ending.Answered, Body = body.ToArray(), Surplus = _from != _to };
+            return seen with { Ending = Ending.Answered, Body = body.ToArray(), Surplus = !_reader.IsEmpty };
         }
-    }
-
-    private async Task ReadBodyAsync(int code, Dictionary<string, string> headers, MemoryStream body)
-    {
-        if (code is 204 or 304)
-        {
-            return;
-        }
-
-        if (headers.TryGetValue("Transfer-Encoding", out var coding) && coding.Contains("chunked", StringComparison.OrdinalIgnoreCase))
-        {
-            int size;
-            while ((size = int.Parse(await ReadLineAsync(), NumberStyles.HexNumber, CultureInfo.InvariantCulture)) > 0)
-            {
-                await ReadExactlyAsync(size, body);
-                await ReadLineAsync();
-            }
-
-            await ReadHeadersAsync();
-        }
-        else if (headers.TryGetValue("Content-Length", out var length))
-        {
-            await ReadExactlyAsync(int.Parse(length, CultureInfo.InvariantCulture), body);
-        }
-        else
-        {
-            _closes = true;
-            while (_from < _to || await FillAsync())
-            {
-                body.Write(_buffer, _from, _to - _from);
-                _from = _to;
-            }
-        }
-    }
-
-    private async Task<Dictionary<string, string>> ReadHeadersAsync()
-    {
-        var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-        while (await ReadLineAsync() is { Length: > 0 } line)
-        {
-            var colon = line.IndexOf(':', StringComparison.Ordinal);
-            var (name, value) = (line[..colon], line[(colon + 1)..].Trim());
-            headers[name] = headers.TryGetValue(name, out var before) ? $"{before}, {value}" : value;
-        }
-
-        return headers;
-    }
-
-    private async Task<string> ReadLineAsync()
-    {
-        var line = new StringBuilder();
-        while (true)
-        {
-            if (_from == _to && !await FillAsync())
-            {
-                throw new IOException("closed");
-            }
-
-            var c = (char)_buffer[_from++];
-            if (c == '\n')
-            {
-                return line.ToString(0, line.Length - 1);
-            }
-
-            line.Append(c);
-        }
-    }
-
-    private async Task ReadExactlyAsync(int count, MemoryStream body)
-    {
-        while (count > 0)
-        {
-            if (_from == _to && !await FillAsync())
-            {
-                throw new IOException("closed");
-            }
-
-            var part = Math.Min(count, _to - _from);
-            body.Write(_buffer, _from, part);
-            _from += part;
-            count -= part;
-        }
-    }
-
-    private async ValueTask<bool> FillAsync()
-    {
-        _from = 0;
-        _to = 0;
-        _to = await _socket.ReceiveAsync(_buffer);
-        return _to > 0;
     }
 }

@@ -14,9 +14,11 @@ internal static class AnswerCopy
     {
         // Step 7: status and headers.
         context.Response.StatusCode = (int)answer.StatusCode;
-        ForwardHeaders.ToClient(answer, context, via, reports);
+        context.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = answer.ReasonPhrase;
         try
         {
+            ForwardHeaders.ToClient(answer, context, via, reports);
+
             // Step 8: upgrade or body.
             if (answer.StatusCode == HttpStatusCode.SwitchingProtocols)
             {
@@ -30,12 +32,14 @@ internal static class AnswerCopy
             CopyTrailers(answer, context.Response);
             return ForwardResult.Answered;
         }
-        catch (Exception failure) when (failure is IOException or HttpRequestException or OperationCanceledException)
+        catch (Exception failure) when (failure is IOException or HttpRequestException or OperationCanceledException or InvalidOperationException)
         {
             if (!context.Response.HasStarted)
             {
+                // Also where this node's server refuses to send it, which it tells by an InvalidOperationException: the
+                // write has been executed all the same.
                 context.Response.Clear();
-                return ForwardResult.OutcomeUnknown;
+                throw new IOException("The leader's answer could not be passed on.", failure);
             }
 
             // The client must not take half an answer for a whole one: a closed connection, or a stream that is reset
@@ -54,7 +58,7 @@ internal static class AnswerCopy
         var unflushed = 0;
 
         // Not read once more than needed: the empty buffer for it would go to the socket as a write of its own.
-        var length = answer.Content.Headers.ContentLength;
+        var length = context.Response.ContentLength;
         var left = length ?? long.MaxValue;
         while (left > 0)
         {

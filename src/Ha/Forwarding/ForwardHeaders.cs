@@ -81,6 +81,12 @@ internal static class ForwardHeaders
             : null;
         Copy(answer.Headers.NonValidated, headers, named, reports);
         Copy(answer.Content.Headers.NonValidated, headers, named, reports);
+        if (answer.Headers.NonValidated.Contains(HeaderNames.TransferEncoding))
+        {
+            // Of two framings that one counts (RFC 9112 section 6.3).
+            headers.ContentLength = null;
+        }
+
         headers.Append(HeaderNames.Via, $"{answer.Version.ToString(answer.Version.Major >= 2 ? 1 : 2)} {via}");
     }
 
@@ -114,9 +120,10 @@ internal static class ForwardHeaders
             {
                 to[name] = ToValues(values);
             }
-            catch (InvalidOperationException)
+            catch (InvalidOperationException) when (!string.Equals(name, HeaderNames.ContentLength, StringComparison.OrdinalIgnoreCase))
             {
-                // The write has been executed: an answer with a header less is better than a 500.
+                // The write has been executed: an answer with a header less is better than none. Without its length it
+                // could not be told from half of it.
                 reports.HeaderDropped(name);
             }
         }
@@ -129,7 +136,7 @@ internal static class ForwardHeaders
             var value = values.ToString();
             if (!message.Headers.TryAddWithoutValidation(name, value))
             {
-                message.Content?.Headers.TryAddWithoutValidation(name, value);
+                ContentOf(message).Headers.TryAddWithoutValidation(name, value);
             }
 
             return;
@@ -141,9 +148,12 @@ internal static class ForwardHeaders
             : values.ToArray();
         if (!message.Headers.TryAddWithoutValidation(name, all))
         {
-            message.Content?.Headers.TryAddWithoutValidation(name, all);
+            ContentOf(message).Headers.TryAddWithoutValidation(name, all);
         }
     }
+
+    // A read without a body may have headers that describe one; the handler takes those from a content only.
+    private static HttpContent ContentOf(HttpRequestMessage message) => message.Content ??= new ByteArrayContent([]);
 
     private static void Append(HttpRequestMessage message, IHeaderDictionary from, string name, string value)
     {

@@ -195,7 +195,7 @@ internal sealed class LeaderForwarder : IDisposable
         if (upgrade)
         {
             message.Headers.TryAddWithoutValidation("Connection", "Upgrade");
-            message.Headers.TryAddWithoutValidation("Upgrade", WebSocket);
+            message.Headers.TryAddWithoutValidation("Upgrade", context.Request.Headers.Upgrade.ToString());
         }
 
         return message;
