@@ -55,7 +55,8 @@ internal static class Questions
         ["an empty body"] = static one => one with { Body = "" },
         ["a small body"] = static one => one with { Body = "hello" },
         ["100 KB"] = static one => one with { Body = Replies.Large },
-        ["an empty body in chunks"] = static one => one with { Body = "", Chunked = true },
+        // Over HTTP/2 nobody knows whether there is a body before its end has come.
+        ["an empty body in chunks"] = static one => one with { Body = "", Chunked = true, Fronts = [.. one.Fronts.Except([Front.Http2])] },
         ["a small body in chunks"] = static one => one with { Body = "hello", Chunked = true },
         ["100 KB in chunks"] = static one => one with { Body = Replies.Large, Chunked = true },
         ["a body in halves"] = static one => one with { Body = "one two ", InHalves = true },
