@@ -55,7 +55,8 @@ internal static class Questions
         ["an empty body"] = static one => one with { Body = "" },
         ["a small body"] = static one => one with { Body = "hello" },
         ["100 KB"] = static one => one with { Body = Replies.Large },
-        ["an empty body in chunks"] = static one => one with { Body = "", Chunked = true },
+        // Over HTTP/2 nobody knows whether there is a body before its end has come.
+        ["an empty body in chunks"] = static one => one with { Body = "", Chunked = true, Fronts = [.. one.Fronts.Except([Front.Http2])] },
         ["a small body in chunks"] = static one => one with { Body = "hello", Chunked = true },
         ["100 KB in chunks"] = static one => one with { Body = Replies.Large, Chunked = true },
         ["a body in halves"] = static one => one with { Body = "one two ", InHalves = true },
@@ -126,7 +127,7 @@ internal static class Questions
         .. Bodies.Select(body => body.Value(new OracleCase($"upload: {body.Key}"))),
         .. Bodies.Select(body => body.Value(new OracleCase($"upload refused: {body.Key}") { Reply = Refusal })).Where(one => !one.InHalves),
         .. Replies.Any.Select(reply => new OracleCase($"answer: {reply.Key}") { Body = "hello", Reply = reply.Value }),
-        .. Replies.Any.Where(reply => !reply.Value.IsUpgrade).Select(reply => new OracleCase($"answer without a question's body: {reply.Key}") { Reply = reply.Value }),
+        .. Replies.Any.Where(reply => !reply.Value.IsUpgrade && !reply.Value.InSteps).Select(reply => new OracleCase($"answer without a question's body: {reply.Key}") { Reply = reply.Value }),
         .. _texts.Select(text => new OracleCase($"as it stands: {(text.Length > 300 ? text[..60] : text).ReplaceLineEndings("\\n")}") { Text = text, Fronts = OracleCase.RawOnly }),
         new("trailers of a request") { Body = "hello", Chunked = true, Trailers = ["X-Sum: 1"], Fronts = OracleCase.RawOnly },
         new("more than this server's limit")
