@@ -14,6 +14,7 @@ internal static class Program
         ["pipelines", .. var rest] => Pipelines.PipelinesCommand.Run(rest, Console.Out),
         [OnTheWire.WireNode.Verb, .. var rest] => OnTheWire.WireNode.Run(rest),
         ["wire", .. var rest] => OnTheWire.WireCommand.Run(rest, Console.Out),
+        ["losses", .. var rest] => Processes.LossesCommand.Run(rest, Console.Out),
         ["writes", .. var rest] => Processes.WritesCommand.Run(rest, Console.Out),
         _ => Usage(),
     };
@@ -22,6 +23,7 @@ internal static class Program
     {
         Console.Error.WriteLine(Simulation.SimulateCommand.Usage);
         Console.Error.WriteLine(Processes.WritesCommand.Usage);
+        Console.Error.WriteLine(Processes.LossesCommand.Usage);
         Console.Error.WriteLine(Processes.ClientRollsCommand.Usage);
         Console.Error.WriteLine(OnTheWire.WireCommand.Usage);
         Console.Error.WriteLine(Fuzzing.FuzzCommand.Usage);

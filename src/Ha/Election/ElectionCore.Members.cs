@@ -76,9 +76,14 @@ internal sealed partial class ElectionCore
         _hinted = default;
     }
 
-    /// <summary>Only a leader's own request makes it known; it stays so for as long as it says its lease lasts.</summary>
-    private void LearnLeader(Peer peer, in NodeFacts from, long now)
+    /// <summary>
+    /// Only a leader's own request makes it known. It stays so for as long as it says its lease lasts, or for what the
+    /// renewal that it asks for is worth to it, if that is longer: what it says was true before it asked, and the news of
+    /// the renewal itself comes an interval later.
+    /// </summary>
+    private void LearnLeader(Peer peer, in Beat beat, long now)
     {
+        var from = beat.From;
         if (from.Role == NodeRole.Leader && from.LeaseRemainingMicros > 0)
         {
             // A reply that tells of the release may overtake a request from before it.
@@ -87,12 +92,19 @@ internal sealed partial class ElectionCore
                 return;
             }
 
-            if (_known.Id != from.Id || _known.Epoch != from.Epoch)
+            var renewed = ElectionConfig.Credit(Math.Min(beat.OpDurationMicros, _config.LeaseMicros));
+            var until = now + Math.Max(from.LeaseRemainingMicros, renewed);
+            if (_known.Id == from.Id && _known.Epoch == from.Epoch)
             {
-                Report(ElectionEventKind.LeaderSeen, from.Id, from.Epoch, "it says so itself");
+                until = Math.Max(until, _known.Until);
+            }
+            else
+            {
+                Report(ElectionEventKind.LeaderSeen, from.Id, from.Epoch,
+                    from.Epoch <= _forgottenEpoch ? "it is heard again" : "it says so itself");
             }
 
-            _known = new KnownLeader(from.Id, from.Incarnation, peer.Target, from.PublicTarget, from.Epoch, now + from.LeaseRemainingMicros);
+            _known = new KnownLeader(from.Id, from.Incarnation, peer.Target, from.PublicTarget, from.Epoch, until);
             _chosenUntil = Peer.Never;
         }
         else if (_known.Id == from.Id)

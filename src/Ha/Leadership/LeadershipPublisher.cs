@@ -88,8 +88,9 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
         };
     }
 
+    /// <summary>A lease that ran out and came back in one step is a change too: somebody may have seen that it ran out.</summary>
     private static bool Differs(LeadershipSnapshot a, LeadershipSnapshot b) =>
-        a.LeadsSelf != b.LeadsSelf || a.AdmitsWrites != b.AdmitsWrites || a.LeaderId != b.LeaderId
+        a.KnowsLeader() != b.KnowsLeader() || a.LeadsSelf != b.LeadsSelf || a.AdmitsWrites != b.AdmitsWrites || a.LeaderId != b.LeaderId
         || a.LeaderUrl != b.LeaderUrl || a.Epoch != b.Epoch || a.Generation != b.Generation
         || a.Quarantined != b.Quarantined || a.Draining != b.Draining || a.AwaitsFence != b.AwaitsFence;
 }

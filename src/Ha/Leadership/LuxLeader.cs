@@ -34,6 +34,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
     private readonly ElectionCore _core;
     private readonly LeadershipPublisher _publisher;
     private readonly ElectionTelemetry _telemetry;
+    private readonly EventOrder _events;
     private readonly HeartbeatEndpoint _endpoint;
     private readonly NodeTls? _ownTls;
     private readonly HttpMessageHandler _handler;
@@ -74,6 +75,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
         _options = options;
         _clock = clock;
         _telemetry = telemetry;
+        _events = new EventOrder(e => Tell(() => telemetry.Publish(e)));
         _config = ElectionSetup.Create(options);
         var keys = new KeySource(KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems: []));
         _endpoint = new HeartbeatEndpoint(keys, Receive, clock, telemetry.HeartbeatRejected);
