@@ -37,6 +37,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
     public Published PublishNeedsLock(ElectionCore core, long now, bool draining)
     {
         var ended = EndTermNeedsLock(core);
+        _lease?.Renew(clock.TimestampAt(core.ValidUntil));
         var next = Build(core, now, draining);
         var previous = _current;
         Volatile.Write(ref _current, next);
