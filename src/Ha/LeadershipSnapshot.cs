@@ -56,6 +56,9 @@ public sealed class LeadershipSnapshot
     /// <summary>Fires when the leadership this snapshot shows ends; already fired when this node does not lead.</summary>
     public CancellationToken LeaseLost => LeadsSelf ? Term.LeaseLost : new CancellationToken(canceled: true);
 
+    /// <summary>Where writes go, as clients reach it; null when nobody is known to lead, or this node does.</summary>
+    internal string? RedirectTarget => !LeadsSelf && this.KnowsLeader() ? LeaderUrl : null;
+
     /// <summary>The leadership this snapshot is of; ended before anybody else is told.</summary>
     internal LeadershipTerm Term { get; init; } = LeadershipTerm.Endless;
 

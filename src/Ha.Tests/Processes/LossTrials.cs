@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Ha.Tests.Support;
 using MinimalApiApp.Cluster;
 using Xunit.Abstractions;
 

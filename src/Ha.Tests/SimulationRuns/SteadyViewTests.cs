@@ -6,7 +6,7 @@ namespace Ha.Tests.SimulationRuns;
 
 public class SteadyViewTests(ITestOutputHelper output)
 {
-    private const ulong Seeds = 500;
+    private const ulong Seeds = 250;
 
     [Theory]
     [InlineData(500, 1500)]

@@ -125,6 +125,9 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         }
     }
 
+    /// <summary>Says that somebody waits for a leader where waiting may keep this node from ever leading.</summary>
+    public void AwaitedBeforeReady() => _log.AwaitedBeforeReady();
+
     /// <summary>Says that certificates were read anew and are in use.</summary>
     public void TlsRenewed() => _log.TlsRenewed();
 

@@ -79,6 +79,9 @@ internal static partial class HaLog
     [LoggerMessage(1022, LogLevel.Information, "Leadership stays with {Leader}, in epoch {Epoch}: {Why}.")]
     public static partial void LeaderStays(this ILogger logger, string leader, long epoch, string why);
 
+    [LoggerMessage(1023, LogLevel.Warning, "Something waits for a leader, and this node's server does not listen yet, so it cannot lead. Where the start waits for that, no node ever does: wait in BackgroundService.ExecuteAsync, in IHostedLifecycleService.StartedAsync or after StartAsync(), not in StartAsync of a service or before Run().")]
+    public static partial void AwaitedBeforeReady(this ILogger logger);
+
     [LoggerMessage(1100, LogLevel.Warning, "A heartbeat was rejected: {Reason}.{LeftOut}")]
     public static partial void HeartbeatRejected(this ILogger logger, string reason, string leftOut);
 
