@@ -99,6 +99,8 @@ internal static class MutantList
             new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness)", "false")),
         new("a leader is known for what it said and no longer", 3,
             new Edit(Members, "Math.Max(from.LeaseRemainingMicros, renewed)", "from.LeaseRemainingMicros")),
+        new("a node that stood still takes its leader for lost", 3,
+            new Edit(Members, "HasOverslept(now) && !_known.Doubted", "false")),
         new("two off-mode leaders do not yield", 2,
             new Edit(Receiving, "        if (yields)", "        if (yields && _config.Majority)")),
     ];

@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using Xunit.Abstractions;
 
 namespace Ha.Tests.Processes;
 
@@ -21,11 +24,24 @@ internal static class LossesCommand
         var untrue = 0;
         for (var trial = 1; trial <= trials; trial++)
         {
-            var lines = await LossTrials.RunAsync(new Silence(), interval);
+            var said = new Said();
+            var lines = await LossTrials.RunAsync(said, interval);
             untrue += lines.Count;
-            console.WriteLine($"start and kill {trial} at {interval.TotalMilliseconds:0} ms: {(lines.Count == 0 ? "all true" : string.Join("; ", lines))}");
+            console.WriteLine($"start and kill {trial} at {interval.TotalMilliseconds:0} ms: {(lines.Count == 0 ? "all true" : $"{string.Join("; ", lines)}\n{said}")}");
         }
 
         return untrue == 0 ? 0 : 1;
+    }
+
+    /// <summary>What the nodes said, for whoever wants to know why.</summary>
+    private sealed class Said : ITestOutputHelper
+    {
+        private readonly StringBuilder _text = new();
+
+        public void WriteLine(string message) => _text.AppendLine(message);
+
+        public void WriteLine(string format, params object[] args) => _text.AppendLine(string.Format(CultureInfo.InvariantCulture, format, args));
+
+        public override string ToString() => _text.ToString();
     }
 }

@@ -1,7 +1,8 @@
 namespace Ha.Election;
 
 /// <summary>A leader that told this node so itself.</summary>
-internal readonly record struct KnownLeader(string Id, Guid Incarnation, string Target, string PublicTarget, long Epoch, long Until);
+internal readonly record struct KnownLeader(
+    string Id, Guid Incarnation, string Target, string PublicTarget, long Epoch, long Until, bool Doubted = false);
 
 /// <summary>Who leads elsewhere, and members that cannot be members: duplicate ids, other configurations.</summary>
 internal sealed partial class ElectionCore
@@ -62,11 +63,24 @@ internal sealed partial class ElectionCore
 
     private void ExpireKnownLeader(long now)
     {
-        if (_known.Id is not null && now >= _known.Until)
+        if (_known.Id is null || now < _known.Until)
+        {
+            return;
+        }
+
+        if (HasOverslept(now) && !_known.Doubted)
+        {
+            // Not the leader was silent but this node deaf. What it said meanwhile waits to be read.
+            _known = _known with { Until = now + _config.IntervalMicros / 4, Doubted = true };
+        }
+        else
         {
             ForgetLeader("its lease ran out");
         }
     }
+
+    /// <summary>The owner did not come when it had promised to: it got no processor.</summary>
+    private bool HasOverslept(long now) => now - NextDeadline > _config.IntervalMicros / 10;
 
     private void ForgetLeader(string why)
     {
