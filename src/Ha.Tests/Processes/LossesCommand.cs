@@ -27,7 +27,8 @@ internal static class LossesCommand
             var said = new Said();
             var lines = await LossTrials.RunAsync(said, interval);
             untrue += lines.Count;
-            console.WriteLine($"start and kill {trial} at {interval.TotalMilliseconds:0} ms: {(lines.Count == 0 ? "all true" : $"{string.Join("; ", lines)}\n{said}")}");
+            var verdict = lines.Count == 0 ? "all true" : $"{string.Join("; ", lines)}\n{said}";
+            console.WriteLine($"start and kill {trial} at {interval.TotalMilliseconds:0} ms: {verdict}");
         }
 
         return untrue == 0 ? 0 : 1;
