@@ -15,6 +15,7 @@ internal static class Program
         ["oracle", .. var rest] => Oracle.OracleCommand.Run(rest, Console.Out),
         [OnTheWire.WireNode.Verb, .. var rest] => OnTheWire.WireNode.Run(rest),
         ["wire", .. var rest] => OnTheWire.WireCommand.Run(rest, Console.Out),
+        ["losses", .. var rest] => Processes.LossesCommand.Run(rest, Console.Out),
         ["writes", .. var rest] => Processes.WritesCommand.Run(rest, Console.Out),
         _ => Usage(),
     };
@@ -23,6 +24,7 @@ internal static class Program
     {
         Console.Error.WriteLine(Simulation.SimulateCommand.Usage);
         Console.Error.WriteLine(Processes.WritesCommand.Usage);
+        Console.Error.WriteLine(Processes.LossesCommand.Usage);
         Console.Error.WriteLine(Processes.ClientRollsCommand.Usage);
         Console.Error.WriteLine(OnTheWire.WireCommand.Usage);
         Console.Error.WriteLine(Fuzzing.FuzzCommand.Usage);

@@ -29,7 +29,11 @@ public interface ILeaderProvider
     /// </summary>
     IChangeToken GetChangeToken();
 
-    /// <summary>Waits until a leader is known, this node or another.</summary>
+    /// <summary>
+    /// Waits until a leader is known, this node or another. Before the server listens this node cannot lead: what the
+    /// start waits for (a service's <c>StartAsync</c>, code before <c>Run()</c>) must not wait here.
+    /// </summary>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> fired.</exception>
+    /// <exception cref="ObjectDisposedException">The election has ended, and with it all that could be waited for.</exception>
     Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default);
 }

@@ -3,26 +3,27 @@ using Ha.Leadership;
 namespace Ha;
 
 /// <summary>
-/// One coherent, immutable view of leadership. Only two members move, and only one way: <see cref="IsLeader"/>
-/// falls to false when the lease known to this snapshot runs out or is given up, and <see cref="LeaseRemaining"/>
-/// shrinks, so a snapshot kept too long errs on the safe side. Thread-safe.
+/// One coherent view of leadership. It never changes, but for what the lease says at each look: a snapshot of this node's
+/// own leadership sees its renewals, so <see cref="IsLeader"/> is true for as long as that very leadership lasts, and
+/// false for good once it has ended. A snapshot of another node's sees none, so one kept too long errs on the safe side.
+/// Thread-safe.
 /// </summary>
 public sealed class LeadershipSnapshot
 {
     private readonly TimeProvider _clock;
-    private readonly long _leaseUntil;
+    private readonly long _saidUntil;
 
     internal LeadershipSnapshot(TimeProvider clock, long leaseUntilTimestamp)
     {
         _clock = clock;
-        _leaseUntil = leaseUntilTimestamp;
+        _saidUntil = leaseUntilTimestamp;
     }
 
     /// <summary>This node's id.</summary>
     public required string NodeId { get; init; }
 
-    /// <summary>True while this node holds a valid lease, evaluated at each call.</summary>
-    public bool IsLeader => LeadsSelf && !Term.Ended && (_leaseUntil == long.MaxValue || _clock.GetTimestamp() < _leaseUntil);
+    /// <summary>True while this node holds a valid lease in <see cref="Epoch"/>, evaluated at each call.</summary>
+    public bool IsLeader => IsLeaderFor(TimeSpan.Zero);
 
     /// <summary>The leader's id, or null when no leader is known.</summary>
     public string? LeaderId { get; init; }
@@ -41,18 +42,22 @@ public sealed class LeadershipSnapshot
     {
         get
         {
-            if (_leaseUntil == long.MaxValue)
+            var until = LeaseUntil;
+            if (until == long.MaxValue)
             {
                 return LeaderId is null ? TimeSpan.Zero : Timeout.InfiniteTimeSpan;
             }
 
-            var left = _clock.GetElapsedTime(_clock.GetTimestamp(), _leaseUntil);
+            var left = LeadsSelf && Term.Ended ? TimeSpan.Zero : _clock.GetElapsedTime(_clock.GetTimestamp(), until);
             return left > TimeSpan.Zero ? left : TimeSpan.Zero;
         }
     }
 
     /// <summary>Fires when the leadership this snapshot shows ends; already fired when this node does not lead.</summary>
     public CancellationToken LeaseLost => LeadsSelf ? Term.LeaseLost : new CancellationToken(canceled: true);
+
+    /// <summary>Where writes go, as clients reach it; null when nobody is known to lead, or this node does.</summary>
+    internal string? RedirectTarget => !LeadsSelf && this.KnowsLeader() ? LeaderUrl : null;
 
     /// <summary>The leadership this snapshot is of; ended before anybody else is told.</summary>
     internal LeadershipTerm Term { get; init; } = LeadershipTerm.Endless;
@@ -78,8 +83,12 @@ public sealed class LeadershipSnapshot
     /// <summary>True while handing over or shutting down.</summary>
     internal bool Draining { get; init; }
 
-    /// <summary>True when the lease is good for at least <paramref name="guard"/> more.</summary>
-    internal bool IsLeaderFor(TimeSpan guard) =>
-        LeadsSelf && !Term.Ended
-        && (_leaseUntil == long.MaxValue || _clock.GetElapsedTime(_clock.GetTimestamp(), _leaseUntil) > guard);
+    /// <summary>True when the lease is good for more than <paramref name="guard"/>.</summary>
+    internal bool IsLeaderFor(TimeSpan guard)
+    {
+        var until = LeaseUntil;
+        return LeadsSelf && !Term.Ended && (until == long.MaxValue || _clock.GetElapsedTime(_clock.GetTimestamp(), until) > guard);
+    }
+
+    private long LeaseUntil => (LeadsSelf ? Term.RenewedUntil : null) ?? _saidUntil;
 }

@@ -13,11 +13,9 @@ internal sealed class HeartbeatJob(NotesDatabase database, ILeaderProvider leade
     private const int KeptRows = 1000;
     private static readonly TimeSpan _every = TimeSpan.FromSeconds(1);
 
-    private readonly ILeaderProvider _leader = leader;
-
     protected override async Task ExecuteAsLeaderAsync(LeadershipSnapshot leadership, CancellationToken cancellationToken)
     {
-        var ticket = WriteTicket.For(_leader, leadership);
+        var ticket = WriteTicket.For(Leader, leadership);
         using var timer = new PeriodicTimer(_every, clock);
         do
         {

@@ -36,7 +36,7 @@ internal sealed record WriteTicket(string Node, long Epoch, Action EnsureStillLe
     /// <summary>For a background job.</summary>
     public static WriteTicket For(ILeaderProvider leader, LeadershipSnapshot leadership) => new(leadership.NodeId, leadership.Epoch, () =>
     {
-        if (!leader.IsLeader || leader.Current.Epoch != leadership.Epoch)
+        if (!leadership.IsLeader)
         {
             throw new NotLeaderException(leader.RedirectTarget);
         }

@@ -144,7 +144,7 @@ internal sealed class RestartableCluster : IAsyncDisposable
             }
 
             // Stops to speak without releasing anything.
-            await App.Services.GetRequiredService<HaNode>().Lux!.DisposeAsync();
+            App.Services.GetRequiredService<HaNode>().Dispose();
             await App.StopAsync(new CancellationToken(canceled: true));
             await App.DisposeAsync();
         }

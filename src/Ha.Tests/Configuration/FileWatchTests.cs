@@ -104,6 +104,31 @@ public sealed class FileWatchTests : IDisposable
         Assert.Equal(0, _time.Armed);
     }
 
+    /// <summary>Four looks a second for as long as a process lives.</summary>
+    [Fact]
+    public void A_look_allocates_about_what_stands_in_the_file()
+    {
+        File.WriteAllText(Secret, new string('x', 40));
+        SecretText.Read(Secret);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        SecretText.Read(Secret);
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, 16 * 1024);
+    }
+
+    [Theory]
+    [InlineData(SecretText.MaxBytes, true)]
+    [InlineData(SecretText.MaxBytes + 1, false)]
+    [InlineData(10 * SecretText.MaxBytes, false)]
+    public void A_file_of_the_largest_size_is_read_whole_and_a_larger_one_is_not(int length, bool read)
+    {
+        File.WriteAllText(Secret, new string('x', length));
+        var text = SecretText.Read(Secret);
+        Assert.Equal(read, text.Obstacle is null);
+        Assert.Equal(read ? length : 0, text.Content.Length);
+    }
+
     [Fact]
     public void What_was_read_is_not_printed() => Assert.Equal("7 characters", new SecretText("hunter2", null).ToString());
 

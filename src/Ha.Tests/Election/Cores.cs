@@ -66,6 +66,11 @@ internal sealed class Cores
         }
     }
 
+    /// <summary>Time passes and nobody looks.</summary>
+    public void Sleep(long micros) => Now += micros;
+
+    public ElectionConfig ConfigOf(string id) => Config(Array.IndexOf(_ids, id), _majority, _awaitFloor);
+
     public Beat Beat(string from, string to) => this[from].CreateBeat(PeerIndex(from, to), Now, Now);
 
     public BeatReply Take(string to, Beat beat) => this[to].Receive(beat, Now, Now);

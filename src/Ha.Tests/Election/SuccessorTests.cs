@@ -16,6 +16,22 @@ public class SuccessorTests
     }
 
     [Fact]
+    public void A_step_down_that_became_a_shutdown_asks_the_lowest_too()
+    {
+        var cores = new Cores(majority: true, awaitFloor: false, "a", "b", "c");
+        cores.Run(8 * Cores.Lease, () => cores["a"].Role == NodeRole.Leader);
+        cores.Run(2 * Cores.Interval);
+        cores["a"].BeginHandoff("c", HandoffReason.StepDown, cores.Now);
+        cores["a"].BeginHandoff(null, HandoffReason.Shutdown, cores.Now);
+        cores["c"].SetDraining(cores.Now);
+
+        cores.TakeReply("a", "c", cores.Take("c", cores.Beat("a", "c")));
+
+        Assert.Equal(HandoffPhase.Preparing, cores["a"].HandoffPhase);
+        Assert.Equal(BeatOp.HandoffPrepare, cores.Beat("a", "b").Op);
+    }
+
+    [Fact]
     public void A_node_that_is_going_away_gives_its_candidacy_up()
     {
         var cores = new Cores(majority: true, awaitFloor: false, "a", "b", "c");

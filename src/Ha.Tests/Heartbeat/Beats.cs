@@ -29,7 +29,7 @@ internal static class Beats
         LeaseRemainingMicros = 1_200_000,
         MaxEpoch = 1_763_700_000_000_000,
         Grant = new GrantFacts("node-1", 1_763_700_000_000_000, 1_300_000),
-        Hint = new LeaderHint("https://one.example.org", 1_763_700_000_000_000),
+        Hint = new LeaderHint("http://node-1:8080", 1_763_700_000_000_000),
         WallMicros = 1_763_700_001_000_000,
         ReleasedUpTo = 0,
         CancelledEpoch = 0,

@@ -23,6 +23,21 @@ public class HostileBodyTests
         Assert.Empty(host.Received);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(100)]
+    public async Task A_sender_that_gives_up_in_the_middle_is_no_reason_for_a_report(int sent)
+    {
+        await using var host = await HeartbeatHost.StartAsync(Rings.Old);
+
+        var answer = await RawHttp.SendAsync(
+            host.Url, Head($"Content-Length: {_body.Length}") + Encoding.ASCII.GetString(_body.AsSpan(0, sent)), finish: true);
+
+        Assert.DoesNotContain("400", answer, StringComparison.Ordinal);
+        Assert.Empty(host.Rejected);
+        Assert.Empty(host.Received);
+    }
+
     [Fact]
     public async Task A_chunked_body_that_stops_half_way_gets_408()
     {

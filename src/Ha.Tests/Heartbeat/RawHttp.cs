@@ -10,7 +10,10 @@ internal static class RawHttp
     private static readonly TimeSpan _deadline = TimeSpan.FromSeconds(60);
 
     /// <summary>Sends the text and returns the answer, or what there is of it when the server closes before.</summary>
-    public static async Task<string> SendAsync(string url, string text)
+    /// <param name="url">Where to.</param>
+    /// <param name="text">What to send.</param>
+    /// <param name="finish">Says that nothing more comes, as a client does that gives up.</param>
+    public static async Task<string> SendAsync(string url, string text, bool finish = false)
     {
         using var limit = new CancellationTokenSource(_deadline);
         using var client = new TcpClient();
@@ -21,6 +24,11 @@ internal static class RawHttp
         try
         {
             await stream.WriteAsync(Encoding.Latin1.GetBytes(text), limit.Token);
+            if (finish)
+            {
+                client.Client.Shutdown(SocketShutdown.Send);
+            }
+
             var buffer = new byte[4096];
             while (!IsComplete(answer.ToString()) && await stream.ReadAsync(buffer, limit.Token) is > 0 and var length)
             {

@@ -144,6 +144,35 @@ public sealed class LeaderBackgroundServiceTests : IDisposable
     }
 
     [Fact]
+    public async Task What_a_job_is_given_is_true_for_the_whole_term_also_after_a_failure()
+    {
+        var options = new HaOptions
+        {
+            NodeId = "a",
+            LocalTarget = "http://a",
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            LeaseTimeout = TimeSpan.FromSeconds(1),
+        };
+        await using var node = new LuxLeader(options);
+        var failed = 0;
+        using var job = new Job(node, NullLogger.Instance, _clock)
+        {
+            Work = run => failed++ == 0 ? throw new InvalidOperationException("broken") : Task.Delay(Timeout.Infinite, run.Token),
+        };
+        node.SetReady();
+        await job.StartAsync(default);
+        var first = await job.NextRunAsync();
+        var second = await job.NextRunAsync();
+        var started = TimeProvider.System.GetTimestamp();
+
+        await Eventually.True(() => TimeProvider.System.GetElapsedTime(started) > options.LeaseTimeout);
+
+        Assert.Equal((node.Current.Epoch, true), (first.Leadership.Epoch, first.Leadership.IsLeader));
+        Assert.Equal((node.Current.Epoch, true), (second.Leadership.Epoch, second.Leadership.IsLeader));
+        await job.StopAsync(default);
+    }
+
+    [Fact]
     public async Task With_the_plugin_off_the_job_simply_runs()
     {
         using var job = new Job(new StaticLeader("n1"), NullLogger.Instance, _clock);

@@ -66,6 +66,7 @@ internal sealed class LuxCluster : IAsyncDisposable
             _nodes.Remove(id);
         }
 
+        node.Dispose();
         await node.DisposeAsync();
     }
 

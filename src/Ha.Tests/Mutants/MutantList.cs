@@ -7,6 +7,7 @@ internal static class MutantList
     private const string Campaign = "ElectionCore.Campaign.cs";
     private const string Lease = "ElectionCore.Lease.cs";
     private const string Handoff = "ElectionCore.Handoff.cs";
+    private const string Members = "ElectionCore.Members.cs";
     private const string Receiving = "ElectionCore.Receiving.cs";
     private const string Replies = "ElectionCore.Replies.cs";
 
@@ -96,6 +97,10 @@ internal static class MutantList
             new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness)", "false")),
         new("no wait for the lowest in a cold start", 3,
             new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness)", "false")),
+        new("a leader is known for what it said and no longer", 3,
+            new Edit(Members, "Math.Max(from.LeaseRemainingMicros, renewed)", "from.LeaseRemainingMicros")),
+        new("a node that stood still takes its leader for lost", 3,
+            new Edit(Members, "HasOverslept(now) && !_known.Doubted", "false")),
         new("two off-mode leaders do not yield", 2,
             new Edit(Receiving, "        if (yields)", "        if (yields && _config.Majority)")),
     ];

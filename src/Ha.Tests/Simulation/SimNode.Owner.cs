@@ -125,6 +125,8 @@ internal sealed partial class SimNode
                 Say(SimStory.Tell(told));
 
             Heard[(int)told.Kind]++;
+            if (_world.Settings.SteadyViews)
+                _views.Observe(told);
         }
     }
 

@@ -9,6 +9,7 @@ namespace Ha.Tests.Simulation;
 internal sealed partial class SimNode
 {
     private readonly World _world;
+    private readonly ViewChecker _views;
     private readonly List<SimEvent> _inbox = [];
     private int[] _worldOfPeer = [];
     private int[] _peerOfWorld = [];
@@ -23,6 +24,7 @@ internal sealed partial class SimNode
     public SimNode(World world, int index, NodeSetup setup)
     {
         _world = world;
+        _views = new ViewChecker(world, this);
         Index = index;
         Setup = setup;
         Name = setup.Id;

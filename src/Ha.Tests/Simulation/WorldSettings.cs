@@ -91,5 +91,8 @@ internal sealed record WorldSettings
     /// <summary>False where leases do not rest on promises that outlive a crash: off mode, one node, VM stops.</summary>
     public bool Promises { get; init; } = true;
 
+    /// <summary>True where nothing happens to the network and to the clocks: then nobody loses sight of a living leader.</summary>
+    public bool SteadyViews { get; init; }
+
     public bool Trace { get; init; }
 }

@@ -38,6 +38,27 @@ public sealed class ElectionTelemetryTests : IDisposable
     }
 
     [Fact]
+    public void Leadership_never_moves_from_a_node_to_itself()
+    {
+        Publish(ElectionEventKind.LeaderSeen, "a", 7);
+        Publish(ElectionEventKind.LeaderLost, "a", 7, "its lease ran out");
+        Publish(ElectionEventKind.LeaderSeen, "a", 7, "it is heard again");
+        Publish(ElectionEventKind.LeaderSeen, "a", 8, "it says so itself");
+        Publish(ElectionEventKind.LeadershipWon, null, 9, "enough votes");
+        Publish(ElectionEventKind.LeadershipLapsed, null, 9, "not renewed in time");
+        Publish(ElectionEventKind.LeadershipWon, null, 10, "enough votes");
+        Assert.Equal(
+            "Leadership moved from nobody to a in epoch 7.\n" +
+            "Leader a of epoch 7 is gone: its lease ran out.\n" +
+            "Leadership stays with a, in epoch 7: it is heard again.\n" +
+            "Leadership stays with a, in epoch 8: it says so itself.\n" +
+            "Leadership moved from a to this node in epoch 9: enough votes.\n" +
+            "Leadership of this node in epoch 9 lapsed: not renewed in time.\n" +
+            "Leadership stays with this node, in epoch 10: enough votes.",
+            string.Join('\n', _logs.Entries.Select(entry => entry.Text)));
+    }
+
+    [Fact]
     public void Every_kind_of_event_is_logged_under_its_own_id()
     {
         var kinds = Enum.GetValues<ElectionEventKind>();

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Ha.Configuration;
 
 /// <summary>What was found where a secret or a certificate should be. Not a record: those print what they hold.</summary>
@@ -19,8 +21,7 @@ internal readonly struct SecretText(string content, string? obstacle) : IEquatab
             // Whoever renews the file must not find it locked.
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             using var reader = new StreamReader(file);
-            var buffer = new char[MaxBytes + 1];
-            var content = new string(buffer, 0, reader.ReadBlock(buffer));
+            var content = ReadBeyond(reader, MaxBytes);
             return content.Length > MaxBytes ? new("", $"names a file of more than {MaxBytes / 1024} KiB; name the right one")
                 : content.AsSpan().ContainsAnyExcept(",\r\n\t ") ? new(content, null)
                 : new("", "names an empty file; fill it or name the right one");
@@ -33,6 +34,19 @@ internal readonly struct SecretText(string content, string? obstacle) : IEquatab
         {
             return new("", $"names a file that cannot be read ({error.GetType().Name}); let the account of this process read it");
         }
+    }
+
+    /// <summary>All of it, or a little more than the limit. Files are read several times a second, so without a buffer for the largest.</summary>
+    private static string ReadBeyond(StreamReader reader, int limit)
+    {
+        var text = new StringBuilder();
+        Span<char> piece = stackalloc char[512];
+        while (text.Length <= limit && reader.Read(piece) is > 0 and var read)
+        {
+            text.Append(piece[..read]);
+        }
+
+        return text.ToString();
     }
 
     /// <summary>The content, or a problem in the words of the setting that names the file.</summary>

@@ -34,7 +34,12 @@ internal enum HandoffPhase
     Lapsing,
 }
 
-internal readonly record struct Handoff(HandoffPhase Phase, HandoffReason Reason, Peer? Successor, bool Fixed, int Tried);
+/// <param name="Phase">How far it is.</param>
+/// <param name="Reason">Why; a shutdown may take over a handoff that began for another reason.</param>
+/// <param name="Successor">Who is asked or was chosen; null: nobody.</param>
+/// <param name="Fixed">The successor was named by whoever asked for the handoff: no other one will do.</param>
+/// <param name="Declined">Those that were asked and could not; null: nobody.</param>
+internal readonly record struct Handoff(HandoffPhase Phase, HandoffReason Reason, Peer? Successor, bool Fixed, Peer[]? Declined);
 
 /// <summary>Giving leadership away in milliseconds instead of a lease, and giving it back to a lower NodeID.</summary>
 internal sealed partial class ElectionCore
@@ -79,7 +84,7 @@ internal sealed partial class ElectionCore
         {
             var successor = _handoff.Successor is { } chosen && chosen.IsAlive(now, _config.LeaseMicros)
                 ? chosen
-                : NextSuccessor(null, 0, now);
+                : NextSuccessor(null, now);
             GiveUp(now, successor?.Id, ElectionEventKind.LeadershipReleased, $"handed over ({_handoff.Reason})");
         }
 
@@ -88,13 +93,13 @@ internal sealed partial class ElectionCore
 
     private HandoffStart Begin(string? toNodeId, HandoffReason reason, long now)
     {
-        var successor = NextSuccessor(toNodeId, 0, now);
+        var successor = NextSuccessor(toNodeId, now);
         if (successor is null && reason != HandoffReason.Shutdown)
         {
             return new HandoffStart(HandoffResult.NotEligible, null);
         }
 
-        _handoff = new Handoff(HandoffPhase.Preparing, reason, successor, toNodeId is not null, Tried: 1);
+        _handoff = new Handoff(HandoffPhase.Preparing, reason, successor, toNodeId is not null, Declined: null);
         Report(ElectionEventKind.HandoffStarted, successor?.Id, Epoch, reason.ToString());
         if (successor is null)
         {
@@ -109,26 +114,19 @@ internal sealed partial class ElectionCore
         return new HandoffStart(HandoffResult.Accepted, successor?.Id);
     }
 
-    /// <summary>The lowest node that could lead, after skipping <paramref name="skip"/> that said no; or the named one.</summary>
-    private Peer? NextSuccessor(string? id, int skip, long now)
+    /// <summary>The lowest node that could lead and has not declined in this handoff; or the named one.</summary>
+    private Peer? NextSuccessor(string? id, long now)
     {
         Peer? lowest = null;
-        string? above = null;
-        for (var round = 0; round <= skip; round++)
+        foreach (var peer in _peers)
         {
-            lowest = null;
-            foreach (var peer in _peers)
+            if (peer.Eligible && peer.IsAlive(now, _config.LeaseMicros) && !IsDuplicate(peer, now)
+                && (id is null || peer.Id == id)
+                && _handoff.Declined?.Contains(peer) != true
+                && (lowest is null || string.CompareOrdinal(peer.Id, lowest.Id) < 0))
             {
-                if (peer.Eligible && peer.IsAlive(now, _config.LeaseMicros) && !IsDuplicate(peer, now)
-                    && (id is null || peer.Id == id)
-                    && string.CompareOrdinal(peer.Id, above) > 0
-                    && (lowest is null || string.CompareOrdinal(peer.Id, lowest.Id) < 0))
-                {
-                    lowest = peer;
-                }
+                lowest = peer;
             }
-
-            above = lowest?.Id ?? above;
         }
 
         return lowest;
@@ -166,10 +164,11 @@ internal sealed partial class ElectionCore
     private void PrepareFailed(long now, string why)
     {
         Report(ElectionEventKind.HandoffAborted, _handoff.Successor?.Id, Epoch, why);
-        var next = _handoff.Fixed && _handoff.Reason != HandoffReason.Shutdown ? null : NextSuccessor(null, _handoff.Tried, now);
+        _handoff = _handoff with { Declined = [.. _handoff.Declined ?? [], _handoff.Successor!] };
+        var next = _handoff.Fixed && _handoff.Reason != HandoffReason.Shutdown ? null : NextSuccessor(null, now);
         if (next is not null)
         {
-            _handoff = _handoff with { Successor = next, Tried = _handoff.Tried + 1, Fixed = false };
+            _handoff = _handoff with { Successor = next, Fixed = false };
             _handoffDeadline = now + 2 * _config.IntervalMicros;
             next.Due = true;
         }
@@ -196,7 +195,7 @@ internal sealed partial class ElectionCore
             return;
         }
 
-        var lower = NextSuccessor(null, 0, now);
+        var lower = NextSuccessor(null, now);
         if (lower is null || !IsLower(lower) || lower.Reach < Reach(now) || now - lower.HealthySince < PreemptionDelay(lower, now)
             || lower.HealthySince == long.MaxValue)
         {

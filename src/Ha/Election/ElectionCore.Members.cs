@@ -1,7 +1,8 @@
 namespace Ha.Election;
 
 /// <summary>A leader that told this node so itself.</summary>
-internal readonly record struct KnownLeader(string Id, Guid Incarnation, string Target, string PublicTarget, long Epoch, long Until);
+internal readonly record struct KnownLeader(
+    string Id, Guid Incarnation, string Target, string PublicTarget, long Epoch, long Until, bool Doubted = false);
 
 /// <summary>Who leads elsewhere, and members that cannot be members: duplicate ids, other configurations.</summary>
 internal sealed partial class ElectionCore
@@ -62,11 +63,24 @@ internal sealed partial class ElectionCore
 
     private void ExpireKnownLeader(long now)
     {
-        if (_known.Id is not null && now >= _known.Until)
+        if (_known.Id is null || now < _known.Until)
+        {
+            return;
+        }
+
+        if (HasOverslept(now) && !_known.Doubted)
+        {
+            // Not the leader was silent but this node deaf. What it said meanwhile waits to be read.
+            _known = _known with { Until = now + _config.IntervalMicros / 4, Doubted = true };
+        }
+        else
         {
             ForgetLeader("its lease ran out");
         }
     }
+
+    /// <summary>The owner did not come when it had promised to: it got no processor.</summary>
+    private bool HasOverslept(long now) => now - NextDeadline > _config.IntervalMicros / 10;
 
     private void ForgetLeader(string why)
     {
@@ -76,9 +90,14 @@ internal sealed partial class ElectionCore
         _hinted = default;
     }
 
-    /// <summary>Only a leader's own request makes it known; it stays so for as long as it says its lease lasts.</summary>
-    private void LearnLeader(Peer peer, in NodeFacts from, long now)
+    /// <summary>
+    /// Only a leader's own request makes it known. It stays so for as long as it says its lease lasts, or for what the
+    /// renewal that it asks for is worth to it, if that is longer: what it says was true before it asked, and the news of
+    /// the renewal itself comes an interval later.
+    /// </summary>
+    private void LearnLeader(Peer peer, in Beat beat, long now)
     {
+        var from = beat.From;
         if (from.Role == NodeRole.Leader && from.LeaseRemainingMicros > 0)
         {
             // A reply that tells of the release may overtake a request from before it.
@@ -87,12 +106,19 @@ internal sealed partial class ElectionCore
                 return;
             }
 
-            if (_known.Id != from.Id || _known.Epoch != from.Epoch)
+            var renewed = ElectionConfig.Credit(Math.Min(beat.OpDurationMicros, _config.LeaseMicros));
+            var until = now + Math.Max(from.LeaseRemainingMicros, renewed);
+            if (_known.Id == from.Id && _known.Epoch == from.Epoch)
             {
-                Report(ElectionEventKind.LeaderSeen, from.Id, from.Epoch, "it says so itself");
+                until = Math.Max(until, _known.Until);
+            }
+            else
+            {
+                Report(ElectionEventKind.LeaderSeen, from.Id, from.Epoch,
+                    from.Epoch <= _forgottenEpoch ? "it is heard again" : "it says so itself");
             }
 
-            _known = new KnownLeader(from.Id, from.Incarnation, peer.Target, from.PublicTarget, from.Epoch, now + from.LeaseRemainingMicros);
+            _known = new KnownLeader(from.Id, from.Incarnation, peer.Target, from.PublicTarget, from.Epoch, until);
             _chosenUntil = Peer.Never;
         }
         else if (_known.Id == from.Id)

@@ -14,7 +14,7 @@ internal sealed partial class ElectionCore
             peer!.LastHeard = now;
             peer.Suspect = false;
             Learn(peer, beat.From, now);
-            LearnLeader(peer, beat.From, now);
+            LearnLeader(peer, beat, now);
             answer = Answer(peer, beat, now);
         }
 

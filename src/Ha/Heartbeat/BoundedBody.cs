@@ -20,12 +20,17 @@ internal enum BodyOutcome
 /// <summary>Reads a request body with a bound on its size, whatever its length claims, and on its time.</summary>
 internal static class BoundedBody
 {
+    /// <param name="reader">The request's body.</param>
+    /// <param name="contentLength">As the request states it; null for a chunked body.</param>
+    /// <param name="maxBytes">The bound on its size.</param>
+    /// <param name="timeLimit">The bound on its time.</param>
+    /// <param name="clock">Measures <paramref name="timeLimit"/>.</param>
     /// <returns>
     /// The outcome and, when complete, the body: valid until the caller advances the reader. One timer at most, and none
     /// when the body came together with the headers.
     /// </returns>
     public static async ValueTask<(BodyOutcome Outcome, ReadOnlySequence<byte> Body)> ReadAsync(
-        PipeReader reader, int maxBytes, TimeSpan timeLimit, TimeProvider clock)
+        PipeReader reader, long? contentLength, int maxBytes, TimeSpan timeLimit, TimeProvider clock)
     {
         ITimer? timer = null;
         try
@@ -61,6 +66,10 @@ internal static class BoundedBody
             {
                 StatusCodes.Status413PayloadTooLarge => BodyOutcome.TooLarge,
                 StatusCodes.Status408RequestTimeout => BodyOutcome.TooSlow,
+
+                // Without chunks there is no framing to break: the sender gave up in the middle, as one does on a node
+                // that was stopped for a while.
+                _ when contentLength is not null => BodyOutcome.Aborted,
                 _ => BodyOutcome.Malformed,
             }, default);
         }

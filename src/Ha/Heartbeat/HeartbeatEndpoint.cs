@@ -41,7 +41,8 @@ internal sealed class HeartbeatEndpoint(
 
         // Step 2: the body, bounded in size and time.
         var reader = context.Request.BodyReader;
-        var (outcome, body) = await BoundedBody.ReadAsync(reader, BeatLimits.MaxBodyBytes, BodyTimeLimit, wallClock);
+        var (outcome, body) = await BoundedBody.ReadAsync(
+            reader, context.Request.ContentLength, BeatLimits.MaxBodyBytes, BodyTimeLimit, wallClock);
         if (outcome == BodyOutcome.Aborted)
         {
             return;

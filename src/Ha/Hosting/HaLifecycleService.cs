@@ -88,13 +88,11 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Nobody can reach this node any more, so it stops to call others.</summary>
-    public async Task StoppedAsync(CancellationToken cancellationToken)
+    /// <summary>Nobody can reach this node any more, so it stops to call others. A handoff that was cut short stays so.</summary>
+    public Task StoppedAsync(CancellationToken cancellationToken)
     {
-        if (_node?.Lux is { } lux)
-        {
-            await lux.DisposeAsync();
-        }
+        _node?.Lux?.Dispose();
+        return Task.CompletedTask;
     }
 
     private void LogStart(HaOptions options)

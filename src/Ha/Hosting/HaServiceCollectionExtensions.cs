@@ -7,6 +7,7 @@ using Ha.Leadership;
 using Ha.Telemetry;
 using Ha.Tls;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -58,7 +59,9 @@ public static class HaServiceCollectionExtensions
         services.AddSingleton(NodeEndpoints.CreateHealthFeed);
         services.AddSingleton(HaNodeFactory.Create);
         services.AddSingleton(provider => provider.GetRequiredService<HaNode>().Provider);
-        services.AddHostedService<HaLifecycleService>();
+
+        // First of its kind: a service that waits for a leader once all have started must not keep this node from leading.
+        services.Insert(0, ServiceDescriptor.Singleton<IHostedService, HaLifecycleService>());
 
         // Before the host filter and everything else that was registered: members call each other by names of their own.
         services.Insert(0, ServiceDescriptor.Singleton<IStartupFilter, HaStartupFilter>());

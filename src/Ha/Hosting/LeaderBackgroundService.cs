@@ -21,8 +21,6 @@ public abstract class LeaderBackgroundService : BackgroundService
     private static readonly TimeSpan _firstDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _longestDelay = TimeSpan.FromSeconds(30);
 
-    private readonly ILeaderProvider _leader;
-    private readonly ILogger _logger;
     private readonly WriteGate? _gate;
 
     /// <param name="leader">Says when to run.</param>
@@ -31,17 +29,23 @@ public abstract class LeaderBackgroundService : BackgroundService
     {
         ArgumentNullException.ThrowIfNull(leader);
         ArgumentNullException.ThrowIfNull(logger);
-        _leader = leader;
-        _logger = logger;
+        Leader = leader;
+        Logger = logger;
         _gate = (leader as LuxLeader)?.Gate;
     }
+
+    /// <summary>What the constructor was given: a subclass that used its own parameter would keep it twice (warning CS9107).</summary>
+    protected ILeaderProvider Leader { get; }
+
+    /// <summary>What the constructor was given; see <see cref="Leader"/>.</summary>
+    protected ILogger Logger { get; }
 
     internal TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>The work. Runs on the leader only.</summary>
     /// <param name="leadership">
-    /// The leadership it runs under, for its epoch. To ask whether the lease is valid at this moment read
-    /// <see cref="ILeaderProvider.IsLeader"/>: a snapshot does not see renewals.
+    /// The leadership it runs under. Its <see cref="LeadershipSnapshot.IsLeader"/> tells at each look whether the lease of
+    /// this very leadership is valid, for as long as the work runs; its epoch never changes.
     /// </param>
     /// <param name="cancellationToken">
     /// Fires when leadership ends or is about to be handed over, and when the host stops. Finish at once:
@@ -55,7 +59,7 @@ public abstract class LeaderBackgroundService : BackgroundService
         while (!stoppingToken.IsCancellationRequested)
         {
             await LeadingAsync(stoppingToken);
-            using var term = new LeaderTerm(_leader, stoppingToken);
+            using var term = new LeaderTerm(Leader, stoppingToken);
             var delay = _firstDelay;
             while (!await RunAsync(term, delay))
             {
@@ -71,8 +75,8 @@ public abstract class LeaderBackgroundService : BackgroundService
     {
         while (true)
         {
-            var change = _leader.GetChangeToken();
-            if (LeaderTerm.Admits(_leader.Current))
+            var change = Leader.GetChangeToken();
+            if (LeaderTerm.Admits(Leader.Current))
             {
                 return;
             }
@@ -96,19 +100,19 @@ public abstract class LeaderBackgroundService : BackgroundService
                 return true;
             }
 
-            _logger.JobStarted(job, epoch);
+            Logger.JobStarted(job, epoch);
             await ExecuteAsLeaderAsync(term.Leadership, term.Token);
-            _logger.JobEnded(job, epoch);
+            Logger.JobEnded(job, epoch);
             return true;
         }
         catch (OperationCanceledException) when (term.Token.IsCancellationRequested)
         {
-            _logger.JobEnded(job, epoch);
+            Logger.JobEnded(job, epoch);
             return true;
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
-            _logger.JobFailed(error, job, epoch, delay);
+            Logger.JobFailed(error, job, epoch, delay);
             return term.Token.IsCancellationRequested;
         }
         finally

@@ -15,5 +15,10 @@ internal sealed class ShutdownSignal(IHostApplicationLifetime? lifetime = null) 
 
     public void Fire() => _source.Cancel();
 
-    public void Dispose() => _source.Dispose();
+    /// <summary>Whoever watches files until the shutdown must hear of the end of a host that was never stopped.</summary>
+    public void Dispose()
+    {
+        Fire();
+        _source.Dispose();
+    }
 }

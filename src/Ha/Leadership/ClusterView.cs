@@ -10,7 +10,7 @@ internal sealed record ClusterView(IReadOnlyList<MemberView> Members, string Quo
 /// <param name="Target">Normalised URL as members reach it.</param>
 /// <param name="PublicTarget">Normalised URL as clients reach it; empty while unknown.</param>
 /// <param name="Up">Heard within the lease timeout; true for self.</param>
-/// <param name="Ordinal">Place among the members in the order of succession, from 0.</param>
+/// <param name="Ordinal">Place among the members in the order of succession, from 0; those never heard come last.</param>
 /// <param name="LastSeen">Wall time of the last authenticated message; null: never.</param>
 /// <param name="IsLeader">This is the leader that <see cref="ClusterView.Leader"/> names.</param>
 /// <param name="IsSelf">This is the node that was asked.</param>

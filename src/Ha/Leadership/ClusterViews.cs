@@ -17,9 +17,15 @@ internal static class ClusterViews
             members.Add(Of(core.PeerAt(i), core.IsAlive(i, now), core.IsDuplicate(i, now), leader, now, wall));
         }
 
-        members.Sort(static (a, b) => string.CompareOrdinal(a.NodeId, b.NodeId));
+        members.Sort(CompareInSuccession);
         return new ClusterView([.. members.Select((member, at) => member with { Ordinal = at })], config.Majority ? "majority" : "off", leader);
     }
+
+    /// <summary>Lowest id first; whoever was never heard has none and comes last.</summary>
+    private static int CompareInSuccession(MemberView a, MemberView b) =>
+        (a.NodeId.Length == 0).CompareTo(b.NodeId.Length == 0) is not 0 and var unheard ? unheard
+        : string.CompareOrdinal(a.NodeId, b.NodeId) is not 0 and var byId ? byId
+        : string.CompareOrdinal(a.Target, b.Target);
 
     private static MemberView Of(Peer peer, bool up, bool duplicate, LeadershipSnapshot leader, long now, DateTimeOffset wall) => new(
         peer.Id ?? "",

@@ -1,7 +1,11 @@
 namespace Ha.Leadership;
 
-/// <summary>This process as a member of its cluster: the one object that the hosting, the middleware and the endpoints share.</summary>
-internal sealed class HaNode(HaOptions options, ILeaderProvider provider, LuxLeader? lux, TimeProvider clock)
+/// <summary>
+/// This process as a member of its cluster: the one object that the hosting, the middleware and the endpoints share. It
+/// owns the election, so that a container which is disposed of without a stop of its host, or after a start that failed,
+/// ends it.
+/// </summary>
+internal sealed class HaNode(HaOptions options, ILeaderProvider provider, LuxLeader? lux, TimeProvider clock) : IDisposable
 {
     public HaOptions Options { get; } = options;
 
@@ -13,4 +17,6 @@ internal sealed class HaNode(HaOptions options, ILeaderProvider provider, LuxLea
     public TimeProvider Clock { get; } = clock;
 
     public WriteGate Gate { get; } = lux?.Gate ?? new WriteGate();
+
+    public void Dispose() => Lux?.Dispose();
 }

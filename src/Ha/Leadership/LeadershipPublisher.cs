@@ -27,6 +27,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
     private CancellationTokenSource _changed = new();
     private LeadershipTerm? _lease;
     private (NodeRole Role, long Epoch, long Generation) _term;
+    private bool _closed;
 
     public LeadershipSnapshot Current => Volatile.Read(ref _current);
 
@@ -36,8 +37,27 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
 
     public Published PublishNeedsLock(ElectionCore core, long now, bool draining)
     {
-        var ended = EndTermNeedsLock(core);
-        var next = Build(core, now, draining);
+        if (_closed)
+        {
+            return default;
+        }
+
+        var ended = EndTermNeedsLock((core.Role, core.Epoch, core.Generation));
+        _lease?.Renew(clock.TimestampAt(core.ValidUntil));
+        return new Published(ended, ReplaceNeedsLock(Build(core, now, draining)));
+    }
+
+    /// <summary>Ends what leadership there is; from here on this node neither leads nor knows who does.</summary>
+    public Published CloseNeedsLock()
+    {
+        _closed = true;
+        var ended = EndTermNeedsLock(default);
+        var last = new LeadershipSnapshot(clock, leaseUntilTimestamp: 0) { NodeId = config.NodeId, Generation = Current.Generation + 1, Draining = true };
+        return new Published(ended, ReplaceNeedsLock(last));
+    }
+
+    private CancellationTokenSource? ReplaceNeedsLock(LeadershipSnapshot next)
+    {
         var previous = _current;
         Volatile.Write(ref _current, next);
         if (next.LeaderId is not null || !next.Quarantined)
@@ -45,15 +65,11 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
             _ready.TrySetResult();
         }
 
-        var changed = previous is null || Differs(previous, next)
-            ? Interlocked.Exchange(ref _changed, new CancellationTokenSource())
-            : null;
-        return new Published(ended, changed);
+        return previous is null || Differs(previous, next) ? Interlocked.Exchange(ref _changed, new CancellationTokenSource()) : null;
     }
 
-    private LeadershipTerm? EndTermNeedsLock(ElectionCore core)
+    private LeadershipTerm? EndTermNeedsLock((NodeRole Role, long Epoch, long Generation) term)
     {
-        var term = (core.Role, core.Epoch, core.Generation);
         if (term == _term)
         {
             return null;
@@ -61,7 +77,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
 
         var ended = _lease;
         _term = term;
-        _lease = core.Role == NodeRole.Leader ? new LeadershipTerm() : null;
+        _lease = term.Role == NodeRole.Leader ? new LeadershipTerm() : null;
         ended?.End();
         return ended;
     }
@@ -88,8 +104,9 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
         };
     }
 
+    /// <summary>A lease that ran out and came back in one step is a change too: somebody may have seen that it ran out.</summary>
     private static bool Differs(LeadershipSnapshot a, LeadershipSnapshot b) =>
-        a.LeadsSelf != b.LeadsSelf || a.AdmitsWrites != b.AdmitsWrites || a.LeaderId != b.LeaderId
+        a.KnowsLeader() != b.KnowsLeader() || a.LeadsSelf != b.LeadsSelf || a.AdmitsWrites != b.AdmitsWrites || a.LeaderId != b.LeaderId
         || a.LeaderUrl != b.LeaderUrl || a.Epoch != b.Epoch || a.Generation != b.Generation
         || a.Quarantined != b.Quarantined || a.Draining != b.Draining || a.AwaitsFence != b.AwaitsFence;
 }

@@ -66,9 +66,10 @@ public sealed partial class LuxLeader
         // Building a message lets time pass in the core, so this comes last; no byte leaves before the lock is released.
         var now = _clock.NowMicros();
         var published = _publisher.PublishNeedsLock(_core, now, _shuttingDown);
+        _events.AddNeedsLock(_core.TakeEvents());
         if (stopping)
         {
-            return new Effects(_core.TakeEvents(), published, null, Drain: false, RaiseFenceTo: null);
+            return new Effects(published, null, Drain: false, RaiseFenceTo: null);
         }
 
         if (_shuttingDown && _core.Role != NodeRole.Leader && _core.ReleaseIsKnown(now))
@@ -86,7 +87,7 @@ public sealed partial class LuxLeader
 
         var wait = Math.Max(1, (_core.NextDeadline - now + 999) / 1000);
         _timer.Change(TimeSpan.FromMilliseconds(wait), Timeout.InfiniteTimeSpan);
-        return new Effects(_core.TakeEvents(), published, beats, drain, raiseFence ? _core.Epoch : null);
+        return new Effects(published, beats, drain, raiseFence ? _core.Epoch : null);
     }
 
     private void Act(Effects effects)
@@ -100,11 +101,7 @@ public sealed partial class LuxLeader
             }
         }
 
-        foreach (var e in effects.Events)
-        {
-            Tell(() => _telemetry.Publish(e));
-        }
-
+        _events.Tell();
         if (effects.Drain)
         {
             _ = DrainAsync();
@@ -133,5 +130,5 @@ public sealed partial class LuxLeader
     }
 
     private readonly record struct Effects(
-        IReadOnlyList<ElectionEvent> Events, Published Published, List<(int Peer, Beat Beat)>? Beats, bool Drain, long? RaiseFenceTo);
+        Published Published, List<(int Peer, Beat Beat)>? Beats, bool Drain, long? RaiseFenceTo);
 }

@@ -118,6 +118,27 @@ public sealed partial class LuxLeader
         }
     }
 
+    /// <summary>
+    /// Somebody waits for a leader before this node may lead. In a background service that is as it should be; in what
+    /// the start of the server waits for, on all nodes, nobody ever leads.
+    /// </summary>
+    private void WarnIfReadyComesLate()
+    {
+        if (!_isReady && Interlocked.Exchange(ref _lateReadyWatched, 1) == 0)
+        {
+            _ = WatchAsync();
+        }
+
+        async Task WatchAsync()
+        {
+            await Task.Delay(_readyPatience, _clock, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!_isReady && !_stopping.IsCancellationRequested && !Current.KnowsLeader())
+            {
+                Tell(_telemetry.AwaitedBeforeReady);
+            }
+        }
+    }
+
     private async Task CheckFenceAsync(long epoch)
     {
         if (await TryRaiseFenceAsync(epoch) is { } floor)

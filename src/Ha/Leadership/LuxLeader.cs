@@ -20,12 +20,14 @@ namespace Ha;
 /// <remarks>
 /// With <c>AddHa()</c> there is no need to touch this type. Without dependency injection: construct it, let the web
 /// server answer <c>POST /_ha/heartbeat</c> with <see cref="HandleHeartbeatAsync"/>, call <see cref="SetReady"/> once
-/// it listens, and read <see cref="Current"/>.
+/// it listens, and read <see cref="Current"/>. At the end call <see cref="StopAsync"/> while the server still listens,
+/// then dispose it.
 /// </remarks>
-public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
+public sealed partial class LuxLeader : ILeaderProvider, IDisposable, IAsyncDisposable
 {
     private const int MaxClockReads = 4;
     private const long MaxClockReadMicros = 10_000;
+    private static readonly TimeSpan _readyPatience = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
     private readonly HaOptions _options;
@@ -34,6 +36,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
     private readonly ElectionCore _core;
     private readonly LeadershipPublisher _publisher;
     private readonly ElectionTelemetry _telemetry;
+    private readonly EventOrder _events;
     private readonly HeartbeatEndpoint _endpoint;
     private readonly NodeTls? _ownTls;
     private readonly HttpMessageHandler _handler;
@@ -47,6 +50,8 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
     private bool _drainRuns;
     private long _fenceRaisedFor;
     private long _nextFenceCheck = long.MinValue;
+    private volatile bool _isReady;
+    private int _lateReadyWatched;
     private int _disposed;
 
     /// <param name="options">Read once; <see cref="HaOptions.LocalTarget"/> is required.</param>
@@ -74,6 +79,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
         _options = options;
         _clock = clock;
         _telemetry = telemetry;
+        _events = new EventOrder(e => Tell(() => telemetry.Publish(e)));
         _config = ElectionSetup.Create(options);
         var keys = new KeySource(KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems: []));
         _endpoint = new HeartbeatEndpoint(keys, Receive, clock, telemetry.HeartbeatRejected);
@@ -94,7 +100,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
     public bool IsLeader => Current.IsLeader;
 
     /// <inheritdoc />
-    public string? RedirectTarget => Current is { LeadsSelf: false } current ? current.LeaderUrl : null;
+    public string? RedirectTarget => Current.RedirectTarget;
 
     /// <inheritdoc />
     public LeadershipSnapshot Current => _publisher.Current;
@@ -122,10 +128,13 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             var change = GetChangeToken();
-            if (Current is { LeaderId: not null } current)
+            if (Current is var current && current.KnowsLeader())
             {
                 return current;
             }
+
+            ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
+            WarnIfReadyComesLate();
 
             await change.FiredAsync(cancellationToken);
         }
@@ -135,19 +144,58 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
     public Task HandleHeartbeatAsync(HttpContext context) => _endpoint.HandleAsync(context);
 
     /// <summary>Says that this node serves requests; before, it votes but does not lead.</summary>
-    public void SetReady() => Step(static (core, now) => core.SetReady(now));
+    public void SetReady()
+    {
+        _isReady = true;
+        Step(static (core, now) => core.SetReady(now));
+    }
 
-    /// <summary>Stops electing at once, without a handoff; a lease this node holds runs out by itself.</summary>
+    /// <summary>
+    /// Hands leadership over to the lowest NodeID that could lead, or to <paramref name="toNodeId"/>, once the running
+    /// writes are done. Returns at once; <see cref="GetChangeToken"/> tells of the end.
+    /// </summary>
+    /// <returns>False, and nothing happens: this node does not lead, no such node could lead now, or a handoff is under way.</returns>
+    public bool TryStepDown(string? toNodeId = null) => StepDown(toNodeId).Outcome == StepDownOutcome.Accepted;
+
+    /// <summary>
+    /// Gives leadership away for good and never leads again; call it before the server stops to listen. Returns when
+    /// leadership is gone and the others were told, after <see cref="HaOptions.DrainTimeout"/> and the lease at the latest.
+    /// </summary>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> fired; the handoff goes on.</exception>
+    public Task StopAsync(CancellationToken cancellationToken = default) => HandOffForShutdownAsync(cancellationToken);
+
+    /// <summary>Stops electing after a handoff, as <see cref="StopAsync"/> does it, unless that was called before.</summary>
     public async ValueTask DisposeAsync()
+    {
+        if (!_stopping.IsCancellationRequested)
+        {
+            await StopAsync(CancellationToken.None);
+            Dispose();
+        }
+
+        await Task.WhenAll(_sends);
+    }
+
+    /// <summary>
+    /// Stops electing at once, without a handoff. <see cref="IsLeader"/> is false from then on; for the others a lease this
+    /// node holds runs out by itself.
+    /// </summary>
+    public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
         {
             return;
         }
 
-        await _stopping.CancelAsync();
-        await _timer.DisposeAsync();
-        await Task.WhenAll(_sends);
+        _stopping.Cancel();
+        _timer.Dispose();
+        Published last;
+        lock (_lock)
+        {
+            last = _publisher.CloseNeedsLock();
+        }
+
+        last.Fire();
         _client.Dispose();
         _handler.Dispose();
         _ownTls?.Dispose();
@@ -216,7 +264,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IAsyncDisposable
             var change = GetChangeToken();
             lock (_lock)
             {
-                if (_core.Role != NodeRole.Leader)
+                if (_core.Role != NodeRole.Leader || _stopping.IsCancellationRequested)
                 {
                     break;
                 }

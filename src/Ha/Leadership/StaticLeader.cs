@@ -34,7 +34,7 @@ public sealed class StaticLeader : ILeaderProvider
     public bool IsLeader => Current.IsLeader;
 
     /// <inheritdoc />
-    public string? RedirectTarget => Current.IsLeader ? null : Current.LeaderUrl;
+    public string? RedirectTarget => Current.RedirectTarget;
 
     /// <inheritdoc />
     public LeadershipSnapshot Current { get; }

@@ -20,6 +20,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     public const int MaxRecent = 40;
 
     private const string Nobody = "nobody";
+    private const string Self = "this node";
 
     /// <summary>Reports of one cause that repeats with every heartbeat are at least this far apart.</summary>
     public static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(60);
@@ -124,6 +125,9 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         }
     }
 
+    /// <summary>Says that somebody waits for a leader where waiting may keep this node from ever leading.</summary>
+    public void AwaitedBeforeReady() => _log.AwaitedBeforeReady();
+
     /// <summary>Says that certificates were read anew and are in use.</summary>
     public void TlsRenewed() => _log.TlsRenewed();
 
@@ -172,7 +176,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
             var old = _leader;
             _leader = e.Kind switch
             {
-                ElectionEventKind.LeadershipWon => "this node",
+                ElectionEventKind.LeadershipWon => Self,
                 ElectionEventKind.LeaderSeen => e.Node ?? Nobody,
                 _ => old,
             };
@@ -193,7 +197,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
 
     private void Log(ElectionEvent e, string oldLeader, string leftOut)
     {
-        var node = e.Node ?? "this node";
+        var node = e.Node ?? Self;
         switch (e.Kind)
         {
             case ElectionEventKind.QuarantineEnded: _log.QuarantineEnded(e.Why); break;
@@ -201,6 +205,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
             case ElectionEventKind.CampaignStarted: _log.CampaignStarted(e.Epoch, e.Why); break;
             case ElectionEventKind.CampaignCancelled: _log.CampaignCancelled(e.Epoch, e.Why); break;
             case ElectionEventKind.CampaignRefusedSlowNetwork: _log.CampaignRefusedSlowNetwork(e.Why, leftOut); break;
+            case ElectionEventKind.LeadershipWon or ElectionEventKind.LeaderSeen when node == oldLeader: _log.LeaderStays(node, e.Epoch, e.Why); break;
             case ElectionEventKind.LeadershipWon: _log.LeadershipWon(oldLeader, e.Epoch, e.Why); break;
             case ElectionEventKind.EpochBumped: _log.EpochBumped(e.Epoch, e.Why); break;
             case ElectionEventKind.LeadershipLapsed: _log.LeadershipLapsed(e.Epoch, e.Why); break;

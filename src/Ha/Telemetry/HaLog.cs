@@ -76,6 +76,12 @@ internal static partial class HaLog
     [LoggerMessage(1021, LogLevel.Error, "The application's fence could not be raised; this leader admits no write before it is.{LeftOut}")]
     public static partial void FenceFailed(this ILogger logger, Exception exception, string leftOut);
 
+    [LoggerMessage(1022, LogLevel.Information, "Leadership stays with {Leader}, in epoch {Epoch}: {Why}.")]
+    public static partial void LeaderStays(this ILogger logger, string leader, long epoch, string why);
+
+    [LoggerMessage(1023, LogLevel.Warning, "Something waits for a leader, and this node's server does not listen yet, so it cannot lead. Where the start waits for that, no node ever does: wait in BackgroundService.ExecuteAsync, in IHostedLifecycleService.StartedAsync or after StartAsync(), not in StartAsync of a service or before Run().")]
+    public static partial void AwaitedBeforeReady(this ILogger logger);
+
     [LoggerMessage(1100, LogLevel.Warning, "A heartbeat was rejected: {Reason}.{LeftOut}")]
     public static partial void HeartbeatRejected(this ILogger logger, string reason, string leftOut);
 
