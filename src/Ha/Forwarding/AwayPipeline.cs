@@ -45,8 +45,8 @@ internal sealed class AwayPipeline(
         bool brokenOff;
         try
         {
-            (outcome, brokenOff) = refusal is OutcomeUnknownException unknown
-                ? (await AnswerUnknownAsync(context, unknown), false)
+            (outcome, brokenOff) = refusal is OutcomeUnknownException
+                ? (await AnswerUnknownAsync(context), false)
                 : await TravelAsync(context, facts, refusal as NotLeaderException, started);
         }
         finally
@@ -65,9 +65,8 @@ internal sealed class AwayPipeline(
         }
     }
 
-    private async Task<WriteOutcome?> AnswerUnknownAsync(HttpContext context, OutcomeUnknownException unknown)
+    private static async Task<WriteOutcome?> AnswerUnknownAsync(HttpContext context)
     {
-        reports.OutcomeUnknown(unknown);
         await Refusals.OutcomeUnknown.WriteAsync(context);
         return WriteOutcome.Unknown;
     }

@@ -12,7 +12,7 @@ namespace Ha.Forwarding;
 /// <param name="provider">Who leads.</param>
 /// <param name="gate">Entered by who calls.</param>
 /// <param name="commitGuard">What a handler needs of the lease before it commits.</param>
-/// <param name="reports">Told of answers that were withheld.</param>
+/// <param name="reports">Told of every outcome that stays unknown.</param>
 internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provider, WriteGate gate, TimeSpan commitGuard, ForwardingReports reports)
 {
     private static readonly Task<Exception?> _noRefusal = Task.FromResult<Exception?>(null);
@@ -126,6 +126,10 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         {
             reports.Withheld();
         }
+        else if (refusal is OutcomeUnknownException unknown)
+        {
+            reports.OutcomeUnknown(unknown);
+        }
 
         if (refusal is NotLeaderException && run.StillLeads())
         {
@@ -135,7 +139,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         return Keep(context, refusal, dirty);
     }
 
-    private static async Task<Exception?> AwaitAsync(HttpContext context, Task running)
+    private async Task<Exception?> AwaitAsync(HttpContext context, Task running)
     {
         Exception? refusal;
         try
@@ -150,6 +154,11 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         finally
         {
             DecidedMark.Leave(context);
+        }
+
+        if (refusal is OutcomeUnknownException unknown)
+        {
+            reports.OutcomeUnknown(unknown);
         }
 
         return Keep(context, refusal, isDirty: false);
