@@ -19,8 +19,8 @@ namespace Ha.Forwarding;
 /// throwing whatever inner error page tries to answer instead, until the middleware answers 502 itself.
 /// </para>
 /// <para>
-/// Answers that claim no success pass. Once the answer has begun nothing is withheld: a stream that goes on
-/// after the lease gets <see cref="IHaFeature.LeaseLost"/>.
+/// Answers that claim no success pass, and 207 (Multi-Status), which claims none for the whole: its items say what became
+/// of each. Once the answer has begun nothing is withheld; a stream ends with the lease (<see cref="LeaderConnection"/>).
 /// </para>
 /// </remarks>
 internal sealed class AnswerGuard : IHttpResponseBodyFeature
@@ -143,7 +143,6 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
         _open = true;
         if (IsStream(_context.Response.ContentType))
         {
-            // A stream may last for hours; a handover does not wait for it, and it watches LeaseLost.
             LeaveGate();
         }
     }
@@ -169,7 +168,9 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
 
     private void LeaveGate() => Interlocked.Exchange(ref _gate, value: null)?.Exit();
 
-    private bool MustWithhold() => _context.Response.StatusCode < FirstErrorStatus && !_run.StillLeads();
+    private bool MustWithhold() => ClaimsSuccess(_context.Response.StatusCode) && !_run.StillLeads();
+
+    private static bool ClaimsSuccess(int status) => status is < FirstErrorStatus and not StatusCodes.Status207MultiStatus;
 
     private static bool IsStream(string? contentType) =>
         contentType is not null

@@ -114,7 +114,7 @@ internal sealed class AwayPipeline(
             case ForwardOutcome.RunHere when journey.Refusal is null:
                 return await RunHereAsync(journey);
             case ForwardOutcome.RunHere or ForwardOutcome.Hold when RedirectOf(journey) is { } url:
-                return await RedirectAsync(journey, url, leadership.Epoch);
+                return await RedirectAsync(journey, url, journey.Refusal!.Epoch ?? leadership.Epoch);
             case ForwardOutcome.Redirect:
                 return await RedirectAsync(journey, leadership.LeaderUrl!, leadership.Epoch);
             case ForwardOutcome.Proxy when !journey.Body.WasRead:
@@ -249,9 +249,11 @@ internal sealed class AwayPipeline(
             case ForwardOutcome.Proxy:
                 return Refusals.BodyConsumed;
             default:
-                var known = ForwardDecision.LeadsElsewhere(leadership) ? leadership.LeaderUrl : journey.Refusal?.LeaderUrl;
+                var (known, epoch) = ForwardDecision.LeadsElsewhere(leadership)
+                    ? (leadership.LeaderUrl, leadership.Epoch)
+                    : (journey.Refusal?.LeaderUrl, journey.Refusal?.Epoch);
                 var shown = options.PublicInfo || policy.Mode == ForwardMode.Redirect ? known : null;
-                return Refusals.NotLeader(shown, leadership.Epoch) with { LeaderKnown = known is not null };
+                return Refusals.NotLeader(shown, epoch) with { LeaderKnown = known is not null };
         }
     }
 }
