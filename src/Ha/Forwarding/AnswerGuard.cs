@@ -36,6 +36,7 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     private bool _inUse;
     private bool _open;
     private bool _written;
+    private CancellationTokenRegistration _end;
     private GuardedWriter? _writer;
     private GuardedStream? _stream;
 
@@ -47,6 +48,9 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     /// else can be said on this connection.
     /// </summary>
     public bool IsDirty => _written;
+
+    /// <summary>True when the answer was a stream, and was broken off because the lease was lost.</summary>
+    public bool WasEnded => _end.Token.IsCancellationRequested;
 
     public Stream Stream => (_stream ??= new GuardedStream(this)).Of(_inner);
 
@@ -74,6 +78,8 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     public void End()
     {
         LeaveGate();
+        _end.Dispose();
+        _end = default;
         _open = true;
         _inUse = false;
     }
@@ -141,9 +147,10 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
 
         Check();
         _open = true;
-        if (IsStream(_context.Response.ContentType))
+        if (LeaderConnection.IsStream(_context.Response.ContentType))
         {
             LeaveGate();
+            _end = LeaderConnection.EndWith(_context, _run.LeaseLost);
         }
     }
 
@@ -171,11 +178,6 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     private bool MustWithhold() => ClaimsSuccess(_context.Response.StatusCode) && !_run.StillLeads();
 
     private static bool ClaimsSuccess(int status) => status is < FirstErrorStatus and not StatusCodes.Status207MultiStatus;
-
-    private static bool IsStream(string? contentType) =>
-        contentType is not null
-        && (contentType.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase)
-            || contentType.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase));
 
     private sealed class GuardedWriter(AnswerGuard guard) : PipeWriter
     {

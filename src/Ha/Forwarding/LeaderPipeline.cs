@@ -44,7 +44,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
     /// <summary>A request that was admitted with <paramref name="admitted"/>; the gate is entered.</summary>
     /// <param name="context">The request.</param>
     /// <param name="admitted">The leadership it runs under.</param>
-    /// <param name="longLived">True: nobody waits for it to end, and its answer needs no lease.</param>
+    /// <param name="longLived">True: no handover waits for its end; it ends with the leadership.</param>
     public Task<Exception?> RunAsync(HttpContext context, LeadershipSnapshot admitted, bool longLived)
     {
         var run = RunOf(admitted);
@@ -53,7 +53,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         if (longLived)
         {
             gate.Exit();
-            return PassAsync(context);
+            return AwaitAsync(context, RunUntilLostAsync(context, run.LeaseLost));
         }
 
         var inner = features.GetRequiredFeature<IHttpResponseBodyFeature>();
@@ -81,6 +81,19 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         return _noRefusal;
     }
 
+    private async Task RunUntilLostAsync(HttpContext context, CancellationToken leaseLost)
+    {
+        await using var end = LeaderConnection.EndWith(context, leaseLost);
+        try
+        {
+            await next(context);
+        }
+        catch (OperationCanceledException) when (leaseLost.IsCancellationRequested)
+        {
+            throw new AnswerBrokenOffException();
+        }
+    }
+
     private LeaderRun RunOf(LeadershipSnapshot admitted)
     {
         var run = Volatile.Read(ref _run);
@@ -105,6 +118,10 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
             // up would be taken for a lost lease.
             refusal = CaughtRefusal.Take(context) ?? guard.Refuses();
         }
+        catch (OperationCanceledException) when (guard.WasEnded)
+        {
+            throw new AnswerBrokenOffException();
+        }
         catch (Exception thrown) when (Refusal.In(thrown, context) is { } found)
         {
             refusal = found;
@@ -124,6 +141,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
 
         if (tripped)
         {
+            // Whatever the handler threw afterwards, its answer came too late.
             reports.Withheld();
         }
         else if (refusal is OutcomeUnknownException unknown)

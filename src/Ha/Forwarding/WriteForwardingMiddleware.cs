@@ -164,7 +164,7 @@ internal sealed class WriteForwardingMiddleware
         };
     }
 
-    // These outlive any write: a handover does not wait for them, they watch LeaseLost. A hub runs its methods
+    // These outlive any write, so no handover waits for them: they end with the leadership. A hub runs its methods
     // outside of the requests that carry them, so neither does its long polling count.
     private bool IsLongLived(HttpContext context, in RequestFacts facts) =>
         facts.Upgrade || facts.ExtendedConnect || EndpointOf(context)?.Metadata.GetMetadata<HubMetadata>() is not null;
