@@ -211,6 +211,10 @@ internal sealed class AwayPipeline(
     {
         // One attempt that may have been executed outweighs any number that were not.
         problem = journey.MayHaveBeenExecuted ? Refusals.OutcomeUnknown : problem;
+        if (options.PublicInfo && problem.LeaderKnown == false && provider.Current.WhyNobodyLeads is { } why)
+        {
+            problem = problem with { Detail = $"{problem.Detail} Nobody leads: {why}." };
+        }
 
         // Between nodes the mark is part of the protocol; to clients it is information.
         var between = journey.Facts.ForwardedBy is not null;

@@ -1,5 +1,4 @@
 using System.Net;
-using Ha.Leadership;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Telemetry;
@@ -76,6 +75,12 @@ internal static partial class HaLog
     [LoggerMessage(1021, LogLevel.Error, "The application's fence could not be raised; this leader admits no write before it is.{LeftOut}")]
     public static partial void FenceFailed(this ILogger logger, Exception exception, string leftOut);
 
+    [LoggerMessage(1040, LogLevel.Warning, "Nobody leads: {Why}.")]
+    public static partial void NobodyLeads(this ILogger logger, string why);
+
+    [LoggerMessage(1041, LogLevel.Error, "Two processes run as node {Node}, stop one of them: {Why}.{LeftOut}")]
+    public static partial void TwinSeen(this ILogger logger, string node, string why, string leftOut);
+
     [LoggerMessage(1100, LogLevel.Warning, "A heartbeat was rejected: {Reason}.{LeftOut}")]
     public static partial void HeartbeatRejected(this ILogger logger, string reason, string leftOut);
 
@@ -107,5 +112,5 @@ internal static partial class HaLog
     public static partial void TlsExpired(this ILogger logger, DateTimeOffset expiredAt);
 
     [LoggerMessage(1300, LogLevel.Information, "Step-down towards {Successor} was requested by {Remote}: {Outcome}.")]
-    public static partial void StepDownRequested(this ILogger logger, string successor, IPAddress? remote, StepDownOutcome outcome);
+    public static partial void StepDownRequested(this ILogger logger, string successor, IPAddress? remote, string outcome);
 }
