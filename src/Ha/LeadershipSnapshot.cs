@@ -77,6 +77,9 @@ public sealed class LeadershipSnapshot
     /// <summary>True while this node holds a lease that it may not use yet, because the application's fence is not raised.</summary>
     internal bool AwaitsFence { get; init; }
 
+    /// <summary>In words, why nobody leads; null while somebody does, or nothing is known.</summary>
+    internal string? WhyNobodyLeads { get; init; }
+
     /// <summary>True while the start-up quarantine lasts.</summary>
     internal bool Quarantined { get; init; }
 

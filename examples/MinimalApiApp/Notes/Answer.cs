@@ -22,8 +22,16 @@ internal sealed record Answer(int Status, string? Body = null, string? Location 
 
     public static Answer NotFound(long id) => Problem(StatusCodes.Status404NotFound, "There is no such note", $"No note has the id {id}.");
 
+    public static Answer BadNote(string detail) => Problem(StatusCodes.Status400BadRequest, "Bad note", detail);
+
     public static Answer Problem(int status, string title, string detail) =>
-        new(status, JsonSerializer.Serialize(new ProblemDetails { Status = status, Title = title, Detail = detail }, _json));
+        Problem(new ProblemDetails { Status = status, Title = title, Detail = detail });
+
+    public static Answer Problem(ProblemDetails problem) => new(problem.Status!.Value, JsonSerializer.Serialize(problem, _json));
+
+    /// <summary>207: one answer that holds others, each with a status of its own.</summary>
+    public static Answer PerItem(IEnumerable<Answer> items) =>
+        new(StatusCodes.Status207MultiStatus, $"[{string.Join(',', items.Select(item => $$"""{"status":{{item.Status}},"body":{{item.Body}}}"""))}]");
 
     public async Task ExecuteAsync(HttpContext httpContext)
     {

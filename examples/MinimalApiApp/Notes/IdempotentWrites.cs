@@ -23,18 +23,27 @@ internal sealed class IdempotentWrites(NotesDatabase database, TimeProvider cloc
     /// <param name="ticket">The leadership the write runs under.</param>
     /// <param name="payload">What the fingerprint covers beside method and path.</param>
     /// <param name="write">Does the write and says what to answer.</param>
-    public async Task<IResult> RunAsync(HttpContext http, WriteTicket ticket, string payload, Func<FencedTransaction, Task<Answer>> write)
+    public async Task<Answer> RunAsync(HttpContext http, WriteTicket ticket, string payload, Func<FencedTransaction, Task<Answer>> write)
     {
         if (!IdempotencyKey.TryRead(http.Request, out var key, out var problem))
         {
             return Answer.Problem(StatusCodes.Status400BadRequest, "Bad idempotency key", problem!);
         }
 
+        return await RefusedOr(ticket, () => key is null
+            ? database.WriteAsync(ticket, write, http.RequestAborted)
+            : RunOnceAsync(http, ticket, key, payload, write));
+    }
+
+    /// <summary>A write without a key.</summary>
+    public Task<Answer> RunAsync(WriteTicket ticket, Func<FencedTransaction, Task<Answer>> write, CancellationToken cancellationToken) =>
+        RefusedOr(ticket, () => database.WriteAsync(ticket, write, cancellationToken));
+
+    private async Task<Answer> RefusedOr(WriteTicket ticket, Func<Task<Answer>> write)
+    {
         try
         {
-            return key is null
-                ? await database.WriteAsync(ticket, write, http.RequestAborted)
-                : await RunOnceAsync(http, ticket, key, payload, write);
+            return await write();
         }
         catch (NotLeaderException) when (ticket.Epoch == 0)
         {
@@ -49,7 +58,7 @@ internal sealed class IdempotentWrites(NotesDatabase database, TimeProvider cloc
         }
     }
 
-    private async Task<IResult> RunOnceAsync(
+    private async Task<Answer> RunOnceAsync(
         HttpContext http, WriteTicket ticket, string key, string payload, Func<FencedTransaction, Task<Answer>> write)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

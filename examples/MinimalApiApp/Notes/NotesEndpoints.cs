@@ -17,8 +17,16 @@ internal static class NotesEndpoints
         notes.MapPost("/", AddAsync).HonorsIdempotencyKey();
         notes.MapPut("/{id:long}", ReplaceAsync).HonorsIdempotencyKey();
         notes.MapDelete("/{id:long}", DeleteAsync).HonorsIdempotencyKey();
+        notes.MapBatch();
         // A POST that only reads: any node answers it.
         notes.MapPost("/search", SearchAsync).AllowOnAnyNode();
+    }
+
+    public static async Task<Answer> InsertAsync(FencedTransaction transaction, string text)
+    {
+        var id = await transaction.FirstOrDefaultAsync<long>(
+            "INSERT INTO notes (text, node, epoch) VALUES (@text, @Node, @Epoch) RETURNING id", new { text });
+        return Answer.Created($"/notes/{id}", new Note(id, text, transaction.Node, transaction.Epoch));
     }
 
     private static WhoAmI WhoAmI(ILeaderProvider leader, NotesDatabase database)
@@ -67,15 +75,10 @@ internal static class NotesEndpoints
             new { pattern = $"%{escaped}%", limit = search.Limit ?? PageSize }, cancellationToken));
     }
 
-    private static Task<IResult> AddAsync(NoteText body, HttpContext http, IdempotentWrites writes) =>
-        body.Problem is { } problem ? BadText(problem) : writes.RunAsync(http, WriteTicket.For(http), body.Text!, async t =>
-        {
-            var id = await t.FirstOrDefaultAsync<long>(
-                "INSERT INTO notes (text, node, epoch) VALUES (@Text, @Node, @Epoch) RETURNING id", new { body.Text });
-            return Answer.Created($"/notes/{id}", new Note(id, body.Text!, t.Node, t.Epoch));
-        });
+    private static Task<Answer> AddAsync(NoteText body, HttpContext http, IdempotentWrites writes) =>
+        body.Problem is { } problem ? BadText(problem) : writes.RunAsync(http, WriteTicket.For(http), body.Text!, t => InsertAsync(t, body.Text!));
 
-    private static Task<IResult> ReplaceAsync(long id, NoteText body, HttpContext http, IdempotentWrites writes) =>
+    private static Task<Answer> ReplaceAsync(long id, NoteText body, HttpContext http, IdempotentWrites writes) =>
         body.Problem is { } problem ? BadText(problem) : writes.RunAsync(http, WriteTicket.For(http), body.Text!, async t =>
         {
             var found = await t.ExecuteAsync(
@@ -83,12 +86,12 @@ internal static class NotesEndpoints
             return found == 0 ? Answer.NotFound(id) : Answer.Ok(new Note(id, body.Text!, t.Node, t.Epoch));
         });
 
-    private static Task<IResult> DeleteAsync(long id, HttpContext http, IdempotentWrites writes) =>
+    private static Task<Answer> DeleteAsync(long id, HttpContext http, IdempotentWrites writes) =>
         writes.RunAsync(http, WriteTicket.For(http), "", async t =>
             await t.ExecuteAsync("DELETE FROM notes WHERE id = @id", new { id }) == 0 ? Answer.NotFound(id) : Answer.NoContent);
 
-    private static Task<IResult> BadText(string problem) =>
-        Task.FromResult<IResult>(Answer.Problem(StatusCodes.Status400BadRequest, "Bad note", problem));
+    private static Task<Answer> BadText(string problem) =>
+        Task.FromResult(Answer.BadNote(problem));
 
     private static async Task<IReadOnlyList<Note>> QueryAsync(
         NotesDatabase database, string where, object parameters, CancellationToken cancellationToken)

@@ -6,8 +6,8 @@ namespace MinimalApiApp.Notes;
 /// <param name="Node">Who writes.</param>
 /// <param name="Epoch">The fencing token.</param>
 /// <param name="EnsureStillLeader">Throws <see cref="NotLeaderException"/> when the lease is gone, or too short to count on.</param>
-/// <param name="LeaderUrl">Who leads now, for a client that came too late.</param>
-internal sealed record WriteTicket(string Node, long Epoch, Action EnsureStillLeader, Func<string?> LeaderUrl)
+/// <param name="Now">Who leads now, for a client that came too late; null: not known.</param>
+internal sealed record WriteTicket(string Node, long Epoch, Action EnsureStillLeader, Func<LeadershipSnapshot?> Now)
 {
     public bool Lost
     {
@@ -30,7 +30,7 @@ internal sealed record WriteTicket(string Node, long Epoch, Action EnsureStillLe
     {
         var leader = http.RequestServices.GetRequiredService<ILeaderProvider>();
         var admitted = http.Features.Get<IHaFeature>();
-        return new(leader.Current.NodeId, admitted?.Epoch ?? 0, admitted is null ? () => { } : admitted.EnsureStillLeader, () => leader.RedirectTarget);
+        return new(leader.Current.NodeId, admitted?.Epoch ?? 0, admitted is null ? () => { } : admitted.EnsureStillLeader, () => leader.Current);
     }
 
     /// <summary>For a background job.</summary>
@@ -40,8 +40,11 @@ internal sealed record WriteTicket(string Node, long Epoch, Action EnsureStillLe
         {
             throw new NotLeaderException(leader.RedirectTarget);
         }
-    }, () => leader.RedirectTarget);
+    }, () => leader.Current);
 
     /// <summary>What to throw when the database has seen a later epoch.</summary>
-    public NotLeaderException FencedOut(Exception? why = null) => new(LeaderUrl(), why);
+    public NotLeaderException FencedOut(Exception? why = null) =>
+        Now() is { LeaderUrl: { } url } now && now.LeaderId != now.NodeId
+            ? new NotLeaderException(url, why) { Epoch = now.Epoch }
+            : new NotLeaderException(leaderUrl: null, why);
 }

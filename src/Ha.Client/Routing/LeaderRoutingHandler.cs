@@ -8,9 +8,10 @@ internal sealed class LeaderRoutingHandler(RoutingContext routing) : DelegatingH
         var member = request.RequestUri is { } uri ? MemberUrl.Of(uri) : "";
         if (!routing.Map.IsTrusted(member))
         {
-            throw new InvalidOperationException(
-                $"Client '{routing.Client}' talks to its cluster only, and {(member.Length > 0 ? member : "the request's URL")} is not one of its Nodes. " +
-                "Use a relative URL, or a client without leader routing for other hosts.");
+            throw new InvalidOperationException(request.RequestUri is { IsAbsoluteUri: true }
+                ? $"Client '{routing.Client}' talks to its cluster only, and {(member.Length > 0 ? member : "the request's URL")} is not one of its Nodes. " +
+                    "Add it to Nodes; or use a relative URL and leave BaseAddress alone, which is the first of Nodes then; or use a client without leader routing for other hosts."
+                : $"Client '{routing.Client}' got a relative URL and no BaseAddress, which an HttpClient of the factory has: put one of its Nodes before it.");
         }
 
         return new RoutedCall(routing, request, base.SendAsync).RunAsync(cancellationToken);

@@ -14,8 +14,9 @@ internal sealed class LeaderRoutingOptionsValidator : IValidateOptions<LeaderRou
         var errors = new List<string>();
         CheckNodes(options.Nodes, errors);
         Check(nameof(options.ConnectTimeout), options.ConnectTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), errors);
-        Check(nameof(options.AttemptTimeout), options.AttemptTimeout, options.ConnectTimeout, _day, errors);
-        Check(nameof(options.Deadline), options.Deadline, options.AttemptTimeout, _day, errors);
+        Check(nameof(options.Deadline), options.Deadline, TimeSpan.FromMilliseconds(10), _day, errors);
+        CheckOrder(nameof(options.ConnectTimeout), options.ConnectTimeout, nameof(options.AttemptTimeout), options.AttemptTimeout, errors);
+        CheckOrder(nameof(options.AttemptTimeout), options.AttemptTimeout, nameof(options.Deadline), options.Deadline, errors);
         Check(nameof(options.MaxNodeBackoff), options.MaxNodeBackoff, TimeSpan.FromMilliseconds(500), TimeSpan.FromMinutes(10), errors);
         Check(nameof(options.MaxBufferedBodyBytes), options.MaxBufferedBodyBytes, 0, MaxBufferedBytes, errors);
         Check(nameof(options.MaxRedirects), options.MaxRedirects, 1, 20, errors);
@@ -54,6 +55,15 @@ internal sealed class LeaderRoutingOptionsValidator : IValidateOptions<LeaderRou
     // A URL may carry a password, and messages end up in logs.
     private static string Redact(string? node) =>
         node is not null && node.LastIndexOf('@') is var at and >= 0 ? $"***{node[at..]}" : node ?? "";
+
+    // Either may be the one that was set, beside the other's default.
+    private static void CheckOrder(string shorter, TimeSpan atMost, string longer, TimeSpan value, List<string> errors)
+    {
+        if (atMost > value)
+        {
+            errors.Add($"{shorter} ({atMost}) must not be longer than {longer} ({value}): set both.");
+        }
+    }
 
     private static void Check<T>(string option, T value, T min, T max, List<string> errors)
         where T : IComparable<T>

@@ -111,6 +111,20 @@ public class SetupTests
         Assert.Null(provider.GetRequiredService<IHttpClientFactory>().CreateClient("other").BaseAddress);
     }
 
+    [Fact]
+    public async Task Relative_url_without_a_client_to_complete_it_is_called_one()
+    {
+        var services = new ServiceCollection();
+        services.AddHttpClient("api").AddLeaderRouting(o => o.Nodes = ["http://a"]);
+        await using var provider = services.BuildServiceProvider();
+        using var invoker = new HttpMessageInvoker(provider.GetRequiredService<IHttpMessageHandlerFactory>().CreateHandler("api"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri("/x", UriKind.Relative));
+
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => invoker.SendAsync(request, CancellationToken.None));
+
+        Assert.Equal("Client 'api' got a relative URL and no BaseAddress, which an HttpClient of the factory has: put one of its Nodes before it.", error.Message);
+    }
+
     public static TheoryData<Action<LeaderRoutingOptions>, string> Wrong => new()
     {
         { o => o.Nodes = [], "Nodes must hold 1 to 64 base URLs" },
@@ -120,8 +134,10 @@ public class SetupTests
         { o => o.Nodes = ["http://user:secret@a"], "'***@a' must be" },
         { o => o.Nodes = ["http://a", "https://b"], "all http or all https" },
         { o => o.ConnectTimeout = TimeSpan.Zero, "ConnectTimeout (00:00:00) must be between" },
-        { o => o.AttemptTimeout = TimeSpan.FromSeconds(1), "AttemptTimeout (00:00:01) must be between 00:00:02 and" },
-        { o => o.Deadline = TimeSpan.FromSeconds(9), "Deadline (00:00:09) must be between 00:00:10 and" },
+        { o => o.AttemptTimeout = TimeSpan.FromSeconds(1), "ConnectTimeout (00:00:02) must not be longer than AttemptTimeout (00:00:01)" },
+        { o => o.AttemptTimeout = TimeSpan.FromSeconds(31), "AttemptTimeout (00:00:31) must not be longer than Deadline (00:00:30)" },
+        { o => o.Deadline = TimeSpan.FromSeconds(9), "AttemptTimeout (00:00:10) must not be longer than Deadline (00:00:09)" },
+        { o => o.Deadline = TimeSpan.FromDays(2), "Deadline (2.00:00:00) must be between 00:00:00.0100000 and" },
         { o => o.Deadline = Timeout.InfiniteTimeSpan, "Deadline (" },
         { o => o.MaxNodeBackoff = TimeSpan.Zero, "MaxNodeBackoff (" },
         { o => o.MaxBufferedBodyBytes = -1, "MaxBufferedBodyBytes (-1) must be between 0 and" },

@@ -16,6 +16,25 @@ public sealed class InfoEndpointsTests
             await client.GetStringAsync("/_ha/leader"));
     }
 
+    [Theory]
+    [InlineData(true, "/_ha/leader", "1753000000000001")]
+    [InlineData(true, "/_ha/peers", null)]
+    [InlineData(true, "/", null)]
+    [InlineData(false, "/_ha/leader", null)]
+    public async Task Leader_has_the_epoch_as_term_in_a_header_too(bool publicInfo, string path, string? term)
+    {
+        await using var node = new TestNode();
+        node.Options.PublicInfo = publicInfo;
+        using var client = await node.StartAsync();
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", TestNode.Token);
+
+        using var answer = await client.GetAsync(path);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(term, answer.Headers.TryGetValues("X-Base-Term", out var values) ? Assert.Single(values) : null);
+        Assert.Equal(publicInfo, answer.Headers.Contains("X-Base-Epoch"));
+    }
+
     [Fact]
     public async Task Leader_asked_on_the_leader_says_so()
     {

@@ -154,7 +154,13 @@ public class FenceTests(PostgresServer postgres)
     }
 
     private static WriteTicket Ticket(string node, long epoch, Func<bool>? leads = null) =>
-        new(node, epoch, () => EnsureStillLeader(leads), () => "http://elsewhere");
+        new(node, epoch, () => EnsureStillLeader(leads), () => new LeadershipSnapshot(TimeProvider.System, long.MaxValue)
+        {
+            NodeId = node,
+            LeaderId = "elsewhere",
+            LeaderUrl = "http://elsewhere",
+            Epoch = epoch + 1,
+        });
 
     private static void EnsureStillLeader(Func<bool>? leads)
     {

@@ -87,6 +87,39 @@ public sealed class AnswerGuardTests
         Assert.Equal("conflict", await response.Content.ReadAsStringAsync());
     }
 
+    [Theory]
+    [InlineData(HttpStatusCode.MultiStatus, HttpStatusCode.MultiStatus)]
+    [InlineData(HttpStatusCode.OK, HttpStatusCode.BadGateway)]
+    [InlineData((HttpStatusCode)208, HttpStatusCode.BadGateway)]
+    public async Task An_answer_per_item_claims_no_success_for_the_whole_and_passes(HttpStatusCode status, HttpStatusCode expected)
+    {
+        using var response = await AnswerAsync(async (context, lose) =>
+        {
+            lose();
+            context.Response.StatusCode = (int)status;
+            await context.Response.WriteAsync("[]");
+        });
+
+        Assert.Equal(expected, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_withheld_answer_is_reported_once_and_not_as_the_handlers_doubt()
+    {
+        TestNode? self = null;
+        await using var node = self = await TestNode.LeaderAsync(app => app.Run(context =>
+        {
+            self!.Leadership.LoseLeader();
+            return context.Response.WriteAsync("done");
+        }));
+        using var client = TestNode.Client();
+
+        using var response = await client.PostAsync(node.Url, content: null);
+
+        Assert.Equal(HttpStatusCode.BadGateway, response.StatusCode);
+        Assert.Equal([1204], node.Logs.Entries.Select(static entry => entry.Id).Where(static id => id is >= 1200 and < 1300));
+    }
+
     [Fact]
     public async Task A_handler_that_catches_everything_cannot_answer_instead()
     {
@@ -238,9 +271,11 @@ public sealed class AnswerGuardTests
     {
         using var leadership = new FakeLeadership("me").Lead();
         var run = new LeaderRun(leadership, leadership.Current, TimeSpan.Zero);
-        leadership.Follow("http://inside", publicUrl: "https://next");
+        leadership.Follow("http://inside", epoch: 7, publicUrl: "https://next");
 
-        Assert.Equal("https://next", Assert.Throws<NotLeaderException>(run.EnsureStillLeader).LeaderUrl);
+        var refusal = Assert.Throws<NotLeaderException>(run.EnsureStillLeader);
+
+        Assert.Equal(("https://next", 7), (refusal.LeaderUrl, refusal.Epoch));
     }
 
     private static async Task AnswerWithAsync(HttpContext context, string answer)

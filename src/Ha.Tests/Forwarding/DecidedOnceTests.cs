@@ -151,6 +151,7 @@ public sealed class DecidedOnceTests
         Assert.Equal(status, answer.StatusCode);
         Assert.Equal(runs, _runs);
         Assert.Equal(0, _elsewhere);
+        Assert.Equal(staysLeader ? [] : [1209], leader.Logs.Entries.Select(static entry => entry.Id).Where(static id => id is >= 1200 and < 1300));
     }
 
     private static TestNodeSetup Setup(Action<IApplicationBuilder> before, ForwardMode mode) => new()

@@ -115,10 +115,10 @@ internal sealed class FakeLeadership : ILeaderProvider, IDisposable
         return this;
     }
 
-    public FakeLeadership LoseLeader()
+    public FakeLeadership LoseLeader(string? why = null)
     {
         Interlocked.Increment(ref _generation);
-        Publish(Unknown());
+        Publish(Unknown(why));
         return this;
     }
 
@@ -131,7 +131,7 @@ internal sealed class FakeLeadership : ILeaderProvider, IDisposable
 
     public void Dispose() => _changed.Dispose();
 
-    private LeadershipSnapshot Unknown() => new(_clock, 0) { NodeId = NodeId, Generation = _generation };
+    private LeadershipSnapshot Unknown(string? why = null) => new(_clock, 0) { NodeId = NodeId, Generation = _generation, WhyNobodyLeads = why };
 
     private long Ticks(TimeSpan time) => (long)(time.TotalSeconds * _clock.TimestampFrequency);
 

@@ -54,6 +54,27 @@ public sealed class HoldTests
         Assert.Equal("here body", await answer.Content.ReadAsStringAsync());
     }
 
+    [Theory]
+    [InlineData(true, "0")]
+    [InlineData(true, "hold")]
+    [InlineData(false, "0")]
+    public async Task A_write_that_finds_no_leader_reads_why_where_nodes_may_be_named(bool publicInfo, string hold)
+    {
+        await using var node = await TestNode.StartAsync(new TestNodeSetup
+        {
+            Options = o => (o.PublicInfo, o.WriteHold) = (publicInfo, hold is "0" ? TimeSpan.Zero : TimeSpan.FromMilliseconds(50)),
+        });
+        node.Leadership.LoseLeader("http://b was never heard");
+        using var client = TestNode.Client();
+
+        using var answer = await client.PostAsync(node.Url, new StringContent("body"));
+
+        var detail = (await answer.JsonAsync()).GetProperty("detail").GetString();
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.Equal(publicInfo, detail!.EndsWith("Nothing was executed. Nobody leads: http://b was never heard.", StringComparison.Ordinal));
+        Assert.Equal(publicInfo, detail.Contains("http://b", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task A_leader_that_hands_over_holds_and_then_points_to_its_successor()
     {

@@ -243,12 +243,13 @@ public sealed class LeaderRunTests
     [Fact]
     public void A_batch_endpoint_can_say_the_same_per_item()
     {
-        var refusal = new NotLeaderException("http://next").ToProblemDetails();
+        var refusal = new NotLeaderException("http://next") { Epoch = 7 }.ToProblemDetails();
         var unknown = new OutcomeUnknownException().ToProblemDetails();
 
         Assert.Equal(503, refusal.Status);
         Assert.Equal("not leader", refusal.Extensions["error"]);
         Assert.Equal("http://next", refusal.Extensions["leader"]);
+        Assert.Equal(7L, refusal.Extensions["epoch"]);
         Assert.Equal(true, refusal.Extensions["leader_known"]);
         Assert.Equal(502, unknown.Status);
         Assert.Equal("outcome unknown", unknown.Extensions["error"]);

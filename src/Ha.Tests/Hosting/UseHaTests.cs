@@ -1,11 +1,16 @@
 using System.Net;
 using Ha.Forwarding;
 using Ha.Tests.Forwarding;
+using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.SignalR;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Ha.Tests.Hosting;
 
@@ -103,6 +108,72 @@ public class UseHaTests
         Assert.Contains("\"error\":\"not leader\"", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.True(answer.Headers.Contains("X-Base-Not-Executed"));
     }
+
+    [Theory]
+    [InlineData(true, true, true)]
+    [InlineData(true, false, true)]
+    [InlineData(false, true, false)]
+    public async Task A_hub_that_does_not_say_where_it_runs_is_named_once_with_both_remedies(bool active, bool callsUseHa, bool warns)
+    {
+        using var logs = new RecordedLogs();
+        await using var app = TestApp.Create(active ? TestApp.FixedFollower : TestApp.Inactive, builder =>
+        {
+            builder.Services.AddSignalR();
+            builder.Services.AddSingleton<ILoggerFactory>(logs);
+        });
+        if (callsUseHa)
+        {
+            app.UseHa();
+            app.MapHub<EmptyHub>("/leaders").RequireLeader();
+            app.MapHub<EmptyHub>("/any").AllowOnAnyNode();
+        }
+
+        app.MapHub<EmptyHub>("/chat");
+        await app.StartAsync();
+
+        var warnings = logs.Entries.Where(entry => entry.Id == 1430).Select(entry => entry.Text);
+        if (!warns)
+        {
+            Assert.Empty(warnings);
+            return;
+        }
+
+        var warning = Assert.Single(warnings);
+        Assert.StartsWith("Hub /chat ", warning, StringComparison.Ordinal);
+        Assert.Contains("AllowOnAnyNode()", warning, StringComparison.Ordinal);
+        Assert.Contains(".RequireLeader()", warning, StringComparison.Ordinal);
+        Assert.Contains("app.UseHa()", warning, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_hub_of_Blazor_takes_the_choice_of_its_components(bool chooses)
+    {
+        using var logs = new RecordedLogs();
+        await using var app = TestApp.Create(TestApp.FixedFollower, builder =>
+        {
+            builder.Services.AddRazorComponents().AddInteractiveServerComponents();
+            builder.Services.AddSingleton<ILoggerFactory>(logs);
+        });
+        app.UseHa();
+        var components = app.MapRazorComponents<EmptyPage>().AddInteractiveServerRenderMode();
+        if (chooses)
+        {
+            components.RequireLeader();
+        }
+
+        await app.StartAsync();
+
+        var hubs = logs.Entries.Where(entry => entry.Id == 1430).Select(entry => entry.Text.Split(' ')[1]);
+        Assert.Equal(chooses ? [] : ["/_blazor"], hubs);
+        Assert.Equal(chooses, app.Services.GetRequiredService<EndpointDataSource>().Endpoints.Any(endpoint =>
+            endpoint.Metadata.GetMetadata<HubMetadata>() is not null && endpoint.Metadata.GetMetadata<RequireLeaderAttribute>() is not null));
+    }
+
+    private sealed class EmptyHub : Hub;
+
+    private sealed class EmptyPage : ComponentBase;
 
     [AttributeUsage(AttributeTargets.Method)]
     private sealed class MarkAttribute : Attribute, IHaMetadata;

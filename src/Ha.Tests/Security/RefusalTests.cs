@@ -123,7 +123,7 @@ public sealed class RefusalTests : IAsyncLifetime, IDisposable
         options.ClusterSecrets.Add(Rings.OldSecret);
         await using var stranger = new LuxLeader(options);
 
-        await Eventually.True(() => stranger.View().Members.Any(member => member.ConfigMismatch == "it answers NotMember"));
+        await Eventually.True(() => stranger.View().Members.Any(member => member.ConfigMismatch == "it says that this node is not in its BASE_PEERS"));
     }
 
     private async Task ShowsAsync(string mismatch)

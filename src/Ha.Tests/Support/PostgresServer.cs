@@ -78,8 +78,17 @@ public sealed class PostgresServer : IAsyncLifetime
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class FactIfPostgresAttribute : FactAttribute
 {
-    public FactIfPostgresAttribute() =>
-        Skip = PostgresPrograms.Folder is null ? "PostgreSQL is not installed (Debian: apt-get install postgresql)" : null;
+    public FactIfPostgresAttribute() => Skip = Obstacle;
+
+    internal static string? Obstacle =>
+        PostgresPrograms.Folder is null ? "PostgreSQL is not installed (Debian: apt-get install postgresql)" : null;
+}
+
+/// <summary>As <see cref="FactIfPostgresAttribute"/>.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class TheoryIfPostgresAttribute : TheoryAttribute
+{
+    public TheoryIfPostgresAttribute() => Skip = FactIfPostgresAttribute.Obstacle;
 }
 
 /// <summary>Each fact runs once for each database that this machine can offer.</summary>

@@ -85,7 +85,7 @@ internal sealed partial class ElectionCore
             var successor = _handoff.Successor is { } chosen && chosen.IsAlive(now, _config.LeaseMicros)
                 ? chosen
                 : NextSuccessor(null, now);
-            GiveUp(now, successor?.Id, ElectionEventKind.LeadershipReleased, $"handed over ({_handoff.Reason})");
+            GiveUp(now, successor?.Id, ElectionEventKind.LeadershipReleased, $"handed over ({ElectionWords.Of(_handoff.Reason)})");
         }
 
         NextDeadline = ComputeDeadline(now);
@@ -100,7 +100,7 @@ internal sealed partial class ElectionCore
         }
 
         _handoff = new Handoff(HandoffPhase.Preparing, reason, successor, toNodeId is not null, Declined: null);
-        Report(ElectionEventKind.HandoffStarted, successor?.Id, Epoch, reason.ToString());
+        Report(ElectionEventKind.HandoffStarted, successor?.Id, Epoch, ElectionWords.Of(reason));
         if (successor is null)
         {
             CloseGate(now);

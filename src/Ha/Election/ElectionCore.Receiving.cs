@@ -39,6 +39,11 @@ internal sealed partial class ElectionCore
 
         if (!IsFresh(peer, beat))
         {
+            if (NoticeTwin(peer, beat, now))
+            {
+                return BeatStatus.DuplicateId;
+            }
+
             if (peer.NonceIssued == default)
             {
                 peer.NonceIssued = _config.NewNonce();
@@ -64,6 +69,11 @@ internal sealed partial class ElectionCore
         }
 
         peer.LastSeq = beat.Seq;
+        if (TellsOfTwin(peer, now))
+        {
+            return BeatStatus.DuplicateId;
+        }
+
         if (from.Digest != _config.Digest)
         {
             LearnMismatch(peer, from, now);
@@ -102,7 +112,7 @@ internal sealed partial class ElectionCore
             ForgetLeader("it restarted");
         }
 
-        peer.Adopt(from.Id, from.Incarnation);
+        peer.Adopt(from.Id, from.Incarnation, now);
     }
 
     private void Learn(Peer peer, in NodeFacts from, long now)

@@ -18,10 +18,11 @@ internal sealed partial class ElectionCore
         Advance(now, wall);
     }
 
-    /// <summary>A request failed or was not answered in time.</summary>
-    public void BeatFailed(int peer, long seq, long now)
+    /// <summary>A request failed or was not answered in time; <paramref name="why"/> says in words how.</summary>
+    public void BeatFailed(int peer, long seq, long now, string? why = null)
     {
         Advance(now, WallAt(now));
+        _peers[peer].Failure = why;
         if (_peers[peer].TryTake(seq, out var request) && request.Generation == Generation && Role == NodeRole.Candidate)
         {
             _peers[peer].Vote = VoteState.Refused;
@@ -55,6 +56,7 @@ internal sealed partial class ElectionCore
         }
 
         peer.ConfirmedSeq = Math.Max(peer.ConfirmedSeq, request.Seq);
+        peer.Failure = null;
         switch (reply.Status)
         {
             case BeatStatus.Conflict:
@@ -73,8 +75,11 @@ internal sealed partial class ElectionCore
                 LearnHint(from, now);
                 TakeAnswer(peer, reply, request, now);
                 break;
+            case BeatStatus.DuplicateId:
+                LearnOfTwin(peer, now);
+                break;
             default:
-                ReportMismatch(peer, from, $"it answers {reply.Status}", now);
+                ReportMismatch(peer, from, ElectionWords.Of(reply.Status), now);
                 break;
         }
     }
@@ -86,6 +91,11 @@ internal sealed partial class ElectionCore
         if (request.Generation != Generation || reply.OpEpoch != request.Epoch)
         {
             return;
+        }
+
+        if (request.Op == BeatOp.Acquire)
+        {
+            peer.LastRefusal = reply.Refusal;
         }
 
         if (request.Op == BeatOp.HandoffPrepare)
@@ -176,7 +186,7 @@ internal sealed partial class ElectionCore
         }
         else
         {
-            PrepareFailed(now, $"it answers {reply.Refusal}");
+            PrepareFailed(now, ElectionWords.Of(reply.Refusal));
         }
     }
 }

@@ -174,6 +174,7 @@ internal sealed partial class ElectionCore
         }
 
         RenewOwnVote(now);
+        ExplainNobody(now);
     }
 
     private void ExpireGrant(long now)

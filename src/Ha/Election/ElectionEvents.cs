@@ -24,6 +24,8 @@ internal enum ElectionEventKind
     ConfigMismatch,
     PeerUp,
     PeerDown,
+    NobodyLeads,
+    TwinSeen,
 }
 
 /// <param name="Kind">What happened.</param>

@@ -20,7 +20,7 @@ internal sealed class Peer(string target)
     private const long LossMemoryMicros = 600_000_000;
     private readonly Outstanding[] _outstanding = new Outstanding[MaxOutstanding];
     private readonly Queue<long> _losses = new();
-    private readonly Queue<(Guid Incarnation, long LastSeq)> _former = new();
+    private readonly Queue<(Guid Incarnation, long LastSeq, long ReplacedAt)> _former = new();
 
     public string Target { get; } = target;
 
@@ -92,6 +92,17 @@ internal sealed class Peer(string target)
 
     public string? Mismatch { get; set; }
 
+    /// <summary>In words, why the last request got no usable answer; null: it got one.</summary>
+    public string? Failure { get; set; }
+
+    /// <summary>What it answered when it was last asked for its vote.</summary>
+    public Refusal LastRefusal { get; set; }
+
+    /// <summary>When a process was last heard that another one had replaced, and when the replacement was told.</summary>
+    public long TwinAt { get; set; } = Never;
+
+    public long TwinToldAt { get; set; } = Never;
+
     public long HealthySince { get; set; } = long.MaxValue;
 
     public bool WasUp { get; set; }
@@ -116,11 +127,11 @@ internal sealed class Peer(string target)
     public bool IsFormer(Guid incarnation) => SeqOfFormer(incarnation) is not null;
 
     /// <summary>Adopts a fresh incarnation: what was remembered of the old process is void.</summary>
-    public void Adopt(string id, Guid incarnation)
+    public void Adopt(string id, Guid incarnation, long now)
     {
         if (Incarnation != incarnation && Id is not null)
         {
-            _former.Enqueue((Incarnation, LastSeq));
+            _former.Enqueue((Incarnation, LastSeq, now));
             if (_former.Count > MaxFormer)
             {
                 _former.Dequeue();
@@ -138,6 +149,25 @@ internal sealed class Peer(string target)
         DefersUntil = Never;
         LastHeard = Never;
         LastAckedSend = Never;
+    }
+
+    /// <summary>True for a request that the former incarnation made after it was replaced, before <paramref name="replacedBefore"/>.</summary>
+    public bool HasOutlived(Guid incarnation, long seq, long replacedBefore)
+    {
+        var known = false;
+        foreach (var former in _former)
+        {
+            if (former.Incarnation == incarnation)
+            {
+                known = true;
+                if (former.ReplacedAt > replacedBefore || former.LastSeq >= seq)
+                {
+                    return false;
+                }
+            }
+        }
+
+        return known;
     }
 
     private long? SeqOfFormer(Guid incarnation)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ha.Forwarding;
 using Ha.Leadership;
 using Microsoft.AspNetCore.Http;
 
@@ -9,8 +10,13 @@ internal sealed class InfoEndpoints(EndpointSources sources)
 {
     public Task LeaderAsync(HttpContext context)
     {
-        var view = sources.View();
-        return Answer.JsonAsync(context, StatusCodes.Status200OK, Leader(view), EndpointJson.Default.LeaderAnswer);
+        var leader = Leader(sources.View());
+        if (sources.Options.PublicInfo)
+        {
+            context.Response.Headers[HaHeaders.Term] = leader.Term.ToString(CultureInfo.InvariantCulture);
+        }
+
+        return Answer.JsonAsync(context, StatusCodes.Status200OK, leader, EndpointJson.Default.LeaderAnswer);
     }
 
     public Task PeersAsync(HttpContext context)

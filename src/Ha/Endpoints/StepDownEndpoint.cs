@@ -28,7 +28,7 @@ internal sealed class StepDownEndpoint(EndpointSources sources)
         }
 
         var result = sources.StepDown?.Invoke(to) ?? new StepDownResult(StepDownOutcome.NotLeader);
-        sources.Log.StepDownRequested(to ?? "the best node", context.Connection.RemoteIpAddress, result.Outcome);
+        sources.Log.StepDownRequested(to ?? "the best node", context.Connection.RemoteIpAddress, Word(result.Outcome));
         await AnswerAsync(context, result);
     }
 
@@ -66,18 +66,22 @@ internal sealed class StepDownEndpoint(EndpointSources sources)
             case StepDownOutcome.Accepted:
                 var answer = new StepDownAnswer(result.Successor ?? "");
                 return Answer.JsonAsync(context, StatusCodes.Status202Accepted, answer, EndpointJson.Default.StepDownAnswer);
-            case StepDownOutcome.NotLeader:
-                var snapshot = sources.Provider.Current;
-                return ConflictAsync(context, "not leader", snapshot.KnowsLeader() ? snapshot.LeaderUrl : null);
-            case StepDownOutcome.NotEligible:
-                return ConflictAsync(context, "target not eligible");
-            case StepDownOutcome.AlreadyRunning:
-                return ConflictAsync(context, "a handoff is already running");
+            case StepDownOutcome.NotLeader when sources.Provider.Current is var snapshot && snapshot.KnowsLeader():
+                return ConflictAsync(context, result.Outcome, snapshot.LeaderUrl);
             default:
-                throw new ArgumentOutOfRangeException(nameof(result), result.Outcome, message: null);
+                return ConflictAsync(context, result.Outcome);
         }
     }
 
-    private static Task ConflictAsync(HttpContext context, string error, string? leader = null) =>
-        Answer.ProblemAsync(context, StatusCodes.Status409Conflict, error, leader);
+    private static string Word(StepDownOutcome outcome) => outcome switch
+    {
+        StepDownOutcome.Accepted => "accepted",
+        StepDownOutcome.NotLeader => "not leader",
+        StepDownOutcome.NotEligible => "target not eligible",
+        StepDownOutcome.AlreadyRunning => "a handoff is already running",
+        _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, message: null),
+    };
+
+    private static Task ConflictAsync(HttpContext context, StepDownOutcome outcome, string? leader = null) =>
+        Answer.ProblemAsync(context, StatusCodes.Status409Conflict, Word(outcome), leader);
 }

@@ -10,7 +10,13 @@ internal static class AnswerCopy
     private const int SmallRead = 4 * 1024;
     private const int LargeRead = 64 * 1024;
 
-    public static async Task<ForwardResult> ToClientAsync(HttpResponseMessage answer, HttpContext context, string via, ForwardingReports reports)
+    /// <param name="answer">The leader's.</param>
+    /// <param name="context">The client's request.</param>
+    /// <param name="via">This node's name in <c>Via</c>.</param>
+    /// <param name="reports">Told of a header that was lost.</param>
+    /// <param name="givenUp">Ends what goes on for as long as its client stays connected; any other answer is copied to its end.</param>
+    public static async Task<ForwardResult> ToClientAsync(
+        HttpResponseMessage answer, HttpContext context, string via, ForwardingReports reports, CancellationToken givenUp)
     {
         // Step 7: status and headers.
         context.Response.StatusCode = (int)answer.StatusCode;
@@ -22,10 +28,11 @@ internal static class AnswerCopy
             // Step 8: upgrade or body.
             if (answer.StatusCode == HttpStatusCode.SwitchingProtocols)
             {
-                await DuplexCopy.RunAsync(answer, context);
+                await DuplexCopy.RunAsync(answer, context, givenUp);
                 return ForwardResult.Answered;
             }
 
+            using var end = LeaderConnection.IsStream(context.Response.ContentType) ? LeaderConnection.EndWith(context, givenUp) : default;
             await CopyBodyAsync(answer, context);
 
             // Step 9: trailers.

@@ -19,8 +19,8 @@ namespace Ha.Forwarding;
 /// throwing whatever inner error page tries to answer instead, until the middleware answers 502 itself.
 /// </para>
 /// <para>
-/// Answers that claim no success pass. Once the answer has begun nothing is withheld: a stream that goes on
-/// after the lease gets <see cref="IHaFeature.LeaseLost"/>.
+/// Answers that claim no success pass, and 207 (Multi-Status), which claims none for the whole: its items say what became
+/// of each. Once the answer has begun nothing is withheld; a stream ends with the lease (<see cref="LeaderConnection"/>).
 /// </para>
 /// </remarks>
 internal sealed class AnswerGuard : IHttpResponseBodyFeature
@@ -36,6 +36,7 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     private bool _inUse;
     private bool _open;
     private bool _written;
+    private CancellationTokenRegistration _end;
     private GuardedWriter? _writer;
     private GuardedStream? _stream;
 
@@ -47,6 +48,9 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     /// else can be said on this connection.
     /// </summary>
     public bool IsDirty => _written;
+
+    /// <summary>True when the answer was a stream, and was broken off because the lease was lost.</summary>
+    public bool WasEnded => _end.Token.IsCancellationRequested;
 
     public Stream Stream => (_stream ??= new GuardedStream(this)).Of(_inner);
 
@@ -74,6 +78,8 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     public void End()
     {
         LeaveGate();
+        _end.Dispose();
+        _end = default;
         _open = true;
         _inUse = false;
     }
@@ -141,10 +147,10 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
 
         Check();
         _open = true;
-        if (IsStream(_context.Response.ContentType))
+        if (LeaderConnection.IsStream(_context.Response.ContentType))
         {
-            // A stream may last for hours; a handover does not wait for it, and it watches LeaseLost.
             LeaveGate();
+            _end = LeaderConnection.EndWith(_context, _run.LeaseLost);
         }
     }
 
@@ -169,12 +175,9 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
 
     private void LeaveGate() => Interlocked.Exchange(ref _gate, value: null)?.Exit();
 
-    private bool MustWithhold() => _context.Response.StatusCode < FirstErrorStatus && !_run.StillLeads();
+    private bool MustWithhold() => ClaimsSuccess(_context.Response.StatusCode) && !_run.StillLeads();
 
-    private static bool IsStream(string? contentType) =>
-        contentType is not null
-        && (contentType.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase)
-            || contentType.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase));
+    private static bool ClaimsSuccess(int status) => status is < FirstErrorStatus and not StatusCodes.Status207MultiStatus;
 
     private sealed class GuardedWriter(AnswerGuard guard) : PipeWriter
     {

@@ -45,8 +45,8 @@ internal sealed class AwayPipeline(
         bool brokenOff;
         try
         {
-            (outcome, brokenOff) = refusal is OutcomeUnknownException unknown
-                ? (await AnswerUnknownAsync(context, unknown), false)
+            (outcome, brokenOff) = refusal is OutcomeUnknownException
+                ? (await AnswerUnknownAsync(context), false)
                 : await TravelAsync(context, facts, refusal as NotLeaderException, started);
         }
         finally
@@ -65,9 +65,8 @@ internal sealed class AwayPipeline(
         }
     }
 
-    private async Task<WriteOutcome?> AnswerUnknownAsync(HttpContext context, OutcomeUnknownException unknown)
+    private static async Task<WriteOutcome?> AnswerUnknownAsync(HttpContext context)
     {
-        reports.OutcomeUnknown(unknown);
         await Refusals.OutcomeUnknown.WriteAsync(context);
         return WriteOutcome.Unknown;
     }
@@ -115,7 +114,7 @@ internal sealed class AwayPipeline(
             case ForwardOutcome.RunHere when journey.Refusal is null:
                 return await RunHereAsync(journey);
             case ForwardOutcome.RunHere or ForwardOutcome.Hold when RedirectOf(journey) is { } url:
-                return await RedirectAsync(journey, url, leadership.Epoch);
+                return await RedirectAsync(journey, url, journey.Refusal!.Epoch ?? leadership.Epoch);
             case ForwardOutcome.Redirect:
                 return await RedirectAsync(journey, leadership.LeaderUrl!, leadership.Epoch);
             case ForwardOutcome.Proxy when !journey.Body.WasRead:
@@ -212,6 +211,10 @@ internal sealed class AwayPipeline(
     {
         // One attempt that may have been executed outweighs any number that were not.
         problem = journey.MayHaveBeenExecuted ? Refusals.OutcomeUnknown : problem;
+        if (options.PublicInfo && problem.LeaderKnown == false && provider.Current.WhyNobodyLeads is { } why)
+        {
+            problem = problem with { Detail = $"{problem.Detail} Nobody leads: {why}." };
+        }
 
         // Between nodes the mark is part of the protocol; to clients it is information.
         var between = journey.Facts.ForwardedBy is not null;
@@ -250,9 +253,11 @@ internal sealed class AwayPipeline(
             case ForwardOutcome.Proxy:
                 return Refusals.BodyConsumed;
             default:
-                var known = ForwardDecision.LeadsElsewhere(leadership) ? leadership.LeaderUrl : journey.Refusal?.LeaderUrl;
+                var (known, epoch) = ForwardDecision.LeadsElsewhere(leadership)
+                    ? (leadership.LeaderUrl, leadership.Epoch)
+                    : (journey.Refusal?.LeaderUrl, journey.Refusal?.Epoch);
                 var shown = options.PublicInfo || policy.Mode == ForwardMode.Redirect ? known : null;
-                return Refusals.NotLeader(shown, leadership.Epoch) with { LeaderKnown = known is not null };
+                return Refusals.NotLeader(shown, epoch) with { LeaderKnown = known is not null };
         }
     }
 }

@@ -3,12 +3,12 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Ha.Forwarding;
 
-/// <summary>An upgraded connection: bytes both ways until both sides have closed, or one of them broke.</summary>
+/// <summary>An upgraded connection: bytes both ways until a side has closed, or the leader was given up.</summary>
 internal static class DuplexCopy
 {
     private const int BufferSize = 16 * 1024;
 
-    public static async Task RunAsync(HttpResponseMessage answer, HttpContext context)
+    public static async Task RunAsync(HttpResponseMessage answer, HttpContext context, CancellationToken givenUp)
     {
         // 101 is only valid with the header that was dropped as hop-by-hop.
         if (answer.Headers.NonValidated.TryGetValues("Upgrade", out var protocol))
@@ -18,7 +18,7 @@ internal static class DuplexCopy
 
         await using var leader = await answer.Content.ReadAsStreamAsync(context.RequestAborted);
         await using var client = await context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, givenUp);
         var up = CopyAsync(client, leader, stop);
         var down = CopyAsync(leader, client, stop);
 

@@ -89,6 +89,14 @@ internal sealed class ForwardingReports(ILoggerFactory loggers, TimeProvider clo
         }
     }
 
+    public void TriedAgain()
+    {
+        if (_limiter.Passes("again", out var leftOut))
+        {
+            _log.TriedAgain(LeftOut(leftOut));
+        }
+    }
+
     private static string LeftOut(int count) =>
         count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {count} more like it were left out.");
 }
@@ -122,4 +130,7 @@ internal static partial class ForwardingLog
 
     [LoggerMessage(1208, LogLevel.Warning, "The leader's answer lost its header {Name}, which this node's server cannot send: see KestrelServerOptions.ResponseHeaderEncodingSelector.{LeftOut}")]
     public static partial void HeaderDropped(this ILogger logger, string name, string leftOut);
+
+    [LoggerMessage(1209, LogLevel.Warning, "A write's outcome is unknown: a middleware ran it a second time, and this node no longer led.{LeftOut}")]
+    public static partial void TriedAgain(this ILogger logger, string leftOut);
 }

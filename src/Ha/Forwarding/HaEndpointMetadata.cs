@@ -4,8 +4,9 @@ namespace Ha
 {
     /// <summary>
     /// This endpoint runs on the leader only, whatever its HTTP method: a GET that must not be stale, a SignalR hub.
-    /// Needs <c>app.UseHa()</c> after routing. On one endpoint the more specific of this and
-    /// <see cref="AllowOnAnyNodeAttribute"/> counts (an action's over its controller's).
+    /// WebSockets, hubs, event streams and gRPC calls end with the leadership that let them in. Needs <c>app.UseHa()</c> after
+    /// routing. On one endpoint the more specific of this and <see cref="AllowOnAnyNodeAttribute"/> counts (an action's over
+    /// its controller's).
     /// </summary>
     [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
     public sealed class RequireLeaderAttribute : Attribute, INodeChoiceMetadata

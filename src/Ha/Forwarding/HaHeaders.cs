@@ -9,6 +9,9 @@ internal static class HaHeaders
     /// <summary>Response: the epoch this node knows of.</summary>
     public const string Epoch = "X-Base-Epoch";
 
+    /// <summary>Response of <c>GET /_ha/leader</c> alone: the epoch, under the name that clients of base-ha read there.</summary>
+    public const string Term = "X-Base-Term";
+
     /// <summary>Response: the id of the node that the client talked to.</summary>
     public const string Node = "X-Base-Node";
 

@@ -101,7 +101,10 @@ internal sealed class LeaderForwarder : IDisposable
     /// <param name="context">The client's request.</param>
     /// <param name="target">The leader's URL as members reach it, normalised.</param>
     /// <param name="body">The client's body, kept over attempts.</param>
-    /// <param name="givenUp">Fires when there is no point in waiting for the answer any more.</param>
+    /// <param name="givenUp">
+    /// Fires when there is no point in waiting for the answer any more. One that has begun by then goes on, except for a
+    /// stream or an upgraded connection.
+    /// </param>
     public async Task<ForwardResult> ForwardAsync(HttpContext context, string target, KeptBody body, CancellationToken givenUp)
     {
         using var activity = HaActivitySource.Source.StartActivity(HaActivitySource.Forward, ActivityKind.Client);
@@ -128,7 +131,7 @@ internal sealed class LeaderForwarder : IDisposable
 
             // Steps 7 to 9: the way back.
             activity?.SetTag("http.response.status_code", (int)answer.StatusCode);
-            return await AnswerCopy.ToClientAsync(answer, context, _via, _reports);
+            return await AnswerCopy.ToClientAsync(answer, context, _via, _reports, givenUp);
         }
         catch (Exception failure) when (IsExpected(failure, context, body))
         {

@@ -12,7 +12,7 @@ namespace Ha.Forwarding;
 /// <param name="provider">Who leads.</param>
 /// <param name="gate">Entered by who calls.</param>
 /// <param name="commitGuard">What a handler needs of the lease before it commits.</param>
-/// <param name="reports">Told of answers that were withheld.</param>
+/// <param name="reports">Told of every outcome that stays unknown.</param>
 internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provider, WriteGate gate, TimeSpan commitGuard, ForwardingReports reports)
 {
     private static readonly Task<Exception?> _noRefusal = Task.FromResult<Exception?>(null);
@@ -49,7 +49,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
     /// <summary>A request that was admitted with <paramref name="admitted"/>; the gate is entered.</summary>
     /// <param name="context">The request.</param>
     /// <param name="admitted">The leadership it runs under.</param>
-    /// <param name="longLived">True: nobody waits for it to end, and its answer needs no lease.</param>
+    /// <param name="longLived">True: no handover waits for its end; it ends with the leadership.</param>
     public Task<Exception?> RunAsync(HttpContext context, LeadershipSnapshot admitted, bool longLived)
     {
         var run = RunOf(admitted);
@@ -58,7 +58,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         if (longLived)
         {
             gate.Exit();
-            return PassAsync(context);
+            return AwaitAsync(context, RunUntilLostAsync(context, run.LeaseLost));
         }
 
         var inner = features.GetRequiredFeature<IHttpResponseBodyFeature>();
@@ -86,6 +86,19 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         return _noRefusal;
     }
 
+    private async Task RunUntilLostAsync(HttpContext context, CancellationToken leaseLost)
+    {
+        await using var end = LeaderConnection.EndWith(context, leaseLost);
+        try
+        {
+            await next(context);
+        }
+        catch (OperationCanceledException) when (leaseLost.IsCancellationRequested)
+        {
+            throw new AnswerBrokenOffException();
+        }
+    }
+
     private LeaderRun RunOf(LeadershipSnapshot admitted)
     {
         var run = Volatile.Read(ref _run);
@@ -110,6 +123,10 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
             // up would be taken for a lost lease.
             refusal = CaughtRefusal.Take(context) ?? guard.Refuses();
         }
+        catch (OperationCanceledException) when (guard.WasEnded)
+        {
+            throw new AnswerBrokenOffException();
+        }
         catch (Exception thrown) when (Refusal.In(thrown, context) is { } found)
         {
             refusal = found;
@@ -129,7 +146,12 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
 
         if (tripped)
         {
+            // Whatever the handler threw afterwards, its answer came too late.
             reports.Withheld();
+        }
+        else if (refusal is OutcomeUnknownException unknown)
+        {
+            reports.OutcomeUnknown(unknown);
         }
 
         if (refusal is NotLeaderException && run.StillLeads())
@@ -140,7 +162,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         return Keep(context, refusal, dirty);
     }
 
-    private static async Task<Exception?> AwaitAsync(HttpContext context, Task running)
+    private async Task<Exception?> AwaitAsync(HttpContext context, Task running)
     {
         Exception? refusal;
         try
@@ -155,6 +177,11 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         finally
         {
             DecidedMark.Leave(context);
+        }
+
+        if (refusal is OutcomeUnknownException unknown)
+        {
+            reports.OutcomeUnknown(unknown);
         }
 
         return Keep(context, refusal, isDirty: false);

@@ -16,7 +16,9 @@ internal sealed class LeaderRun(ILeaderProvider provider, LeadershipSnapshot adm
         var now = provider.Current;
         if (!(IsUnbroken(now) && now.IsLeaderFor(guard)))
         {
-            throw new NotLeaderException(ForwardDecision.LeadsElsewhere(now) ? now.LeaderUrl : null);
+            throw ForwardDecision.LeadsElsewhere(now)
+                ? new NotLeaderException(now.LeaderUrl) { Epoch = now.Epoch }
+                : new NotLeaderException();
         }
     }
 

@@ -30,9 +30,12 @@ public sealed class NotLeaderException : Exception
     /// <summary>The leader's URL as clients reach it, or null when none is known.</summary>
     public string? LeaderUrl { get; }
 
+    /// <summary>The epoch of the leader at <see cref="LeaderUrl"/>, or null when it is not known.</summary>
+    public long? Epoch { get; init; }
+
     /// <summary>
     /// The body that the middleware would send, status 503 and <c>"error": "not leader"</c>, for a batch endpoint
-    /// that answers per item.
+    /// that answers per item with status 207. Shows <see cref="LeaderUrl"/> also where <c>BASE_PUBLIC_INFO</c> is off.
     /// </summary>
-    public ProblemDetails ToProblemDetails() => Refusals.NotLeader(LeaderUrl, epoch: null).ToDetails();
+    public ProblemDetails ToProblemDetails() => Refusals.NotLeader(LeaderUrl, Epoch).ToDetails();
 }

@@ -28,7 +28,7 @@ public sealed class OutcomeUnknownException : Exception
 
     /// <summary>
     /// The body that the middleware would send, status 502 and <c>"error": "outcome unknown"</c>, for a batch
-    /// endpoint that answers per item.
+    /// endpoint that answers per item with status 207.
     /// </summary>
     [SuppressMessage("Performance", "CA1822:Mark members as static", Justification = "Reads like its sister on NotLeaderException.")]
     public ProblemDetails ToProblemDetails() => Refusals.OutcomeUnknown.ToDetails();

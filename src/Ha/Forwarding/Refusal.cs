@@ -38,7 +38,7 @@ internal static class Refusal
 
     private static bool WasCancelled(Exception? thrown) => thrown switch
     {
-        null => false,
+        null or AnswerBrokenOffException => false,
         OperationCanceledException => true,
         AggregateException several => several.InnerExceptions.Any(WasCancelled),
         _ => WasCancelled(thrown.InnerException),

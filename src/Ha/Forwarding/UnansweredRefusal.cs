@@ -24,8 +24,8 @@ internal sealed class UnansweredRefusal(RequestDelegate next, HaOptions options)
             return;
         }
 
-        var problem = CaughtRefusal.Take(context) is NotLeaderException { LeaderUrl: var leader }
-            ? Refusals.NotLeader(options.PublicInfo ? leader : null, epoch: null)
+        var problem = CaughtRefusal.Take(context) is NotLeaderException lost
+            ? Refusals.NotLeader(options.PublicInfo ? lost.LeaderUrl : null, lost.Epoch)
             : Refusals.OutcomeUnknown;
         await problem.WriteAsync(context, mark: options.PublicInfo);
     }

@@ -18,6 +18,7 @@ internal sealed class WriteForwardingMiddleware
     private readonly ForwardPolicy _policy;
     private readonly LeaderPipeline _here;
     private readonly AwayPipeline _away;
+    private readonly ForwardingReports _reports;
     private readonly bool _routingRan;
 
     public WriteForwardingMiddleware(
@@ -34,6 +35,7 @@ internal sealed class WriteForwardingMiddleware
         bool routingRan = true)
     {
         _routingRan = routingRan;
+        _reports = reports;
         _provider = provider;
         _gate = gate;
         _policy = new ForwardPolicy(HaHeaders.EncodeId(options.NodeId), options.ForwardMode, options.ForwardOverride);
@@ -102,7 +104,7 @@ internal sealed class WriteForwardingMiddleware
             return running;
         }
 
-        return outcome == ForwardOutcome.Pass ? PassAsync(context) : _away.RunAsync(context, facts, new OutcomeUnknownException());
+        return outcome == ForwardOutcome.Pass ? PassAsync(context) : _away.RunAsync(context, facts, TriedAgain(refusal: null));
     }
 
     private Task PassAsync(HttpContext context) => FinishAsync(_here.PassAsync(context), context, facts: null);
@@ -131,7 +133,13 @@ internal sealed class WriteForwardingMiddleware
         _away.RunAsync(
             context,
             facts ?? GatherFacts(context, NodeChoice.LeaderOnly),
-            DecidedMark.CameAgain(context) ? new OutcomeUnknownException(message: null, refusal) : refusal);
+            refusal is NotLeaderException && DecidedMark.CameAgain(context) ? TriedAgain(refusal) : refusal);
+
+    private OutcomeUnknownException TriedAgain(Exception? refusal)
+    {
+        _reports.TriedAgain();
+        return new OutcomeUnknownException(message: null, refusal);
+    }
 
     // Looking where nothing can be costs as much as the rest of the decision.
     private Endpoint? EndpointOf(HttpContext context) => _routingRan ? context.GetEndpoint() : null;
@@ -156,7 +164,7 @@ internal sealed class WriteForwardingMiddleware
         };
     }
 
-    // These outlive any write: a handover does not wait for them, they watch LeaseLost. A hub runs its methods
+    // These outlive any write, so no handover waits for them: they end with the leadership. A hub runs its methods
     // outside of the requests that carry them, so neither does its long polling count.
     private bool IsLongLived(HttpContext context, in RequestFacts facts) =>
         facts.Upgrade || facts.ExtendedConnect || EndpointOf(context)?.Metadata.GetMetadata<HubMetadata>() is not null;

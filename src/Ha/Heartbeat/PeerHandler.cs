@@ -43,8 +43,9 @@ internal static class PeerHandler
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
             PooledConnectionLifetime = TimeSpan.FromMinutes(15),
 
-            // A heartbeat is no part of any request's trace.
+            // A heartbeat is no part of any request's trace, and no call of the application.
             ActivityHeadersPropagator = null,
+            MeterFactory = UnheardMeters.Instance,
         };
         return new AddressRace(resolve).UseIn(handler);
     }

@@ -33,8 +33,21 @@ internal sealed class HaStartupFilter : IStartupFilter
         }
 
         next(app);
-        pipeline.RefuseIgnoredMetadata(services.GetService<EndpointDataSource>());
+        var endpoints = services.GetService<EndpointDataSource>();
+        pipeline.RefuseIgnoredMetadata(endpoints);
+        if (services.GetRequiredService<HaNode>().Options.IsActive)
+        {
+            WarnOfHubs(services.GetRequiredService<ILogger<HaStartupFilter>>(), endpoints);
+        }
     };
+
+    private static void WarnOfHubs(ILogger logger, EndpointDataSource? endpoints)
+    {
+        foreach (var hub in UndecidedHubs.In(endpoints))
+        {
+            logger.HubUndecided(hub);
+        }
+    }
 
     private static RequestDelegate Entry(RequestDelegate next, IServiceProvider services)
     {

@@ -34,4 +34,7 @@ internal static partial class HostingLog
 
     [LoggerMessage(1409, LogLevel.Error, "{Job} failed in epoch {Epoch}; if this node still leads it starts again in {Delay}.")]
     public static partial void JobFailed(this ILogger logger, Exception error, string job, long epoch, TimeSpan delay);
+
+    [LoggerMessage(1430, LogLevel.Warning, "Hub {Hub} says neither RequireLeader() nor AllowOnAnyNode(), so its clients cannot connect through a follower. Say one of them where it is mapped (app.MapHub<T>(...).RequireLeader(), for Blazor app.MapRazorComponents<App>().AddInteractiveServerRenderMode().RequireLeader()), and call app.UseHa().")]
+    public static partial void HubUndecided(this ILogger logger, string hub);
 }

@@ -99,6 +99,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
             Epoch = leads ? core.Epoch : seen?.Epoch ?? 0,
             Generation = core.Generation,
             Term = leads ? _lease! : LeadershipTerm.Endless,
+            WhyNobodyLeads = leads || seen is not null ? null : core.WhyNobodyLeads,
             Quarantined = core.IsQuarantined(now),
             Draining = draining || core.GateClosed,
         };

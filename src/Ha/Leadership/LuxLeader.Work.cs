@@ -23,7 +23,7 @@ public sealed partial class LuxLeader
             }
             else
             {
-                _core.BeatFailed(peer, beat.Seq, _clock.NowMicros());
+                _core.BeatFailed(peer, beat.Seq, _clock.NowMicros(), exchange.Detail);
             }
 
             effects = SettleNeedsLock();

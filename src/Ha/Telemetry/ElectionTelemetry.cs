@@ -154,7 +154,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
             case ElectionEventKind.LeaderSeen: Metrics.LeadershipChanged("seen"); break;
             case ElectionEventKind.LeaderLost: Metrics.LeadershipChanged("lost"); break;
             case ElectionEventKind.ConflictSeen: Metrics.ConflictSeen("leaders"); break;
-            case ElectionEventKind.DuplicateId: Metrics.ConflictSeen("duplicate_id"); break;
+            case ElectionEventKind.DuplicateId or ElectionEventKind.TwinSeen: Metrics.ConflictSeen("duplicate_id"); break;
             case ElectionEventKind.ConfigMismatch: Metrics.ConflictSeen("config_mismatch"); break;
         }
     }
@@ -163,7 +163,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     private static bool Repeats(ElectionEventKind kind) => kind is
         ElectionEventKind.CampaignRefusedSlowNetwork or ElectionEventKind.PreemptionPending or
         ElectionEventKind.ConflictSeen or ElectionEventKind.ClockJumped or
-        ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch;
+        ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch or ElectionEventKind.TwinSeen;
 
     private static string LeftOut(int suppressed) =>
         suppressed == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {suppressed} more like it were left out.");
@@ -222,6 +222,8 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
             case ElectionEventKind.ConfigMismatch: _log.ConfigMismatch(node, e.Why, leftOut); break;
             case ElectionEventKind.PeerUp: _log.PeerUp(node, e.Why); break;
             case ElectionEventKind.PeerDown: _log.PeerDown(node, e.Why); break;
+            case ElectionEventKind.NobodyLeads: _log.NobodyLeads(e.Why); break;
+            case ElectionEventKind.TwinSeen: _log.TwinSeen(node, e.Why, leftOut); break;
             default: throw new ArgumentOutOfRangeException(nameof(e), e.Kind, message: null);
         }
     }

@@ -1,5 +1,4 @@
 using System.Net;
-using Ha.Leadership;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Telemetry;
@@ -82,6 +81,12 @@ internal static partial class HaLog
     [LoggerMessage(1023, LogLevel.Warning, "Something waits for a leader, and this node's server does not listen yet, so it cannot lead. Where the start waits for that, no node ever does: wait in BackgroundService.ExecuteAsync, in IHostedLifecycleService.StartedAsync or after StartAsync(), not in StartAsync of a service or before Run().")]
     public static partial void AwaitedBeforeReady(this ILogger logger);
 
+    [LoggerMessage(1040, LogLevel.Warning, "Nobody leads: {Why}.")]
+    public static partial void NobodyLeads(this ILogger logger, string why);
+
+    [LoggerMessage(1041, LogLevel.Error, "Two processes run as node {Node}, stop one of them: {Why}.{LeftOut}")]
+    public static partial void TwinSeen(this ILogger logger, string node, string why, string leftOut);
+
     [LoggerMessage(1100, LogLevel.Warning, "A heartbeat was rejected: {Reason}.{LeftOut}")]
     public static partial void HeartbeatRejected(this ILogger logger, string reason, string leftOut);
 
@@ -113,5 +118,5 @@ internal static partial class HaLog
     public static partial void TlsExpired(this ILogger logger, DateTimeOffset expiredAt);
 
     [LoggerMessage(1300, LogLevel.Information, "Step-down towards {Successor} was requested by {Remote}: {Outcome}.")]
-    public static partial void StepDownRequested(this ILogger logger, string successor, IPAddress? remote, StepDownOutcome outcome);
+    public static partial void StepDownRequested(this ILogger logger, string successor, IPAddress? remote, string outcome);
 }

@@ -34,6 +34,8 @@ internal static class EventText
             ElectionEventKind.ConfigMismatch => $"Settings of {node} differ",
             ElectionEventKind.PeerUp => $"{node} is up",
             ElectionEventKind.PeerDown => $"{node} is down",
+            ElectionEventKind.NobodyLeads => "Nobody leads",
+            ElectionEventKind.TwinSeen => $"Two processes run as {node}",
             _ => throw new ArgumentOutOfRangeException(nameof(e), e.Kind, message: null),
         };
     }
@@ -48,7 +50,7 @@ internal static class EventText
         ElectionEventKind.LeadershipLapsed or ElectionEventKind.PeerDown or
             ElectionEventKind.HandoffAborted or ElectionEventKind.DrainTimedOut or ElectionEventKind.ClockJumped => "warn",
         ElectionEventKind.ConflictSeen or ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch or
-            ElectionEventKind.CampaignRefusedSlowNetwork => "bad",
+            ElectionEventKind.CampaignRefusedSlowNetwork or ElectionEventKind.NobodyLeads or ElectionEventKind.TwinSeen => "bad",
         _ => "calm",
     };
 }

@@ -1,0 +1,54 @@
+using Ha;
+
+namespace MinimalApiApp.Notes;
+
+/// <summary>
+/// <c>POST /notes/batch</c>: each note in a transaction of its own, and an answer for each. One that meets the end of this
+/// node's leadership says so; what was committed before stays, and is confirmed.
+/// </summary>
+internal static class NotesBatch
+{
+    private const int MaxNotes = 1000;
+
+    public static void MapBatch(this RouteGroupBuilder notes) => notes.MapPost("/batch", AddAllAsync);
+
+    private static async Task<IResult> AddAllAsync(NoteText?[] notes, HttpContext http, IdempotentWrites writes)
+    {
+        if (notes.Length is 0 or > MaxNotes)
+        {
+            return Answer.BadNote($"Send a JSON array of 1 to {MaxNotes} objects with a \"text\".");
+        }
+
+        var ticket = WriteTicket.For(http);
+        var answers = new List<Answer>(notes.Length);
+        var executed = false;
+        Answer? refusal = null;
+        foreach (var note in notes)
+        {
+            try
+            {
+                var answer = refusal ?? await AddAsync(note, ticket, writes, http.RequestAborted);
+                executed |= answer.Status == StatusCodes.Status201Created;
+                answers.Add(answer);
+            }
+            catch (NotLeaderException lost) when (executed)
+            {
+                // Never again under this ticket, so the rest need not try. If nothing had been executed the exception
+                // would go on to the middleware, which takes the whole batch to the leader.
+                answers.Add(refusal = Answer.Problem(lost.ToProblemDetails()));
+            }
+            catch (OutcomeUnknownException unknown)
+            {
+                executed = true;
+                answers.Add(Answer.Problem(unknown.ToProblemDetails()));
+            }
+        }
+
+        return Answer.PerItem(answers);
+    }
+
+    private static async Task<Answer> AddAsync(NoteText? note, WriteTicket ticket, IdempotentWrites writes, CancellationToken cancellationToken) =>
+        (note ?? new NoteText(Text: null)) is { Problem: { } problem }
+            ? Answer.BadNote(problem)
+            : await writes.RunAsync(ticket, t => NotesEndpoints.InsertAsync(t, note!.Text!), cancellationToken);
+}
