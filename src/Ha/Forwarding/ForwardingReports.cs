@@ -49,6 +49,14 @@ internal sealed class ForwardingReports(ILoggerFactory loggers, TimeProvider clo
         }
     }
 
+    public void Unseen(string method, string path, int status)
+    {
+        if (_limiter.Passes("unseen", out var leftOut))
+        {
+            _log.Unseen(method, path, status, LeftOut(leftOut));
+        }
+    }
+
     public void HeaderDropped(string name)
     {
         if (_limiter.Passes("header", out var leftOut))
@@ -122,4 +130,7 @@ internal static partial class ForwardingLog
 
     [LoggerMessage(1208, LogLevel.Warning, "The leader's answer lost its header {Name}, which this node's server cannot send: see KestrelServerOptions.ResponseHeaderEncodingSelector.{LeftOut}")]
     public static partial void HeaderDropped(this ILogger logger, string name, string leftOut);
+
+    [LoggerMessage(1220, LogLevel.Error, "A write, {Method} {Path}, was answered {Status} without coming to UseHa(), so it ran on the node that was asked, whoever leads. Call UseHa() before the branch or middleware that answers it, or, for an endpoint, in its branch of the pipeline.{LeftOut}")]
+    public static partial void Unseen(this ILogger logger, string method, string path, int status, string leftOut);
 }

@@ -8,6 +8,7 @@ using Ha.Telemetry;
 using Ha.Tls;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Options;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -54,6 +55,7 @@ public static class HaServiceCollectionExtensions
         ExceptionCatchers.Add(services);
         services.AddSingleton<HaPipeline>();
         services.AddSingleton<ForwardingServices>();
+        services.AddSingleton<MatcherPolicy, UnseenEndpointPolicy>();
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton(NodeEndpoints.CreateHealthFeed);
         services.AddSingleton(HaNodeFactory.Create);

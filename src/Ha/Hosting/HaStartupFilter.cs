@@ -28,12 +28,12 @@ internal sealed class HaStartupFilter : IStartupFilter
 
             // Asked when the pipeline is built, that is after the application has described all of it.
             app.Use(inner => pipeline.UseHaWasCalled
-                ? new UnansweredRefusal(inner, services.GetRequiredService<HaNode>().Options).InvokeAsync
+                ? services.GetRequiredService<ForwardingServices>().CreateOutermost(inner).InvokeAsync
                 : Forwarding(inner, services, routingRan: false));
         }
 
         next(app);
-        pipeline.RefuseIgnoredMetadata(services.GetService<EndpointDataSource>());
+        pipeline.RefuseWhatNobodySees(services.GetService<EndpointDataSource>());
     };
 
     private static RequestDelegate Entry(RequestDelegate next, IServiceProvider services)
