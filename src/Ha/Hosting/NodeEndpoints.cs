@@ -1,5 +1,7 @@
+using Ha.Configuration;
 using Ha.Endpoints;
 using Ha.Endpoints.GrpcHealth;
+using Ha.Heartbeat;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
@@ -20,7 +22,7 @@ internal static class NodeEndpoints
             View = node.Lux is { } lux ? lux.View : () => StaticView(node),
             Telemetry = telemetry,
             Clock = node.Clock,
-            Heartbeat = node.Lux is null ? null : node.Lux.HandleHeartbeatAsync,
+            Heartbeat = node.Lux is { } elects ? elects.HandleHeartbeatAsync : FixedLeader(node, telemetry).HandleAsync,
             StepDown = node.Lux is null ? null : node.Lux.StepDown,
             Stopping = shutdown.Token,
             Log = loggers.CreateLogger(Category),
@@ -28,6 +30,13 @@ internal static class NodeEndpoints
 
     /// <summary>Needed where <see cref="HaOptions.GrpcHealth"/> is on.</summary>
     public static HealthFeed CreateHealthFeed(IServiceProvider services)
+    private static FixedLeaderEndpoint FixedLeader(HaNode node, ElectionTelemetry telemetry)
+    {
+        var options = node.Options;
+        var keys = KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems: []);
+        return new FixedLeaderEndpoint(keys, node.Clock, telemetry.HeartbeatMetFixedLeader);
+    }
+
     {
         var node = services.GetRequiredService<HaNode>();
         return new HealthFeed(node.Provider, node.Clock, services.GetRequiredService<ShutdownSignal>().Token);
