@@ -1,14 +1,15 @@
 using System.Diagnostics.Metrics;
 using Ha;
 using Ha.Configuration;
+using Ha.Endpoints;
 using Ha.Forwarding;
 using Ha.Hosting;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Ha.Tls;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.Logging;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -54,12 +55,14 @@ public static class HaServiceCollectionExtensions
             provider.GetRequiredService<IOptions<HaOptions>>().Value, provider.GetRequiredService<ElectionTelemetry>(), TimeProvider.System));
         ExceptionCatchers.Add(services);
         services.AddSingleton<HaPipeline>();
-        services.AddSingleton<ForwardingServices>();
         services.AddSingleton<MatcherPolicy, UnseenEndpointPolicy>();
+        services.AddSingleton<ForwardingServices>();
         services.AddSingleton<ShutdownSignal>();
+        services.AddSingleton<OwnAddress>();
         services.AddSingleton(NodeEndpoints.CreateHealthFeed);
         services.AddSingleton(HaNodeFactory.Create);
         services.AddSingleton(provider => provider.GetRequiredService<HaNode>().Provider);
+        services.AddHostedService<SetupCheck>();
         services.AddHostedService<HaLifecycleService>();
 
         // Before the host filter and everything else that was registered: members call each other by names of their own.

@@ -14,7 +14,8 @@ internal static class NodeEndpoints
 {
     private const string Category = "Ha.Endpoints";
 
-    public static HaEndpoints Create(HaNode node, ElectionTelemetry telemetry, ShutdownSignal shutdown, ILoggerFactory loggers) =>
+    public static HaEndpoints Create(
+        HaNode node, ElectionTelemetry telemetry, ShutdownSignal shutdown, OwnAddress ownAddress, ILoggerFactory loggers) =>
         new(new EndpointSources
         {
             Options = node.Options,
@@ -24,12 +25,11 @@ internal static class NodeEndpoints
             Clock = node.Clock,
             Heartbeat = node.Lux is { } elects ? elects.HandleHeartbeatAsync : FixedLeader(node, telemetry).HandleAsync,
             StepDown = node.Lux is null ? null : node.Lux.StepDown,
+            OwnAddress = ownAddress,
             Stopping = shutdown.Token,
             Log = loggers.CreateLogger(Category),
         });
 
-    /// <summary>Needed where <see cref="HaOptions.GrpcHealth"/> is on.</summary>
-    public static HealthFeed CreateHealthFeed(IServiceProvider services)
     private static FixedLeaderEndpoint FixedLeader(HaNode node, ElectionTelemetry telemetry)
     {
         var options = node.Options;
@@ -37,6 +37,8 @@ internal static class NodeEndpoints
         return new FixedLeaderEndpoint(keys, node.Clock, telemetry.HeartbeatMetFixedLeader);
     }
 
+    /// <summary>Needed where <see cref="HaOptions.GrpcHealth"/> is on.</summary>
+    public static HealthFeed CreateHealthFeed(IServiceProvider services)
     {
         var node = services.GetRequiredService<HaNode>();
         return new HealthFeed(node.Provider, node.Clock, services.GetRequiredService<ShutdownSignal>().Token);

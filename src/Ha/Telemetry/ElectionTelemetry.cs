@@ -96,7 +96,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         switch (status)
         {
             case BeatStatus.OtherCluster when _limiter.Passes($"refused {reason}", out suppressed):
-                _log.HeartbeatRejected($"{reason}, {from.Target} is of cluster {from.ClusterId}", LeftOut(suppressed));
+                _log.HeartbeatRejected($"{reason}, {from.Target} is of cluster {from.ClusterId}; nodes of one cluster have the same {HaKeys.ClusterId}", LeftOut(suppressed));
                 break;
             case BeatStatus.NotMember when _limiter.Passes($"refused {reason}", out suppressed):
                 _log.HeartbeatRejected($"{reason}, {from.Target} ({from.Id}) is not in {HaKeys.Peers}", LeftOut(suppressed));
