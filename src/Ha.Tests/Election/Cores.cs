@@ -73,12 +73,14 @@ internal sealed class Cores
             var beats = sent.FindAll(pair => !_fixedLeaders.ContainsKey(pair.To));
             var replies = beats.ConvertAll(beat => (beat.From, beat.To, Reply: Take(beat.To, beat.Beat)));
             Now += Delay;
+            replies.ForEach(reply => TakeReply(reply.From, reply.To, reply.Reply));
+
+            // Last, when the votes are in: whoever only finds out while it campaigns has won by then.
             foreach (var (from, to, beat) in sent.Except(beats))
             {
                 this[from].MeetFixedLeader(PeerIndex(from, to), beat.Seq, _fixedLeaders[to], Now);
             }
 
-            replies.ForEach(reply => TakeReply(reply.From, reply.To, reply.Reply));
             wanted = Wanted();
         }
     }
