@@ -170,6 +170,12 @@ public sealed class HaOptions
     /// <summary>Values that could not even be read; the validator reports them with everything else.</summary>
     internal List<string> Malformed { get; } = [];
 
+    /// <summary>Every key of the configuration that begins like ours, known or not.</summary>
+    internal List<string> KeysFound { get; } = [];
+
+    /// <summary>True when any member was named, if only this node: whoever says so knows that it is alone.</summary>
+    internal bool PeersWereNamed { get; set; }
+
     /// <summary>True once the secret files were read into the options beside them.</summary>
     internal bool FilesRead { get; set; }
 

@@ -30,6 +30,7 @@ public partial class ConfigurationDocumentTests
     [InlineData("BASE_PUBLIC_TARGET", "http://a/x")]
     [InlineData("BASE_LOCAL_TARGET", "http://0.0.0.0:8080")]
     [InlineData("BASE_PEERS", "http://b:80/,HTTP://B")]
+    [InlineData("BASE_LOCAL_TARGET", "http://localhost:8080")]
     [InlineData("BASE_CLUSTER_SECRET", "")]
     [InlineData("BASE_CLUSTER_SECRET", "hunter2")]
     [InlineData("BASE_NODE_KEY", "secret")]

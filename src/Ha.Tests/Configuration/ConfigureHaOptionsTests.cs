@@ -115,16 +115,22 @@ public class ConfigureHaOptionsTests
     [InlineData("BASE_FORWARD_MODE", "307", "BASE_FORWARD_MODE (307) is not one of redirect, proxy.")]
     [InlineData("BASE_HEARTBEAT_INTERVAL", "500", "BASE_HEARTBEAT_INTERVAL (500) has no unit; write 500ms or 500s.")]
     [InlineData("BASE_DRAIN_TIMEOUT", "-1s", "BASE_DRAIN_TIMEOUT (-1s) is negative; write it like 500ms, 1.5s, 2m or 00:00:00.5.")]
-    public void A_value_that_cannot_be_read_is_reported_also_when_the_plugin_is_off(string key, string value, string expected) =>
-        Assert.Equal(expected, Assert.Single(Settings.Problems((key, value))));
+    public void A_value_that_cannot_be_read_is_reported_while_the_plugin_is_on(string key, string value, string expected)
+    {
+        Assert.Equal(expected, Settings.ProblemOfCluster((key, value)));
+        Assert.Empty(Settings.Problems((key, value)));
+    }
 
     [Theory]
     [InlineData("BASE_PEER", "BASE_PEERS")]
     [InlineData("BASE_LOCALTARGET", "BASE_LOCAL_TARGET")]
     [InlineData("base_local_tagret", "BASE_LOCAL_TARGET")]
     [InlineData("BASE_CLUSTER_SECRETS", "BASE_CLUSTER_SECRET")]
-    public void A_mistyped_key_is_reported_with_the_one_meant(string key, string meant) =>
-        Assert.Equal($"{key} is not a setting; did you mean {meant}? Rename or remove it.", Assert.Single(Settings.Problems((key, "x"))));
+    public void A_mistyped_key_is_reported_with_the_one_meant_while_the_plugin_is_on(string key, string meant)
+    {
+        Assert.Equal($"{key} is not a setting; did you mean {meant}? Rename or remove it.", Settings.ProblemOfCluster((key, "x")));
+        Assert.Empty(Settings.Problems((key, "x")));
+    }
 
     [Theory]
     [InlineData("BASE_URL")]
@@ -132,7 +138,7 @@ public class ConfigureHaOptionsTests
     [InlineData("BASELINE")]
     [InlineData("DATABASE_PEERS")]
     [InlineData("Base")]
-    public void A_key_of_someone_else_is_left_alone(string key) => Assert.Empty(Settings.Problems((key, "x")));
+    public void A_key_of_someone_else_is_left_alone(string key) => Assert.Empty(Settings.Problems(Settings.Cluster((key, "x"))));
 
     [Fact]
     public void All_problems_come_in_one_message()

@@ -89,6 +89,32 @@ public class HaOptionsValidatorTests
         Settings.ProblemOfCluster(("BASE_STATIC_LEADER", "http://public:1"), ("BASE_PUBLIC_TARGET", "http://public:1")),
         StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("BASE_LOCAL_TARGET", "http://localhost:1", "BASE_LOCAL_TARGET (http://localhost:1) leads each machine to itself, but BASE_PEERS (http://a:1) is no loopback address; write the name")]
+    [InlineData("BASE_LOCAL_TARGET", "http://127.0.0.2:1", "BASE_LOCAL_TARGET (http://127.0.0.2:1) leads each machine to itself")]
+    [InlineData("BASE_PEERS", "http://b:1,http://[::1]:1", "BASE_PEERS (http://[::1]:1) leads each machine to itself, but BASE_LOCAL_TARGET (http://a:1) is no loopback address")]
+    [InlineData("BASE_STATIC_LEADER", "http://shop.localhost", "BASE_STATIC_LEADER (http://shop.localhost) leads each machine to itself")]
+    [InlineData("BASE_PEERS", "http://a.:1,http://b:1", "BASE_PEERS (http://a.:1) is BASE_LOCAL_TARGET (http://a:1) in another spelling, and members are told apart by their URLs; write each URL")]
+    [InlineData("BASE_PEERS", "https://a:1,http://b:1", "BASE_PEERS (https://a:1) is BASE_LOCAL_TARGET (http://a:1) in another spelling")]
+    [InlineData("BASE_PEERS", "http://b:1,http://b.:1", "BASE_PEERS (http://b.:1) is BASE_PEERS (http://b:1) in another spelling")]
+    [InlineData("BASE_PEERS", "http://10.0.0.1:1,http://[::ffff:10.0.0.1]:1", "BASE_PEERS (http://[::ffff:10.0.0.1]:1) is BASE_PEERS (http://10.0.0.1:1) in another spelling")]
+    [InlineData("BASE_STATIC_LEADER", "http://a.:1", "BASE_STATIC_LEADER (http://a.:1) is BASE_LOCAL_TARGET (http://a:1) in another spelling")]
+    public void An_address_that_is_two_members_or_none_is_refused(string key, string value, string expected) =>
+        Assert.StartsWith(expected, Settings.ProblemOfCluster((key, value)), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("http://127.0.0.1:1", "http://127.0.0.1:2,http://127.0.0.1:3")]
+    [InlineData("http://127.0.0.1:1", "http://127.0.0.2:1,http://localhost:2")]
+    [InlineData("http://a:1", "http://a:2,https://a:3")]
+    public void Members_of_one_machine_are_told_apart_by_their_ports(string local, string peers) =>
+        Assert.Empty(Settings.Problems(Settings.Cluster(("BASE_LOCAL_TARGET", local), ("BASE_PEERS", peers))));
+
+    [Fact]
+    public void The_own_address_in_another_spelling_of_loopback_is_refused() => Assert.StartsWith(
+        "BASE_PEERS (http://localhost:1) is BASE_LOCAL_TARGET (http://127.0.0.1:1) in another spelling",
+        Settings.ProblemOfCluster(("BASE_LOCAL_TARGET", "http://127.0.0.1:1"), ("BASE_PEERS", "http://localhost:1,http://localhost:2")),
+        StringComparison.Ordinal);
+
     [Fact]
     public void One_node_alone_needs_no_secret() => Assert.Empty(Settings.Problems(("BASE_LOCAL_TARGET", "http://a:1")));
 

@@ -12,6 +12,7 @@ internal sealed class Cores
     private readonly string[] _ids;
     private readonly bool _majority;
     private readonly bool _awaitFloor;
+    private readonly Dictionary<string, bool> _fixedLeaders = [];
     private int _nonces;
 
     public Cores(bool majority, bool awaitFloor, params string[] ids)
@@ -36,7 +37,17 @@ internal sealed class Cores
         _cores[at].SetReady(Now);
     }
 
-    public string[] Leaders => [.. _ids.Where(id => this[id].IsLeaderAt(Now))];
+    /// <summary>From now on a node answers that it has a fixed leader, and elects no more; null: it is an ordinary member.</summary>
+    public void SetFixedLeader(string id, bool? verified)
+    {
+        _fixedLeaders.Remove(id);
+        if (verified is { } signed)
+        {
+            _fixedLeaders.Add(id, signed);
+        }
+    }
+
+    public string[] Leaders => [.. _ids.Where(id => !_fixedLeaders.ContainsKey(id) && this[id].IsLeaderAt(Now))];
 
     /// <summary>Ticks everybody, and delivers every due message after <see cref="Delay"/>, until the time is over or <paramref name="done"/>.</summary>
     public void Run(long micros, Func<bool>? done = null)
@@ -57,11 +68,19 @@ internal sealed class Cores
         var wanted = Wanted();
         for (var round = 0; wanted.Count > 0 && round < 20; round++)
         {
-            var beats = wanted.ConvertAll(pair => (pair.From, pair.To, Beat: Beat(pair.From, pair.To)));
+            var sent = wanted.ConvertAll(pair => (pair.From, pair.To, Beat: Beat(pair.From, pair.To)));
             Now += Delay;
-            var replies = beats.ConvertAll(sent => (sent.From, sent.To, Reply: Take(sent.To, sent.Beat)));
+            var beats = sent.FindAll(pair => !_fixedLeaders.ContainsKey(pair.To));
+            var replies = beats.ConvertAll(beat => (beat.From, beat.To, Reply: Take(beat.To, beat.Beat)));
             Now += Delay;
-            replies.ForEach(sent => TakeReply(sent.From, sent.To, sent.Reply));
+            replies.ForEach(reply => TakeReply(reply.From, reply.To, reply.Reply));
+
+            // Last, when the votes are in: whoever only finds out while it campaigns has won by then.
+            foreach (var (from, to, beat) in sent.Except(beats))
+            {
+                this[from].MeetFixedLeader(PeerIndex(from, to), beat.Seq, _fixedLeaders[to], Now);
+            }
+
             wanted = Wanted();
         }
     }
@@ -78,7 +97,7 @@ internal sealed class Cores
     public void TakeReply(string from, string to, BeatReply reply) => this[from].ReceiveReply(PeerIndex(from, to), reply, Now, Now);
 
     private List<(string From, string To)> Wanted() =>
-        [.. from a in _ids from b in _ids where a != b && this[a].WantsBeat(PeerIndex(a, b)) select (a, b)];
+        [.. from a in _ids from b in _ids where a != b && !_fixedLeaders.ContainsKey(a) && this[a].WantsBeat(PeerIndex(a, b)) select (a, b)];
 
     private int PeerIndex(string from, string to) => Array.IndexOf([.. _ids.Where(id => id != from)], to);
 

@@ -79,6 +79,18 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
+    public async Task A_member_that_is_heard_and_not_counted_is_not_called_absent()
+    {
+        await using var node = new TestNode();
+        node.Members = [.. node.Members.Select(member => member.IsSelf ? member : member with { NodeId = "", Up = false, ConfigMismatch = "its NodeID is used" })];
+        using var client = await node.StartAsync();
+        var html = await client.GetStringAsync("/_ha");
+        Assert.Contains("nobody can lead until the settings below agree", html, StringComparison.Ordinal);
+        Assert.Contains("<bdi>heard, not counted</bdi>", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("not heard yet", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_kind_of_event_has_words_and_a_tone()
     {
         Assert.All(Enum.GetValues<ElectionEventKind>(), kind =>

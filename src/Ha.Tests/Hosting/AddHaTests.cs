@@ -20,7 +20,8 @@ public class AddHaTests
         Assert.Equal(once + 1, services.Count);
         Assert.Single(services, s => s.ServiceType == typeof(ILeaderProvider));
         Assert.Single(services, s => s.ServiceType == typeof(IStartupFilter));
-        Assert.Single(services, s => s.ServiceType == typeof(IHostedService));
+        Assert.Single(services, s => s.ImplementationType == typeof(Ha.Hosting.HaLifecycleService));
+        Assert.Single(services, s => s.ImplementationType == typeof(Ha.Hosting.SetupCheck));
         await using var provider = services.BuildServiceProvider();
         Assert.Equal("first and second", provider.GetRequiredService<IOptions<HaOptions>>().Value.NodeId);
     }

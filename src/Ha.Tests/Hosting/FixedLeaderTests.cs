@@ -82,7 +82,10 @@ public class FixedLeaderTests
         var peers = JsonDocument.Parse(await client.GetStringAsync(new Uri("/_ha/peers", UriKind.Relative))).RootElement;
         Assert.Equal("leader follower", string.Join(' ', peers.EnumerateArray().Select(peer => peer.GetProperty("role").GetString())));
         using var heartbeat = await client.PostAsync(new Uri("/_ha/heartbeat", UriKind.Relative), new StringContent("{}"));
-        Assert.Equal(HttpStatusCode.NotFound, heartbeat.StatusCode);
+        Assert.Equal(HttpStatusCode.PreconditionFailed, heartbeat.StatusCode);
+        Assert.Contains("\"error\":\"fixed_leader\"", await heartbeat.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using var get = await client.GetAsync(new Uri("/_ha/heartbeat", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, get.StatusCode);
     }
 
     private static async Task<WebApplication> StartAsync((string Key, string? Value)[] variables)

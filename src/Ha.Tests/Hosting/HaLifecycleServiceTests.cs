@@ -16,7 +16,7 @@ public class HaLifecycleServiceTests
     [InlineData("BASE_PEERS", "http://b:1", "1401 1403")]
     [InlineData("BASE_QUORUM", "off", "1401 1404")]
     [InlineData("BASE_INSECURE", "true", "1401 1405")]
-    [InlineData("BASE_STATIC_LEADER", "http://b:1", "1402")]
+    [InlineData("BASE_STATIC_LEADER", "http://b:1", "1423 1402")]
     [InlineData("BASE_PEERS", "http://a:1", "1401")]
     [InlineData("BASE_NODE_ID", "n1", "1401")]
     public async Task A_start_says_what_it_is_and_what_is_risky(string key, string value, string expected)
@@ -74,7 +74,7 @@ public class HaLifecycleServiceTests
         using var logs = new RecordedLogs();
         await using var app = Create([.. TestApp.FixedFollower, ("BASE_SHUTDOWN_DELAY", "20s")], logs);
         await app.StartAsync();
-        var service = app.Services.GetServices<IHostedService>().OfType<IHostedLifecycleService>().Single();
+        var service = app.Services.GetServices<IHostedService>().OfType<Ha.Hosting.HaLifecycleService>().Single();
         await service.StoppingAsync(new CancellationToken(canceled: true));
         Assert.Single(logs.Entries, e => e.Id == 1406);
     }

@@ -66,7 +66,7 @@ public sealed class RefusalTests : IAsyncLifetime, IDisposable
     {
         await AssertRefusedAsync("other_cluster", BeatStatus.OtherCluster, beat => beat with { From = beat.From with { ClusterId = "theirs" } });
 
-        Assert.Equal($"A heartbeat was rejected: other_cluster, {ThirdUrl} is of cluster theirs.", Logged(1100, "other_cluster"));
+        Assert.Equal($"A heartbeat was rejected: other_cluster, {ThirdUrl} is of cluster theirs; nodes of one cluster have the same BASE_CLUSTER_ID.", Logged(1100, "other_cluster"));
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public sealed class RefusalTests : IAsyncLifetime, IDisposable
             From = fresh.From with { Digest = "other", LeaseMicros = 9_000_000 },
         });
 
-        Assert.Equal("Settings of c differ from this node's, so it gets no vote: lease timeout is 9000 ms there and 3000 ms here.", Logged(1018, "c"));
+        Assert.StartsWith("Settings of c differ from this node's, so it gets no vote: lease timeout is 9000 ms there and 3000 ms here. BASE_PEERS", Logged(1018, "c"), StringComparison.Ordinal);
         await ShowsAsync("lease timeout is 9000 ms there and 3000 ms here");
     }
 
@@ -111,7 +111,7 @@ public sealed class RefusalTests : IAsyncLifetime, IDisposable
         }
 
         Assert.Equal(
-            $"NodeID a is used more than once, so nobody gets a vote: {ThirdUrl} uses a NodeID that another member has.", Logged(1017, "a"));
+            $"NodeID a is used more than once, so nobody gets a vote: {ThirdUrl} uses a NodeID that another member has. Give each node its own BASE_NODE_ID, and name each once in BASE_PEERS, by its BASE_LOCAL_TARGET.", Logged(1017, "a"));
         await ShowsAsync("its NodeID is used by another member too");
     }
 

@@ -82,7 +82,7 @@ public sealed class ElectionTelemetryTests : IDisposable
 
         _clock.Advance(TimeSpan.FromSeconds(10));
         Publish(ElectionEventKind.ConfigMismatch, "b", 0, "lease differs");
-        Assert.Equal("Settings of b differ from this node's, so it gets no vote: lease differs. 99 more like it were left out.", _logs.Entries[^1].Text);
+        Assert.Equal("Settings of b differ from this node's, so it gets no vote: lease differs. BASE_PEERS, with each member's BASE_LOCAL_TARGET, cluster id, quorum and timing must be the same on every node. 99 more like it were left out.", _logs.Entries[^1].Text);
     }
 
     [Fact]

@@ -16,7 +16,7 @@ internal sealed class ConfigureHaOptions(IConfiguration? configuration = null) :
             return;
         }
 
-        RefuseStrangers(configuration, options.Malformed);
+        options.KeysFound.AddRange(KeyNames.SetIn(configuration));
         var read = new SettingReader(configuration, options.Malformed);
 
         options.NodeId = read.Text(HaKeys.NodeId) ?? options.NodeId;
@@ -63,20 +63,6 @@ internal sealed class ConfigureHaOptions(IConfiguration? configuration = null) :
         foreach (var value in values)
         {
             list.Add(value);
-        }
-    }
-
-    private static void RefuseStrangers(IConfiguration configuration, List<string> problems)
-    {
-        foreach (var section in configuration.GetChildren())
-        {
-            var key = section.Key;
-            if (key.StartsWith(HaKeys.Prefix, StringComparison.OrdinalIgnoreCase) &&
-                !HaKeys.Known.Contains(key, StringComparer.OrdinalIgnoreCase) &&
-                NearMiss.Find(key, HaKeys.Known) is { } meant)
-            {
-                problems.Add($"{key} is not a setting; did you mean {meant}? Rename or remove it.");
-            }
         }
     }
 }

@@ -25,23 +25,28 @@ internal sealed class HaOptionsValidator(IOptions<HostOptions>? host = null) : I
         }
     }
 
-    /// <summary>Completes <paramref name="options"/> and returns every problem; calling it again changes nothing.</summary>
+    /// <summary>
+    /// Completes <paramref name="options"/> and returns every problem; calling it again changes nothing. None while the
+    /// plugin is off.
+    /// </summary>
     public static IReadOnlyList<string> Check(HaOptions options, TimeSpan? shutdownTimeout = null)
     {
-        SecretFiles.ReadInto(options);
-        var problems = new List<string>(options.Malformed);
-        TimingRules.Check(options, problems);
-        ChoiceRules.Check(options, problems);
-        if (options.IsActive)
+        // Nothing of it is used then: whatever else has a variable that looks like ours must not keep it from starting.
+        if (!options.IsActive)
         {
-            NameRules.Check(options, problems);
-            MemberRules.Check(options, problems);
-            SecretRules.Check(options, problems);
-            KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems);
-            TlsRules.Check(options, problems);
-            TimingRules.CheckShutdown(options, shutdownTimeout, problems);
+            return [];
         }
 
+        SecretFiles.ReadInto(options);
+        List<string> problems = [.. KeyNames.Mistyped(options.KeysFound), .. options.Malformed];
+        TimingRules.Check(options, problems);
+        ChoiceRules.Check(options, problems);
+        NameRules.Check(options, problems);
+        MemberRules.Check(options, problems);
+        SecretRules.Check(options, problems);
+        KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems);
+        TlsRules.Check(options, problems);
+        TimingRules.CheckShutdown(options, shutdownTimeout, problems);
         return problems;
     }
 }

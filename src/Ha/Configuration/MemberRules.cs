@@ -12,6 +12,7 @@ internal static class MemberRules
         options.StaticLeader = Normalise(HaKeys.StaticLeader, options.StaticLeader, problems);
         CheckStaticLeader(options, problems);
         CheckPeers(options, problems);
+        AddressRules.Check(options, problems);
         CheckWitness(options, problems);
     }
 
@@ -40,6 +41,7 @@ internal static class MemberRules
                 $"set {HaKeys.LocalTarget} to this node's own URL as its peers reach it, such as http://node-1:8080.");
         }
 
+        options.PeersWereNamed |= options.Peers.Count > 0;
         var written = new Dictionary<string, string>(StringComparer.Ordinal);
         var unreadable = new List<string>();
         foreach (var peer in options.Peers)

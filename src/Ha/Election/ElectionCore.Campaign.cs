@@ -43,7 +43,7 @@ internal sealed partial class ElectionCore
     private bool MayCampaign(long now)
     {
         if (!IsEligible(now) || KnowsLeader(now) || now < _backoffUntil || now < _holdOffUntil
-            || !_voter.IsFree(now) || HasDuplicateId(now) || HearsForeignMajority(now) || OwnVoteDefers(now))
+            || !_voter.IsFree(now) || HasDuplicateId(now) || HearsForeignMajority(now) || MeetsFixedLeader(now) || OwnVoteDefers(now))
         {
             return false;
         }

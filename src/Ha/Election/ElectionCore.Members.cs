@@ -11,6 +11,7 @@ internal sealed partial class ElectionCore
     private KnownLeader _hinted;
     private long _forgottenEpoch;
     private long _foreignMajorityAt = Peer.Never;
+    private long _fixedLeaderMetAt = Peer.Never;
 
     /// <summary>The leader this node follows, or a mere hint where it hears none itself; null when neither is known.</summary>
     public KnownLeader? LeaderSeenAt(long now) =>
@@ -47,6 +48,8 @@ internal sealed partial class ElectionCore
     private bool IsDuplicate(Peer peer, long now) => now - peer.DuplicateAt < 2 * _config.LeaseMicros;
 
     private bool HearsForeignMajority(long now) => now - _foreignMajorityAt < _config.LeaseMicros;
+
+    private bool MeetsFixedLeader(long now) => now - _fixedLeaderMetAt < _config.LeaseMicros;
 
     private bool UsesIdOfAnother(Peer peer, string id, long now)
     {
@@ -143,11 +146,13 @@ internal sealed partial class ElectionCore
         }
     }
 
-    private void ReportDuplicate(Peer peer, string id, long now)
+    private static string UsedTwice(Peer peer) => $"{peer.Target} uses a NodeID that another member has";
+
+    private void ReportDuplicate(Peer peer, string id, string what, long now)
     {
         if (!IsDuplicate(peer, now))
         {
-            Report(ElectionEventKind.DuplicateId, id, 0, $"{peer.Target} uses a NodeID that another member has");
+            Report(ElectionEventKind.DuplicateId, id, 0, what);
         }
 
         peer.DuplicateAt = now;

@@ -30,11 +30,48 @@ internal sealed partial class ElectionCore
         }
     }
 
+    /// <summary>
+    /// The peer has a fixed leader, which takes writes without a lease: nobody may lead by a lease beside it. Unsigned it
+    /// could come from anybody in the place of a member that is gone. So that much is believed only of a member that never
+    /// gave a signed answer, and costs no leader its leadership.
+    /// </summary>
+    /// <param name="peer">Who was asked.</param>
+    /// <param name="seq">The request's.</param>
+    /// <param name="verified">A key vouches for the answer.</param>
+    /// <param name="now">The time.</param>
+    public void MeetFixedLeader(int peer, long seq, bool verified, long now)
+    {
+        BeatFailed(peer, seq, now);
+        if (!verified && _peers[peer].Id is not null)
+        {
+            return;
+        }
+
+        _fixedLeaderMetAt = now;
+        var why = $"{_peers[peer].Target} has a fixed leader";
+        if (Role == NodeRole.Candidate)
+        {
+            CancelCampaign(now, why);
+        }
+        else if (Role == NodeRole.Leader && verified)
+        {
+            GiveUp(now, null, ElectionEventKind.LeadershipReleased, why);
+        }
+
+        Advance(now, WallAt(now));
+    }
+
     private void Take(Peer peer, in BeatReply reply, Outstanding request, long now)
     {
         var from = reply.From;
         if (!peer.Knows(from.Incarnation) && request.Seq < peer.ConfirmedSeq)
         {
+            return;
+        }
+
+        if (from.Incarnation == _config.Incarnation)
+        {
+            ReportDuplicate(peer, from.Id, $"{peer.Target} is this node itself, which calls itself {from.Target}", now);
             return;
         }
 
@@ -46,7 +83,7 @@ internal sealed partial class ElectionCore
 
         if (from.Id == _config.NodeId || UsesIdOfAnother(peer, from.Id, now))
         {
-            ReportDuplicate(peer, from.Id, now);
+            ReportDuplicate(peer, from.Id, UsedTwice(peer), now);
             return;
         }
 

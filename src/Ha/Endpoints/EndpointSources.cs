@@ -26,6 +26,9 @@ internal sealed record EndpointSources
     /// <summary>Starts a handoff to the named node or to the best one; null where there is no election: 409.</summary>
     public Func<string?, StepDownResult>? StepDown { get; init; }
 
+    /// <summary>Recognises this node's own look at its URL.</summary>
+    public OwnAddress OwnAddress { get; init; } = new();
+
     /// <summary>Fires when the host begins to stop; <c>ready</c> then says draining.</summary>
     public CancellationToken Stopping { get; init; }
 

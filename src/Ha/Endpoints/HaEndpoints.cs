@@ -25,7 +25,7 @@ internal sealed class HaEndpoints(EndpointSources sources)
             "" => sources.Options.StatusPage ? ShowAsync(context, _page.HandleAsync) : NotFoundAsync(context),
             "/leader" => ShowAsync(context, _info.LeaderAsync),
             "/peers" => ShowAsync(context, _info.PeersAsync),
-            "/healthz" => ReadAsync(context, HealthEndpoints.AliveAsync),
+            "/healthz" => AliveAsync(context),
             "/healthz/leader" => ReadAsync(context, _health.LeaderAsync),
             "/healthz/ready" => ReadAsync(context, _health.ReadyAsync),
             "/step-down" => StepDownAsync(context),
@@ -39,6 +39,16 @@ internal sealed class HaEndpoints(EndpointSources sources)
     {
         Unrecorded.Make(context);
         return heartbeat(context);
+    }
+
+    private Task AliveAsync(HttpContext context)
+    {
+        if (sources.OwnAddress.Recognises(context.Request))
+        {
+            Unrecorded.Make(context);
+        }
+
+        return ReadAsync(context, HealthEndpoints.AliveAsync);
     }
 
     private static Task ReadAsync(HttpContext context, RequestDelegate handler) =>

@@ -49,6 +49,14 @@ internal sealed class ForwardingReports(ILoggerFactory loggers, TimeProvider clo
         }
     }
 
+    public void Unseen(string method, string path, int status)
+    {
+        if (_limiter.Passes("unseen", out var leftOut))
+        {
+            _log.Unseen(method, path, status, LeftOut(leftOut));
+        }
+    }
+
     public void HeaderDropped(string name)
     {
         if (_limiter.Passes("header", out var leftOut))
@@ -133,4 +141,7 @@ internal static partial class ForwardingLog
 
     [LoggerMessage(1209, LogLevel.Warning, "A write's outcome is unknown: a middleware ran it a second time, and this node no longer led.{LeftOut}")]
     public static partial void TriedAgain(this ILogger logger, string leftOut);
+
+    [LoggerMessage(1220, LogLevel.Error, "A write, {Method} {Path}, was answered {Status} without coming to UseHa(), so it ran on the node that was asked, whoever leads. Call UseHa() before the branch or middleware that answers it, or, for an endpoint, in its branch of the pipeline.{LeftOut}")]
+    public static partial void Unseen(this ILogger logger, string method, string path, int status, string leftOut);
 }

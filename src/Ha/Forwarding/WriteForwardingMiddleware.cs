@@ -45,7 +45,13 @@ internal sealed class WriteForwardingMiddleware
 
     public Task InvokeAsync(HttpContext context)
     {
-        var choice = EndpointOf(context)?.Metadata.GetMetadata<INodeChoiceMetadata>()?.Choice ?? NodeChoice.ByMethod;
+        var endpoint = EndpointOf(context);
+        if (_routingRan)
+        {
+            SeenMark.Leave(context, endpoint);
+        }
+
+        var choice = endpoint?.Metadata.GetMetadata<INodeChoiceMetadata>()?.Choice ?? NodeChoice.ByMethod;
         if (!ForwardDecision.NeedsLeader(context.Request.Method, choice))
         {
             return PassAsync(context);

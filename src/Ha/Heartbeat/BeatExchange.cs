@@ -1,3 +1,4 @@
+using Ha.Configuration;
 using Ha.Election;
 
 namespace Ha.Heartbeat;
@@ -39,17 +40,24 @@ internal enum ExchangeFailure
 
     /// <summary>The answer is signed, but not a valid message.</summary>
     Malformed,
+
+    /// <summary>The peer has a fixed leader and takes part in no election.</summary>
+    FixedLeader,
 }
 
 /// <summary>What came of one heartbeat: a verified reply, or why there is none.</summary>
 /// <param name="Reply">Not null exactly when <paramref name="Failure"/> is <see cref="ExchangeFailure.None"/>.</param>
 /// <param name="Failure">The kind of failure.</param>
 /// <param name="Detail">A few words for people; nothing the peer sent.</param>
-internal readonly record struct BeatExchange(BeatReply? Reply, ExchangeFailure Failure, string Detail)
+/// <param name="Verified">True when a key of ours vouches for the answer, or none is asked for.</param>
+internal readonly record struct BeatExchange(BeatReply? Reply, ExchangeFailure Failure, string Detail, bool Verified)
 {
-    public static BeatExchange Answered(BeatReply reply) => new(reply, ExchangeFailure.None, "");
+    public static BeatExchange Answered(BeatReply reply) => new(reply, ExchangeFailure.None, "", Verified: true);
 
-    public static BeatExchange Failed(ExchangeFailure failure, string detail) => new(null, failure, detail);
+    public static BeatExchange Failed(ExchangeFailure failure, string detail) => new(null, failure, detail, Verified: false);
+
+    public static BeatExchange MetFixedLeader(bool verified) => new(
+        null, ExchangeFailure.FixedLeader, $"the peer has {HaKeys.StaticLeader}, and nobody is elected beside a fixed leader; set it on every node or on none", verified);
 
     /// <summary>A fixed word for logs and counters.</summary>
     public string Reason => Failure switch
@@ -65,6 +73,7 @@ internal readonly record struct BeatExchange(BeatReply? Reply, ExchangeFailure F
         ExchangeFailure.TooLarge => "too_large",
         ExchangeFailure.Unverified => "unverified",
         ExchangeFailure.WrongNode => "wrong_node",
+        ExchangeFailure.FixedLeader => "fixed_leader",
         _ => "malformed",
     };
 }

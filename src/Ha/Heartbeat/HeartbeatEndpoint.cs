@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Diagnostics.CodeAnalysis;
 using Ha.Election;
 using Ha.Signing;
 using Microsoft.AspNetCore.Http;
@@ -168,7 +167,6 @@ internal sealed class HeartbeatEndpoint(
         _ => HeartbeatRefusal.BadFraming,
     };
 
-    [SuppressMessage("Usage", "ASP0019", Justification = "Each is set once on a fresh response.")]
     private void PrepareReply(KeyRing keys, HttpResponse response, in BeatReply reply, SignatureHeaders request)
     {
         var body = BeatWriter.OfThread.Write(reply);
@@ -177,11 +175,7 @@ internal sealed class HeartbeatEndpoint(
         response.ContentLength = body.Length;
         if (keys.Signer is { } key)
         {
-            var created = wallClock.GetUtcNow().ToUnixTimeSeconds();
-            var signed = HeartbeatSignature.SignReply(key, response.StatusCode, body, request, created);
-            response.Headers[SignatureHeaders.ContentDigestName] = signed.ContentDigest;
-            response.Headers[SignatureHeaders.SignatureInputName] = signed.SignatureInput;
-            response.Headers[SignatureHeaders.SignatureName] = signed.Signature;
+            SignedReply.Sign(response, key, response.StatusCode, body, request, wallClock.GetUtcNow());
         }
 
         response.BodyWriter.Write(body);

@@ -6,8 +6,9 @@ using Microsoft.AspNetCore.WebUtilities;
 namespace Ha.Heartbeat;
 
 /// <summary>
-/// An answer that no key signs, because nothing of the request could be trusted. The common ones are made once:
-/// refusing garbage must be cheap. No text repeats anything of the request.
+/// An answer that is no message. No key signs it, because nothing of the request could be trusted; only
+/// <see cref="FixedLeaderEndpoint"/> does. The common ones are made once: refusing garbage must be cheap. No text repeats
+/// anything of the request.
 /// </summary>
 internal sealed class HeartbeatRefusal
 {
@@ -15,18 +16,18 @@ internal sealed class HeartbeatRefusal
     public static readonly HeartbeatRefusal NotJson = new(415, "not_json", "Send application/json in UTF-8 without a content coding.");
     public static readonly HeartbeatRefusal TooLarge = new(413, "too_large", "A heartbeat has at most 16 KiB.");
     public static readonly HeartbeatRefusal TooSlow = new(408, "too_slow", "The body did not arrive in time.");
+    public static readonly HeartbeatRefusal FixedLeader = new(412, "fixed_leader", "This node has a fixed leader and takes part in no election; BASE_STATIC_LEADER must be set on every node or on none.");
     public static readonly HeartbeatRefusal BadFraming = new(400, "malformed", "The body's framing is broken.");
 
     private static readonly HeartbeatRefusal[] _unauthorized =
         [.. Enum.GetValues<SignatureVerdict>().Select(verdict => new HeartbeatRefusal(
             401, verdict.Word(), "The heartbeat is not signed by a key of this cluster; BASE_CLUSTER_SECRET or BASE_PEER_KEYS must be the same on every node."))];
 
-    private readonly int _status;
     private readonly byte[] _body;
 
     private HeartbeatRefusal(int status, string reason, string detail)
     {
-        _status = status;
+        Status = status;
         Reason = reason;
 
         // Every text is a constant of this assembly without quotes, so nothing needs escaping.
@@ -37,6 +38,14 @@ internal sealed class HeartbeatRefusal
     /// <summary>One of a few fixed words, for logs and counters.</summary>
     public string Reason { get; }
 
+    public int Status { get; }
+
+    public ReadOnlySpan<byte> Body => _body;
+
+    /// <summary>True for an answer by which a node with a fixed leader refuses.</summary>
+    public static bool IsOfFixedLeader(int status, ReadOnlySpan<byte> body) =>
+        status == FixedLeader.Status && body.IndexOf("\"error\":\"fixed_leader\""u8) >= 0;
+
     public static HeartbeatRefusal Unsigned(SignatureVerdict verdict) => _unauthorized[(int)verdict];
 
     /// <param name="reason">From <see cref="BeatJson"/>.</param>
@@ -45,10 +54,10 @@ internal sealed class HeartbeatRefusal
     public Task WriteAsync(HttpContext context)
     {
         var response = context.Response;
-        response.StatusCode = _status;
+        response.StatusCode = Status;
         response.ContentType = "application/problem+json";
         response.ContentLength = _body.Length;
-        switch (_status)
+        switch (Status)
         {
             case StatusCodes.Status405MethodNotAllowed:
                 response.Headers.Allow = HttpMethods.Post;

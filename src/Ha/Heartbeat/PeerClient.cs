@@ -119,20 +119,15 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
         // Read anew: an answer may be signed by a key that came while it was under way.
         var keys = source.Current;
         var status = (int)response.StatusCode;
-        RingKey signer = default;
-        if (!keys.Unsigned)
+        var verdict = Verify(keys, response, body, request, out var signer);
+        if (HeartbeatRefusal.IsOfFixedLeader(status, body))
         {
-            var verdict = SignatureHeaders.TryRead(
-                Values(response, SignatureHeaders.ContentDigestName),
-                Values(response, SignatureHeaders.SignatureInputName),
-                Values(response, SignatureHeaders.SignatureName),
-                out var headers)
-                ? HeartbeatSignature.VerifyReply(keys, headers, status, body, request, out signer)
-                : SignatureVerdict.Malformed;
-            if (verdict != SignatureVerdict.Valid)
-            {
-                return BeatExchange.Failed(ExchangeFailure.Unverified, $"the answer {status} is not signed for this request: {verdict.Word()}");
-            }
+            return BeatExchange.MetFixedLeader(verified: verdict == SignatureVerdict.Valid);
+        }
+
+        if (verdict != SignatureVerdict.Valid)
+        {
+            return BeatExchange.Failed(ExchangeFailure.Unverified, $"the answer {status} is not signed for this request: {verdict.Word()}");
         }
 
         if (!BeatJson.TryParse(body, out BeatReply reply, out var reason))
@@ -148,6 +143,25 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
         return BeatStatusCodes.ToHttp(reply.Status) == status
             ? BeatExchange.Answered(reply)
             : BeatExchange.Failed(ExchangeFailure.Malformed, $"the answer {status} carries another status");
+    }
+
+    /// <returns>Valid too where no signature is asked for; then without a signer.</returns>
+    private static SignatureVerdict Verify(
+        KeyRing keys, HttpResponseMessage response, ReadOnlySpan<byte> body, SignatureHeaders request, out RingKey signer)
+    {
+        signer = default;
+        if (keys.Unsigned)
+        {
+            return SignatureVerdict.Valid;
+        }
+
+        return SignatureHeaders.TryRead(
+            Values(response, SignatureHeaders.ContentDigestName),
+            Values(response, SignatureHeaders.SignatureInputName),
+            Values(response, SignatureHeaders.SignatureName),
+            out var headers)
+            ? HeartbeatSignature.VerifyReply(keys, headers, (int)response.StatusCode, body, request, out signer)
+            : SignatureVerdict.Malformed;
     }
 
     private static StringValues Values(HttpResponseMessage response, string name) =>

@@ -37,6 +37,9 @@ internal sealed class ForwardingServices : IDisposable
     public WriteForwardingMiddleware Create(RequestDelegate next, bool routingRan) =>
         new(next, _node.Options, _node.Provider, _node.Gate, _node.Clock, _forwarder, _terms, Hold, _metrics, _reports, routingRan);
 
+    /// <summary>What stands first where the application places the write forwarding itself.</summary>
+    public UnseenAnswer CreateOutermost(RequestDelegate next) => new(next, _node.Options, _reports);
+
     public void Dispose()
     {
         Hold.Dispose();

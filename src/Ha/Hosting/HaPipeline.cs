@@ -22,26 +22,43 @@ internal sealed class HaPipeline
     /// Metadata that nobody reads is a promise that nobody keeps: a GET that must run on the leader would run anywhere.
     /// Call it once the whole pipeline is described.
     /// </summary>
-    /// <exception cref="InvalidOperationException">An endpoint carries metadata that has no effect.</exception>
-    public void RefuseIgnoredMetadata(EndpointDataSource? endpoints)
+    /// <exception cref="InvalidOperationException">An endpoint carries metadata that has no effect, or runs before <c>UseHa()</c>.</exception>
+    public void RefuseWhatNobodySees(EndpointDataSource? source)
     {
-        var tooEarly = UseHaWasCalled && _places.TrueForAll(place => !place.RoutingRan && place.Properties.ContainsKey(RoutingKey));
-        if (endpoints is null || (UseHaWasCalled && !tooEarly))
+        foreach (var endpoint in source?.Endpoints ?? [])
         {
-            return;
-        }
-
-        foreach (var endpoint in endpoints.Endpoints)
-        {
-            if (endpoint.Metadata.GetMetadata<IHaMetadata>() is { } metadata)
+            if (Problem(endpoint) is { } problem)
             {
-                var name = metadata.GetType().Name.Replace(nameof(Attribute), "", StringComparison.Ordinal);
-                throw new InvalidOperationException(tooEarly
-                    ? $"Endpoint '{Name(endpoint)}' carries {name}, which is not known where app.UseHa() stands: call it after app.UseRouting()."
-                    : $"Endpoint '{Name(endpoint)}' carries {name}, which has no effect without app.UseHa(): call it (after app.UseRouting(), if the application calls that).");
+                throw new InvalidOperationException($"Endpoint '{Name(endpoint)}' {problem}");
             }
         }
     }
+
+    private string? Problem(Endpoint endpoint)
+    {
+        var metadata = endpoint.Metadata.GetMetadata<IHaMetadata>();
+        if (UseHaWasCalled && !StandsTooEarly)
+        {
+            return RunsAtOnce(endpoint) && !MayRunAnywhere(endpoint)
+                ? $"{(metadata is null ? "takes writes" : $"carries {HaMetadata.Name(metadata)}")} and ShortCircuit(), with which it runs before app.UseHa(), " +
+                    "on whichever node is asked: remove ShortCircuit(), or say AllowOnAnyNode()."
+                : null;
+        }
+
+        return metadata is null ? null
+            : UseHaWasCalled ? $"carries {HaMetadata.Name(metadata)}, which is not known where app.UseHa() stands: call it after app.UseRouting()."
+            : $"carries {HaMetadata.Name(metadata)}, which has no effect without app.UseHa(): call it (after app.UseRouting(), if the application calls that).";
+    }
+
+    private bool StandsTooEarly => _places.TrueForAll(place => !place.RoutingRan && place.Properties.ContainsKey(RoutingKey));
+
+    // Routing's own metadata is not public.
+    private static bool RunsAtOnce(Endpoint endpoint) => endpoint.Metadata.Any(item => item.GetType().Name is "ShortCircuitMetadata");
+
+    private static bool MayRunAnywhere(Endpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<IHaMetadata>() is not null
+            ? !HaMetadata.MustBeSeen(endpoint.Metadata)
+            : endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods.Any(ForwardDecision.IsWrite) != true;
 
     private static string Name(Endpoint endpoint) =>
         endpoint.DisplayName ?? (endpoint as RouteEndpoint)?.RoutePattern.RawText ?? "without a name";

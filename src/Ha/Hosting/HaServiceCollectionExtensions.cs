@@ -1,12 +1,14 @@
 using System.Diagnostics.Metrics;
 using Ha;
 using Ha.Configuration;
+using Ha.Endpoints;
 using Ha.Forwarding;
 using Ha.Hosting;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Ha.Tls;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -54,14 +56,18 @@ public static class HaServiceCollectionExtensions
             provider.GetRequiredService<IOptions<HaOptions>>().Value, provider.GetRequiredService<ElectionTelemetry>(), TimeProvider.System));
         ExceptionCatchers.Add(services);
         services.AddSingleton<HaPipeline>();
+        services.AddSingleton<MatcherPolicy, UnseenEndpointPolicy>();
         services.AddSingleton<ForwardingServices>();
         services.AddSingleton<ShutdownSignal>();
+        services.AddSingleton<OwnAddress>();
         services.AddSingleton(NodeEndpoints.CreateHealthFeed);
         services.AddSingleton(HaNodeFactory.Create);
         services.AddSingleton(provider => provider.GetRequiredService<HaNode>().Provider);
 
         // First of its kind: a service that waits for a leader once all have started must not keep this node from leading.
+        // And the check before it, so that nothing of the election has begun when the start is refused.
         services.Insert(0, ServiceDescriptor.Singleton<IHostedService, HaLifecycleService>());
+        services.Insert(0, ServiceDescriptor.Singleton<IHostedService, SetupCheck>());
 
         // Before the host filter and everything else that was registered: members call each other by names of their own.
         services.Insert(0, ServiceDescriptor.Singleton<IStartupFilter, HaStartupFilter>());

@@ -1,6 +1,5 @@
 using Ha.Endpoints;
 using Ha.Endpoints.GrpcHealth;
-using Ha.Forwarding;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Builder;
@@ -8,7 +7,9 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Ha.Hosting;
 
@@ -22,19 +23,20 @@ internal sealed class HaStartupFilter : IStartupFilter
     {
         var services = app.ApplicationServices;
         var pipeline = services.GetRequiredService<HaPipeline>();
+        RefuseObsoleteHost(services);
         if (services.GetRequiredService<HaNode>().Options.IsActive)
         {
             app.Use(inner => Entry(inner, services));
 
             // Asked when the pipeline is built, that is after the application has described all of it.
             app.Use(inner => pipeline.UseHaWasCalled
-                ? new UnansweredRefusal(inner, services.GetRequiredService<HaNode>().Options).InvokeAsync
+                ? services.GetRequiredService<ForwardingServices>().CreateOutermost(inner).InvokeAsync
                 : Forwarding(inner, services, routingRan: false));
         }
 
         next(app);
         var endpoints = services.GetService<EndpointDataSource>();
-        pipeline.RefuseIgnoredMetadata(endpoints);
+        pipeline.RefuseWhatNobodySees(endpoints);
         if (services.GetRequiredService<HaNode>().Options.IsActive)
         {
             WarnOfHubs(services.GetRequiredService<ILogger<HaStartupFilter>>(), endpoints);
@@ -49,12 +51,30 @@ internal sealed class HaStartupFilter : IStartupFilter
         }
     }
 
+    /// <summary>
+    /// <c>WebHost</c> tells no service that it has started or is about to stop: its node would never lead, and never hand over.
+    /// </summary>
+    private static void RefuseObsoleteHost(IServiceProvider services)
+    {
+        if (services.GetService<IHost>() is null && services.GetRequiredService<IOptions<HaOptions>>().Value.IsActive)
+        {
+            throw new InvalidOperationException(
+                "AddHa() needs the generic host, and this one was made by WebHostBuilder or WebHost.CreateDefaultBuilder, which are obsolete: " +
+                "build it with WebApplication.CreateBuilder, or Host.CreateDefaultBuilder().ConfigureWebHostDefaults(...); " +
+                "in tests, new HostBuilder().ConfigureWebHost(web => web.UseTestServer()...).");
+        }
+    }
+
     private static RequestDelegate Entry(RequestDelegate next, IServiceProvider services)
     {
         var node = services.GetRequiredService<HaNode>();
         var shutdown = services.GetRequiredService<ShutdownSignal>();
         var endpoints = NodeEndpoints.Create(
-            node, services.GetRequiredService<ElectionTelemetry>(), shutdown, services.GetRequiredService<ILoggerFactory>());
+            node,
+            services.GetRequiredService<ElectionTelemetry>(),
+            shutdown,
+            services.GetRequiredService<OwnAddress>(),
+            services.GetRequiredService<ILoggerFactory>());
         var grpcHealth = node.Options.GrpcHealth
             ? new GrpcHealthEndpoint(services.GetRequiredService<HealthFeed>(), services.GetRequiredService<HaMetrics>(), node.Clock)
             : null;

@@ -1,5 +1,7 @@
+using Ha.Configuration;
 using Ha.Endpoints;
 using Ha.Endpoints.GrpcHealth;
+using Ha.Heartbeat;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,7 +14,8 @@ internal static class NodeEndpoints
 {
     private const string Category = "Ha.Endpoints";
 
-    public static HaEndpoints Create(HaNode node, ElectionTelemetry telemetry, ShutdownSignal shutdown, ILoggerFactory loggers) =>
+    public static HaEndpoints Create(
+        HaNode node, ElectionTelemetry telemetry, ShutdownSignal shutdown, OwnAddress ownAddress, ILoggerFactory loggers) =>
         new(new EndpointSources
         {
             Options = node.Options,
@@ -20,11 +23,19 @@ internal static class NodeEndpoints
             View = node.Lux is { } lux ? lux.View : () => StaticView(node),
             Telemetry = telemetry,
             Clock = node.Clock,
-            Heartbeat = node.Lux is null ? null : node.Lux.HandleHeartbeatAsync,
+            Heartbeat = node.Lux is { } elects ? elects.HandleHeartbeatAsync : FixedLeader(node, telemetry).HandleAsync,
             StepDown = node.Lux is null ? null : node.Lux.StepDown,
+            OwnAddress = ownAddress,
             Stopping = shutdown.Token,
             Log = loggers.CreateLogger(Category),
         });
+
+    private static FixedLeaderEndpoint FixedLeader(HaNode node, ElectionTelemetry telemetry)
+    {
+        var options = node.Options;
+        var keys = KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems: []);
+        return new FixedLeaderEndpoint(keys, node.Clock, telemetry.HeartbeatMetFixedLeader);
+    }
 
     /// <summary>Needed where <see cref="HaOptions.GrpcHealth"/> is on.</summary>
     public static HealthFeed CreateHealthFeed(IServiceProvider services)

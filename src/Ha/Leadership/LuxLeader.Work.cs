@@ -21,6 +21,10 @@ public sealed partial class LuxLeader
                 var (now, wall) = ReadClocks();
                 _core.ReceiveReply(peer, reply, now, wall);
             }
+            else if (exchange.Failure == ExchangeFailure.FixedLeader)
+            {
+                _core.MeetFixedLeader(peer, beat.Seq, exchange.Verified, _clock.NowMicros());
+            }
             else
             {
                 _core.BeatFailed(peer, beat.Seq, _clock.NowMicros(), exchange.Detail);

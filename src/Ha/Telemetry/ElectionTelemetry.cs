@@ -68,6 +68,18 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         }
     }
 
+    /// <summary>The same for one that came to a node with a fixed leader.</summary>
+    public void HeartbeatMetFixedLeader()
+    {
+        const string reason = "fixed_leader";
+        Metrics.HeartbeatRejected(reason);
+        if (_limiter.Passes($"rejected {reason}", out var suppressed))
+        {
+            _log.HeartbeatRejected(
+                $"{reason}, this node has {HaKeys.StaticLeader}, and whoever sent it takes part in an election; set it on every node or on none", LeftOut(suppressed));
+        }
+    }
+
     /// <summary>
     /// Counts a heartbeat whose signature is good and that was refused all the same. Of a taken NodeID and of other
     /// settings the election's own events tell.
@@ -85,7 +97,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         switch (status)
         {
             case BeatStatus.OtherCluster when _limiter.Passes($"refused {reason}", out suppressed):
-                _log.HeartbeatRejected($"{reason}, {from.Target} is of cluster {from.ClusterId}", LeftOut(suppressed));
+                _log.HeartbeatRejected($"{reason}, {from.Target} is of cluster {from.ClusterId}; nodes of one cluster have the same {HaKeys.ClusterId}", LeftOut(suppressed));
                 break;
             case BeatStatus.NotMember when _limiter.Passes($"refused {reason}", out suppressed):
                 _log.HeartbeatRejected($"{reason}, {from.Target} ({from.Id}) is not in {HaKeys.Peers}", LeftOut(suppressed));

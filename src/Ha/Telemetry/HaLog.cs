@@ -60,10 +60,10 @@ internal static partial class HaLog
     [LoggerMessage(1016, LogLevel.Warning, "Wall clock and lease clock drifted apart: {Why}.{LeftOut}")]
     public static partial void ClockJumped(this ILogger logger, string why, string leftOut);
 
-    [LoggerMessage(1017, LogLevel.Error, "NodeID {Node} is used more than once, so nobody gets a vote: {Why}.{LeftOut}")]
+    [LoggerMessage(1017, LogLevel.Error, "NodeID {Node} is used more than once, so nobody gets a vote: {Why}. Give each node its own BASE_NODE_ID, and name each once in BASE_PEERS, by its BASE_LOCAL_TARGET.{LeftOut}")]
     public static partial void DuplicateId(this ILogger logger, string node, string why, string leftOut);
 
-    [LoggerMessage(1018, LogLevel.Error, "Settings of {Node} differ from this node's, so it gets no vote: {Why}.{LeftOut}")]
+    [LoggerMessage(1018, LogLevel.Error, "Settings of {Node} differ from this node's, so it gets no vote: {Why}. BASE_PEERS, with each member's BASE_LOCAL_TARGET, cluster id, quorum and timing must be the same on every node.{LeftOut}")]
     public static partial void ConfigMismatch(this ILogger logger, string node, string why, string leftOut);
 
     [LoggerMessage(1019, LogLevel.Information, "Peer {Node} is up: {Why}.")]

@@ -21,7 +21,8 @@ internal static class StatusSections
 
         if (string.Equals(model.View.Quorum, "majority", StringComparison.Ordinal) && model.Up < model.Needed)
         {
-            html.Add($"<p class=\"notice bad\">{model.Up} of {model.View.Members.Count} nodes up, {model.Needed} needed: nobody can lead until more return.</p>\n");
+            var until = model.View.Members.Any(member => member.ConfigMismatch is not null) ? "the settings below agree" : "more return";
+            html.Add($"<p class=\"notice bad\">{model.Up} of {model.View.Members.Count} nodes up, {model.Needed} needed: nobody can lead until {until}.</p>\n");
         }
 
         if (string.Equals(model.View.Quorum, "off", StringComparison.Ordinal) && model.View.Members.Count > 1)
@@ -86,7 +87,7 @@ internal static class StatusSections
         var name = (member.NodeId.Length > 0, heard) switch
         {
             (true, _) => member.NodeId,
-            (_, true) => "not heard yet",
+            (_, true) => member.ConfigMismatch is null ? "not heard yet" : "heard, not counted",
             _ => "fixed leader",
         };
         html.Add($"<li class=\"node {(member.Up || !heard ? "up" : "down")}\">\n<h3><bdi>{name}</bdi></h3>\n<p class=\"tags\">");

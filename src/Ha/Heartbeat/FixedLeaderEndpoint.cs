@@ -1,0 +1,45 @@
+using Ha.Signing;
+using Microsoft.AspNetCore.Http;
+
+namespace Ha.Heartbeat;
+
+/// <summary>
+/// <c>POST /_ha/heartbeat</c> of a node with a fixed leader. Whoever sends a heartbeat elects, and must learn that nobody may
+/// be elected beside a leader that needs no lease. Signed for a caller with a key, as far as this node has one: then it is
+/// believed against everything. Thread-safe.
+/// </summary>
+/// <param name="keys">Keys to verify requests with and to sign with; may be empty.</param>
+/// <param name="wallClock">Time for <c>created</c>.</param>
+/// <param name="rejected">Told of each refusal.</param>
+internal sealed class FixedLeaderEndpoint(KeyRing keys, TimeProvider wallClock, Action rejected)
+{
+    private static readonly HeartbeatRefusal _refusal = HeartbeatRefusal.FixedLeader;
+
+    public Task HandleAsync(HttpContext context)
+    {
+        context.Response.Headers.CacheControl = "no-store";
+        if (!HttpMethods.IsPost(context.Request.Method))
+        {
+            return HeartbeatRefusal.Method.WriteAsync(context);
+        }
+
+        rejected();
+        Sign(context);
+        return _refusal.WriteAsync(context);
+    }
+
+    private void Sign(HttpContext context)
+    {
+        var headers = context.Request.Headers;
+        if (keys.Signer is { } key
+            && SignatureHeaders.TryRead(
+                headers[SignatureHeaders.ContentDigestName],
+                headers[SignatureHeaders.SignatureInputName],
+                headers[SignatureHeaders.SignatureName],
+                out var request)
+            && HeartbeatSignature.VerifyRequestHeaders(keys, request, out _) == SignatureVerdict.Valid)
+        {
+            SignedReply.Sign(context.Response, key, _refusal.Status, _refusal.Body, request, wallClock.GetUtcNow());
+        }
+    }
+}
