@@ -57,6 +57,14 @@ internal sealed class ForwardingReports(ILoggerFactory loggers, TimeProvider clo
         }
     }
 
+    public void HttpsLoop(string leader)
+    {
+        if (_limiter.Passes("https", out var leftOut))
+        {
+            _log.HttpsLoop(leader, LeftOut(leftOut));
+        }
+    }
+
     public void HoldFull()
     {
         if (_limiter.Passes("full", out var leftOut))
@@ -122,4 +130,7 @@ internal static partial class ForwardingLog
 
     [LoggerMessage(1208, LogLevel.Warning, "The leader's answer lost its header {Name}, which this node's server cannot send: see KestrelServerOptions.ResponseHeaderEncodingSelector.{LeftOut}")]
     public static partial void HeaderDropped(this ILogger logger, string name, string leftOut);
+
+    [LoggerMessage(1209, LogLevel.Warning, "The leader at {Leader} redirects writes to the https URL that they came to: its UseHttpsRedirection sees the http between the nodes. Call UseForwardedHeaders, with the members as KnownProxies, before it, or use https between the nodes.{LeftOut}")]
+    public static partial void HttpsLoop(this ILogger logger, string leader, string leftOut);
 }
