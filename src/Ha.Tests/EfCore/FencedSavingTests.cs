@@ -72,6 +72,20 @@ public sealed class FencedSavingTests(PostgresServer server)
     }
 
     [FactIfPostgres]
+    public async Task A_context_that_retries_refuses_to_save_in_a_transaction_without_the_strategy()
+    {
+        await using var shop = await ShopAsync();
+        await using var db = new Shop(new DbContextOptionsBuilder<Shop>().UseNpgsql(shop, npgsql => npgsql.EnableRetryOnFailure()).Options);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(async () =>
+        {
+            await using var transaction = await db.Database.BeginTransactionAsync();
+            db.Add(new Order { Text = "a book" });
+            await db.SaveChangesAsync();
+        });
+    }
+
+    [FactIfPostgres]
     public async Task RaiseFence_gets_services()
     {
         await using var shop = await ShopAsync();
