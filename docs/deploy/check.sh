@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the files here with the real tools, as far as that goes without a cluster, a container engine or systemd running.
-# Needs Debian's systemd, docker-compose and python3-kubernetes. Ends with "N passed, N failed".
+# Needs Debian's systemd, docker-compose, python3-kubernetes and prometheus. Ends with "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")"
 work=$(mktemp -d)
@@ -25,6 +25,7 @@ check() {
 sed 's|^ExecStart=.*|ExecStart=/bin/true|' systemd/notes@.service >"$work/notes@.service"
 check "systemd unit" systemd-analyze verify "$work/notes@.service"
 check "compose file" env BASE_CLUSTER_SECRET=x POSTGRES_PASSWORD=x docker-compose -f compose.yaml config
+check "alerts" promtool test rules prometheus/alerts.test.yml
 for manifest in kubernetes/*.yaml; do
     check "$manifest" /usr/bin/python3 kubernetes/check.py "$manifest"
 done

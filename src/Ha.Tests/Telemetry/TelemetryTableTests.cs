@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Reflection;
+using System.Text.RegularExpressions;
 using Ha.Telemetry;
 using Ha.Tests.Endpoints;
 using Ha.Tests.Support;
@@ -8,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace Ha.Tests.Telemetry;
 
 /// <summary>Dashboards and alerts are written by docs/operations.md, so the page and the code must say the same.</summary>
-public sealed class TelemetryTableTests
+public sealed partial class TelemetryTableTests
 {
     [Fact]
     public void The_table_of_instruments_is_what_is_measured()
@@ -19,6 +20,23 @@ public sealed class TelemetryTableTests
         var real = measured.Instruments.Select(instrument => Row(
             Code(instrument.Name), Kind(instrument), Code(instrument.Unit!), Tags(measured, instrument.Name), instrument.Description!));
         Assert.Equal(Sorted(real), Sorted(Table("### Instruments")));
+    }
+
+    [Fact]
+    public void The_alerts_name_what_Prometheus_makes_of_the_instruments()
+    {
+        using var measured = new Measured();
+        UseEverything(measured.Metrics);
+        measured.ReadGauges();
+        var real = measured.Instruments.SelectMany(InPrometheus)
+            .Concat(measured.All.SelectMany(measurement => measurement.Tags.Select(tag => tag.Key.Replace('.', '_'))))
+            .ToHashSet(StringComparer.Ordinal);
+
+        var used = PrometheusName().Matches(Repository.Read("docs/deploy/prometheus/alerts.yml") + Repository.Read("docs/operations.md"))
+            .Select(match => match.Value).ToHashSet(StringComparer.Ordinal);
+
+        Assert.Subset(real, used);
+        Assert.Contains("ha_is_leader", used);
     }
 
     [Fact]
@@ -82,6 +100,21 @@ public sealed class TelemetryTableTests
     private static string Row(params string[] cells) => $"| {string.Join(" | ", cells)} |";
 
     private static string Code(string text) => $"`{text}`";
+
+    // The rules of OpenTelemetry's exporter.
+    private static IEnumerable<string> InPrometheus(Instrument instrument)
+    {
+        var name = instrument.Name.Replace('.', '_') + (instrument.Unit is "s" ? "_seconds" : "");
+        return Kind(instrument) switch
+        {
+            "counter" => [name + "_total"],
+            "histogram" => [name + "_bucket", name + "_sum", name + "_count"],
+            _ => [name],
+        };
+    }
+
+    [GeneratedRegex(@"\bha_[a-z_]+", RegexOptions.None, 1000)]
+    private static partial Regex PrometheusName();
 
     private static string Tags(Measured measured, string instrument)
     {

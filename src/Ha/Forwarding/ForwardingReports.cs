@@ -65,6 +65,14 @@ internal sealed class ForwardingReports(ILoggerFactory loggers, TimeProvider clo
         }
     }
 
+    public void HttpsLoop(string leader)
+    {
+        if (_limiter.Passes("https", out var leftOut))
+        {
+            _log.HttpsLoop(leader, LeftOut(leftOut));
+        }
+    }
+
     public void HoldFull()
     {
         if (_limiter.Passes("full", out var leftOut))
@@ -141,6 +149,9 @@ internal static partial class ForwardingLog
 
     [LoggerMessage(1209, LogLevel.Warning, "A write's outcome is unknown: a middleware ran it a second time, and this node no longer led.{LeftOut}")]
     public static partial void TriedAgain(this ILogger logger, string leftOut);
+
+    [LoggerMessage(1210, LogLevel.Warning, "The leader at {Leader} redirects writes to the https URL that they came to: its UseHttpsRedirection sees the http between the nodes. Call UseForwardedHeaders, with the members as KnownProxies, before it, or use https between the nodes.{LeftOut}")]
+    public static partial void HttpsLoop(this ILogger logger, string leader, string leftOut);
 
     [LoggerMessage(1220, LogLevel.Error, "A write, {Method} {Path}, was answered {Status} without coming to UseHa(), so it ran on the node that was asked, whoever leads. Call UseHa() before the branch or middleware that answers it, or, for an endpoint, in its branch of the pipeline.{LeftOut}")]
     public static partial void Unseen(this ILogger logger, string method, string path, int status, string leftOut);

@@ -129,6 +129,11 @@ internal sealed class LeaderForwarder : IDisposable
                 return byHandler ? ForwardResult.RefusedByHandler : ForwardResult.NotExecuted;
             }
 
+            if (HttpsLoop.IsClosedBy(answer, context))
+            {
+                _reports.HttpsLoop(target);
+            }
+
             // Steps 7 to 9: the way back.
             activity?.SetTag("http.response.status_code", (int)answer.StatusCode);
             return await AnswerCopy.ToClientAsync(answer, context, _via, _reports, givenUp);
