@@ -56,6 +56,6 @@ public class FixedLeaderTests
 
         Assert.Contains(
             _cores["a"].TakeEvents(),
-            e => e is { Kind: ElectionEventKind.DuplicateId, Node: "a", Why: "http://b is this node itself, which calls itself http://a" });
+            e => e is { Kind: ElectionEventKind.ConfigMismatch, Node: "a", Why: "http://b is this node itself, which calls itself http://a" });
     }
 }

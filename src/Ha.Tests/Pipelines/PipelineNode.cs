@@ -1,4 +1,5 @@
 using System.Net;
+using Ha.Forwarding;
 using Ha.Hosting;
 using Ha.Leadership;
 using Ha.Tests.Forwarding;
@@ -122,6 +123,9 @@ internal sealed class PipelineNode : IAsyncDisposable
         // The pipeline is ours to build, and nobody is elected.
         services.RemoveAll<IStartupFilter>();
         services.RemoveAll<IHostedService>();
+
+        // An endpoint whose metadata nobody read throws; here it is one more that must do no harm.
+        services.Remove(services.Single(service => service.ImplementationType == typeof(UnseenEndpointPolicy)));
         services.AddRouting();
         services.AddProblemDetails();
         services.AddRequestTimeouts();

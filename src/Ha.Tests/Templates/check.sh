@@ -66,7 +66,7 @@ for template in webapi mvc blazor grpc worker; do
 done
 dotnet new sln -o "$work" -n Apps --format sln >/dev/null &&
     dotnet sln "$work/Apps.sln" add "$work"/*/*.csproj >/dev/null &&
-    dotnet build "$work/Apps.sln" -v q --nologo || exit 1
+    dotnet build "$work/Apps.sln" -v q --nologo >"$work/build.out" || { cat "$work/build.out"; exit 1; }
 
 secret="BASE_CLUSTER_SECRET=$(openssl rand -base64 32)"
 declare -A page=([webapi]=/weatherforecast [mvc]=/ [blazor]=/)
@@ -91,7 +91,7 @@ check "grpc: leads with a second listener" within 20 answers 200 "$b/_ha/healthz
 stop
 
 start worker worker "BASE_LOCAL_TARGET=$a" "BASE_PEERS=$a,$b" "$secret"
-wait "${pids[0]}"
+{ wait "${pids[0]}"; } 2>/dev/null
 code=$?
 check "worker: does not start with peers" test "$code" -ne 0
 check "worker: told to use a web application" grep -q "this host has no web server.*WebApplication.CreateBuilder" "$work/worker.log"

@@ -146,13 +146,11 @@ internal sealed partial class ElectionCore
         }
     }
 
-    private static string UsedTwice(Peer peer) => $"{peer.Target} uses a NodeID that another member has";
-
-    private void ReportDuplicate(Peer peer, string id, string what, long now)
+    private void ReportDuplicate(Peer peer, string id, long now)
     {
         if (!IsDuplicate(peer, now))
         {
-            Report(ElectionEventKind.DuplicateId, id, 0, what);
+            Report(ElectionEventKind.DuplicateId, id, 0, $"{peer.Target} uses a NodeID that another member has");
         }
 
         peer.DuplicateAt = now;

@@ -58,7 +58,7 @@ internal sealed partial class ElectionCore
             // Fresh once only: whoever repeats a captured request could stop the election for as long as he does.
             peer.NonceIssued = default;
             peer.LastSeq = peer.Knows(from.Incarnation) ? beat.Seq : peer.LastSeq;
-            ReportDuplicate(peer, from.Id, UsedTwice(peer), now);
+            ReportDuplicate(peer, from.Id, now);
             return BeatStatus.DuplicateId;
         }
 

@@ -71,7 +71,7 @@ internal sealed partial class ElectionCore
 
         if (from.Incarnation == _config.Incarnation)
         {
-            ReportDuplicate(peer, from.Id, $"{peer.Target} is this node itself, which calls itself {from.Target}", now);
+            ReportMismatch(peer, from, $"{peer.Target} is this node itself, which calls itself {from.Target}", now);
             return;
         }
 
@@ -83,7 +83,7 @@ internal sealed partial class ElectionCore
 
         if (from.Id == _config.NodeId || UsesIdOfAnother(peer, from.Id, now))
         {
-            ReportDuplicate(peer, from.Id, UsedTwice(peer), now);
+            ReportDuplicate(peer, from.Id, now);
             return;
         }
 
