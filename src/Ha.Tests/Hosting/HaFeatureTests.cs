@@ -19,7 +19,7 @@ public sealed class HaFeatureTests
         new("an endpoint that says `AllowOnAnyNode`", "null") { Path = "/any" },
         new("a middleware before `UseHa()`", "null") { Path = "/before" },
         new("a branch (`Map`, `UseWhen`) before `UseHa()`", "null") { Path = "/branch" },
-        new("an endpoint with `ShortCircuit()`", "null") { Path = "/short" },
+        new("an endpoint with `ShortCircuit()`", "null") { Path = "/short", Method = HttpMethod.Get },
         new("an error page that runs after a write", "there") { Path = "/fails" },
         new("no `BASE_*` variable set: HA is off", "null") { Path = "/write", Variables = TestApp.Inactive },
     ];
@@ -62,7 +62,7 @@ public sealed class HaFeatureTests
 
         app.MapPost("/write", TellAsync);
         app.MapGet("/read", TellAsync);
-        app.MapPost("/short", TellAsync).ShortCircuit();
+        app.MapGet("/short", TellAsync).ShortCircuit();
         app.MapPost("/fails", string () => throw new InvalidOperationException("failed on purpose"));
         app.Map("/error", TellAsync);
     }
