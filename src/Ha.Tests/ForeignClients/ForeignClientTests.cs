@@ -15,6 +15,7 @@ namespace Ha.Tests.ForeignClients;
 /// What clients that are not ours do with a redirect to the leader, and with a connection that closes under their write.
 /// The table in docs/clients.md says the same, cell by cell.
 /// </summary>
+[Trait("Category", "Long")]
 public sealed class ForeignClientTests
 {
     private const string Body = "a write";

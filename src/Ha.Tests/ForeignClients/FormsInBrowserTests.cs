@@ -12,6 +12,7 @@ using TestNodeSetup = Ha.Tests.Forwarding.TestNodeSetup;
 namespace Ha.Tests.ForeignClients;
 
 /// <summary>Forms with antiforgery and a login, sent by a real browser to a follower of another host name than the leader's.</summary>
+[Trait("Category", "Long")]
 public sealed class FormsInBrowserTests
 {
     [FactIfChromium]

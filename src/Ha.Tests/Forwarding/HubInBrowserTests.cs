@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Ha.Tests.Forwarding;
 
 /// <summary>A page that a follower serves, with Microsoft's client, and hubs of both choices; docs/forwarding.md says the same.</summary>
+[Trait("Category", "Long")]
 public sealed class HubInBrowserTests
 {
     internal static readonly string Folder = Path.Combine(Repository.Root, "src", "Ha.Tests", "Forwarding", "browser");

@@ -10,7 +10,7 @@ namespace Ha.Tests.Oracle;
 public sealed class OracleTests(ITestOutputHelper output)
 {
     private const int From = 20251201;
-    private const int Seeds = 300;
+    private const int Seeds = 100;
 
     [Fact]
     public async Task Through_our_node_everything_is_as_through_yarp_but_for_what_is_listed()

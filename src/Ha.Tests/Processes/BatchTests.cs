@@ -7,6 +7,7 @@ using Xunit.Abstractions;
 namespace Ha.Tests.Processes;
 
 /// <summary><c>POST /notes/batch</c>, whose leader goes away in the middle.</summary>
+[Trait("Category", "Long")]
 [Collection(ProcessTests.Name)]
 public class BatchTests(ITestOutputHelper output, PostgresServer postgres)
 {

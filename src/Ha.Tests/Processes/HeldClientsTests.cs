@@ -7,6 +7,7 @@ using Xunit.Abstractions;
 
 namespace Ha.Tests.Processes;
 
+[Trait("Category", "Long")]
 [Collection(ProcessTests.Name)]
 public class HeldClientsTests(ITestOutputHelper output)
 {

@@ -7,6 +7,7 @@ namespace Ha.Tests.Processes;
 /// The promise of the day of a deploy: late, not failed. Timings are printed, not asserted: machines are noisy. The
 /// <c>writes</c> command runs the same trials more often, and without keys.
 /// </summary>
+[Trait("Category", "Long")]
 [Collection(ProcessTests.Name)]
 public class NoFailedWriteTests(ITestOutputHelper output)
 {

@@ -18,6 +18,7 @@ public class SetupErrorTests(ITestOutputHelper output)
 
     private static readonly WrongSetup _sound = new("nothing", [], "Node a takes part in the election", "") { Event = 1401 };
 
+    [Trait("Category", "Long")]
     [Fact]
     public async Task Each_is_named_within_five_seconds_with_its_remedy_where_it_is_wrong()
     {

@@ -6,6 +6,7 @@ namespace Ha.Tests.Processes;
 /// The <c>losses</c> command runs the same trial more often and at shorter intervals, which need a machine that has
 /// nothing else to do. In virtual time: <see cref="SimulationRuns.SteadyViewTests"/>.
 /// </summary>
+[Trait("Category", "Long")]
 [Collection(ProcessTests.Name)]
 public class SteadyLeaderTests(ITestOutputHelper output)
 {
