@@ -6,13 +6,13 @@ namespace MinimalApiApp.Notes;
 /// <c>POST /notes/batch</c>: each note in a transaction of its own, and an answer for each. One that meets the end of this
 /// node's leadership says so; what was committed before stays, and is confirmed.
 /// </summary>
-internal static class NotesBatch
+internal static partial class NotesBatch
 {
     private const int MaxNotes = 1000;
 
-    public static void MapBatch(this RouteGroupBuilder notes) => notes.MapPost("/batch", AddAllAsync);
+    public static void MapBatch(this RouteGroupBuilder notes) => notes.MapPost("/batch", AddAllAsync).AnswersPerItem();
 
-    private static async Task<IResult> AddAllAsync(NoteText?[] notes, HttpContext http, IdempotentWrites writes)
+    private static async Task<IResult> AddAllAsync(NoteText?[] notes, HttpContext http, IdempotentWrites writes, ILoggerFactory loggers)
     {
         if (notes.Length is 0 or > MaxNotes)
         {
@@ -42,6 +42,12 @@ internal static class NotesBatch
                 executed = true;
                 answers.Add(Answer.Problem(unknown.ToProblemDetails()));
             }
+            catch (Exception failure) when (executed && !http.RequestAborted.IsCancellationRequested)
+            {
+                // Thrown on, it would take the answers of the notes before with it. How far this one came it does not say.
+                LogFailed(loggers.CreateLogger(nameof(NotesBatch)), failure);
+                answers.Add(Answer.Problem(new OutcomeUnknownException(message: null, failure).ToProblemDetails()));
+            }
         }
 
         return Answer.PerItem(answers);
@@ -51,4 +57,7 @@ internal static class NotesBatch
         (note ?? new NoteText(Text: null)) is { Problem: { } problem }
             ? Answer.BadNote(problem)
             : await writes.RunAsync(ticket, t => NotesEndpoints.InsertAsync(t, note!.Text!), cancellationToken);
+
+    [LoggerMessage(LogLevel.Error, "A note of a batch failed.")]
+    private static partial void LogFailed(ILogger logger, Exception failure);
 }

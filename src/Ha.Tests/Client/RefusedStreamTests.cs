@@ -62,10 +62,7 @@ public class RefusedStreamTests
         await using var services = Services(server, handler);
         var body = Bytes(1_000_000);
         using var request = Post(Content("passed on", body));
-        using var response = await Client(services).SendAsync(request);
-        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-        Assert.Equal(body, Assert.Single(server.Answered));
-        Assert.Equal(3, server.Requests);
+        await ExecutesOnceAsync(Client(services), request, server, body, requests: 3);
     }
 
     [Theory]
@@ -79,10 +76,24 @@ public class RefusedStreamTests
         await using var services = Services(server, handler);
         var body = Bytes(size);
         using var request = Post(Content("stream", body));
-        using var response = await Client(services).SendAsync(request);
-        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-        Assert.Equal(body, Assert.Single(server.Answered));
-        Assert.Equal(7, server.Requests);
+        await ExecutesOnceAsync(Client(services), request, server, body, requests: 7);
+    }
+
+    private static async Task ExecutesOnceAsync(HttpClient client, HttpRequestMessage request, RawHttp2Server server, byte[] body, int requests)
+    {
+        try
+        {
+            using var response = await client.SendAsync(request);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            Assert.Equal(body, Assert.Single(server.Answered));
+            Assert.Equal(requests, server.Requests);
+        }
+        catch (LeaderRoutingException error) when (body.Length > 64 * 1024 && error is { OutcomeUnknown: true, InnerException: OperationCanceledException })
+        {
+            // Which of two comes first is up to .NET's transport: the peer's word, or the end of its own wait for "100 Continue",
+            // after which it does not tell what the peer said. Then nothing is proven, and nothing may be sent again.
+            Assert.Empty(server.Answered);
+        }
     }
 
     private static HttpRequestMessage Post(HttpContent content) => new(HttpMethod.Post, "/upload")

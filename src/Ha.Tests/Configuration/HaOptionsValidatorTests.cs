@@ -77,6 +77,7 @@ public class HaOptionsValidatorTests
     [InlineData("BASE_PEERS", "HTTP://A:1/", "BASE_CLUSTER_SECRET", "")]
     [InlineData("BASE_STATIC_LEADER", "http://b:1", "BASE_CLUSTER_SECRET", "")]
     [InlineData("BASE_SHUTDOWN_DELAY", "30s", "BASE_STATIC_LEADER", "http://b:1")]
+    [InlineData("BASE_STATIC_LEADER", "http://127.0.0.1:9001", "BASE_LOCAL_TARGET", "http://node-2:8080")]
     public void Combinations_that_are_fine(string key1, string value1, string key2, string value2) =>
         Assert.Empty(Settings.Problems(Settings.Cluster((key1, value1), (key2, value2))));
 
@@ -93,7 +94,7 @@ public class HaOptionsValidatorTests
     [InlineData("BASE_LOCAL_TARGET", "http://localhost:1", "BASE_LOCAL_TARGET (http://localhost:1) leads each machine to itself, but BASE_PEERS (http://a:1) is no loopback address; write the name")]
     [InlineData("BASE_LOCAL_TARGET", "http://127.0.0.2:1", "BASE_LOCAL_TARGET (http://127.0.0.2:1) leads each machine to itself")]
     [InlineData("BASE_PEERS", "http://b:1,http://[::1]:1", "BASE_PEERS (http://[::1]:1) leads each machine to itself, but BASE_LOCAL_TARGET (http://a:1) is no loopback address")]
-    [InlineData("BASE_STATIC_LEADER", "http://shop.localhost", "BASE_STATIC_LEADER (http://shop.localhost) leads each machine to itself")]
+    [InlineData("BASE_PEERS", "http://b:1,http://shop.localhost", "BASE_PEERS (http://shop.localhost) leads each machine to itself")]
     [InlineData("BASE_PEERS", "http://a.:1,http://b:1", "BASE_PEERS (http://a.:1) is BASE_LOCAL_TARGET (http://a:1) in another spelling, and members are told apart by their URLs; write each URL")]
     [InlineData("BASE_PEERS", "https://a:1,http://b:1", "BASE_PEERS (https://a:1) is BASE_LOCAL_TARGET (http://a:1) in another spelling")]
     [InlineData("BASE_PEERS", "http://b:1,http://b.:1", "BASE_PEERS (http://b.:1) is BASE_PEERS (http://b:1) in another spelling")]

@@ -78,7 +78,7 @@ internal sealed class Cores
             // Last, when the votes are in: whoever only finds out while it campaigns has won by then.
             foreach (var (from, to, beat) in sent.Except(beats))
             {
-                this[from].MeetFixedLeader(PeerIndex(from, to), beat.Seq, _fixedLeaders[to], Now);
+                this[from].MeetFixedLeader(PeerIndex(from, to), beat.Seq, _fixedLeaders[to], Now, "has a fixed leader");
             }
 
             wanted = Wanted();

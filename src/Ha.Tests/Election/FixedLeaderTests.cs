@@ -29,11 +29,23 @@ public class FixedLeaderTests
         Assert.Equal(["a"], _cores.Leaders);
 
         _cores.SetFixedLeader("c", verified: true);
-        _cores.Run(2 * Cores.Interval, () => _cores.Leaders.Length == 0);
+        _cores.Run(2 * Cores.Interval, () => _cores["a"].GateClosed);
+
+        // A writer may still be inside: nothing is released before it is out.
+        Assert.Equal((true, true), (_cores["a"].GateClosed, _cores["a"].IsLeaderAt(_cores.Now)));
+        _cores["a"].CompleteDrain(_cores.Now);
         Assert.Empty(_cores.Leaders);
-        Assert.Contains(_cores["a"].TakeEvents(), e => e is { Kind: ElectionEventKind.LeadershipReleased, Why: "http://c has a fixed leader" });
+        Assert.Contains(
+            _cores["a"].TakeEvents(), e => e is { Kind: ElectionEventKind.LeadershipReleased, Node: null, Why: "handed over (a member has a fixed leader)" });
+        Assert.Contains("nobody is elected beside one", Why("a"), StringComparison.Ordinal);
         _cores.Run(20 * Cores.Lease, () => _cores.Leaders.Length > 0);
         Assert.Empty(_cores.Leaders);
+    }
+
+    private string? Why(string node)
+    {
+        _cores.Run(2 * Cores.Interval);
+        return _cores[node].WhyNobodyLeads;
     }
 
     [Fact]

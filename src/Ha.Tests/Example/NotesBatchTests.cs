@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Ha.Tests.Support;
+using Microsoft.Data.Sqlite;
 
 namespace Ha.Tests.Example;
 
@@ -20,6 +21,28 @@ public class NotesBatchTests(PostgresServer postgres)
         Assert.Equal("Bad note", items[1].GetProperty("body").GetProperty("title").GetString());
         var created = new[] { items[0], items[3] }.Select(item => item.GetProperty("body").GetRawText());
         Assert.Equal(created, (await app.NotesAsync()).Select(note => note.GetRawText()));
+    }
+
+    [Fact]
+    public async Task A_note_that_the_database_fails_takes_no_other_answer_with_it()
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        await using var app = await NotesApp.StartAsync(database.ConnectionString);
+        await using (var connection = new SqliteConnection(database.ConnectionString))
+        {
+            await connection.OpenAsync();
+            await using var command = connection.CreateCommand();
+            command.CommandText = "CREATE TRIGGER failing BEFORE INSERT ON notes WHEN NEW.text = 'bad' BEGIN SELECT RAISE(ABORT, 'bad'); END";
+            await command.ExecuteNonQueryAsync();
+        }
+
+        var answer = await app.SendAsync("POST", "/notes/batch", """[{"text":"one"},{"text":"bad"},{"text":"two"}]""");
+
+        Assert.Equal(207, answer.Status);
+        var items = answer.Json.EnumerateArray().ToArray();
+        Assert.Equal([201, 502, 201], items.Select(item => item.GetProperty("status").GetInt32()));
+        Assert.Equal("outcome unknown", items[1].GetProperty("body").GetProperty("error").GetString());
+        Assert.Equal(["one", "two"], (await app.NotesAsync()).Select(note => note.GetProperty("text").GetString()));
     }
 
     [Theory]

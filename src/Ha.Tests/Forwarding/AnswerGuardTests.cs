@@ -88,19 +88,32 @@ public sealed class AnswerGuardTests
     }
 
     [Theory]
-    [InlineData(HttpStatusCode.MultiStatus, HttpStatusCode.MultiStatus)]
-    [InlineData(HttpStatusCode.OK, HttpStatusCode.BadGateway)]
-    [InlineData((HttpStatusCode)208, HttpStatusCode.BadGateway)]
-    public async Task An_answer_per_item_claims_no_success_for_the_whole_and_passes(HttpStatusCode status, HttpStatusCode expected)
+    [InlineData("/per-item", HttpStatusCode.MultiStatus, HttpStatusCode.MultiStatus)]
+    [InlineData("/per-item", HttpStatusCode.OK, HttpStatusCode.BadGateway)]
+    [InlineData("/per-item", (HttpStatusCode)208, HttpStatusCode.BadGateway)]
+    [InlineData("/plain", HttpStatusCode.MultiStatus, HttpStatusCode.BadGateway)]
+    public async Task A_207_passes_where_the_endpoint_says_that_it_answers_per_item(string path, HttpStatusCode status, HttpStatusCode expected)
     {
-        using var response = await AnswerAsync(async (context, lose) =>
-        {
-            lose();
-            context.Response.StatusCode = (int)status;
-            await context.Response.WriteAsync("[]");
-        });
+        TestNode? self = null;
+        await using var node = self = await TestNode.LeaderAsync(
+            app =>
+            {
+                app.MapPost("/per-item", AnswerItemsAsync).AnswersPerItem();
+                app.MapPost("/plain", AnswerItemsAsync);
+            },
+            new TestNodeSetup { AfterRouting = true });
+        using var client = TestNode.Client();
+
+        using var response = await client.PostAsync(node.Url + path, content: null);
 
         Assert.Equal(expected, response.StatusCode);
+
+        Task AnswerItemsAsync(HttpContext context)
+        {
+            self!.Leadership.LoseLeader();
+            context.Response.StatusCode = (int)status;
+            return context.Response.WriteAsync("[]");
+        }
     }
 
     [Fact]

@@ -25,7 +25,7 @@ public sealed class BatchTests
                     self!.Leadership.Follow("http://inside", epoch: 2, publicUrl: "https://next", leaderId: "next");
                 }
             });
-        }));
+        }).AnswersPerItem(), new TestNodeSetup { AfterRouting = true });
         await using var follower = await TestNode.ProxyAsync(leader.Url);
         using var client = TestNode.Client();
 

@@ -1,9 +1,13 @@
 using System.Net;
 using System.Net.WebSockets;
 using System.Text;
+using Ha.Forwarding;
+using Ha.Leadership;
 using Ha.Tests.Support;
+using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.DependencyInjection;
@@ -15,6 +19,7 @@ public sealed class LeaderConnectionTests
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(20);
 
+    private readonly TaskCompletionSource _more = new();
     private int _requests;
 
     [Theory]
@@ -95,6 +100,61 @@ public sealed class LeaderConnectionTests
         AssertNothingReported(leader);
     }
 
+    [Fact]
+    public async Task A_gRPC_answer_that_has_begun_has_one_lease_more_to_arrive()
+    {
+        var clock = new ManualTime();
+        await using var leader = await NodeAsync("leader", HttpProtocols.Http2, clock);
+        leader.Leadership.Lead();
+        using var client = TestNode.Client();
+        using var answer = await StreamAsync(client, leader, "/grpc");
+        await using var stream = await answer.Content.ReadAsStreamAsync();
+        await stream.ReadExactlyAsync(new byte[5]);
+
+        leader.Leadership.LoseLeader();
+        clock.Advance(TimeSpan.FromMilliseconds(999));
+        _more.SetResult();
+        await stream.ReadExactlyAsync(new byte[5]).AsTask().WaitAsync(_patience);
+
+        clock.Advance(TimeSpan.FromMilliseconds(1));
+        await Assert.ThrowsAnyAsync<IOException>(() => stream.CopyToAsync(Stream.Null).WaitAsync(_patience));
+        AssertNothingReported(leader);
+    }
+
+    [Fact]
+    public async Task What_was_admitted_just_before_the_end_is_not_run_but_goes_to_the_next_leader()
+    {
+        using var leadership = new FakeLeadership("me").Lead();
+        var clock = new ManualTime();
+        using var terms = new LeaderTerms(leadership, clock, TimeSpan.FromSeconds(1));
+        var gate = new WriteGate();
+        var runs = 0;
+        var pipeline = new LeaderPipeline(
+            _ =>
+            {
+                runs++;
+                return Task.CompletedTask;
+            },
+            leadership,
+            gate,
+            TimeSpan.Zero,
+            terms,
+            new ForwardingReports(new RecordedLogs(), clock));
+        var connection = new Connection();
+        var context = new DefaultHttpContext();
+        context.Features.Set<IHttpRequestLifetimeFeature>(connection);
+        gate.Enter();
+        var admitted = leadership.Current;
+        leadership.LoseLeader();
+
+        var refusal = await pipeline.RunAsync(context, admitted, longLived: true);
+
+        Assert.IsType<NotLeaderException>(refusal);
+        Assert.Equal(0, runs);
+        Assert.False(connection.WasAborted);
+        Assert.Equal(0, gate.Inside);
+    }
+
     [Theory]
     [InlineData("/socket")]
     [InlineData("/events")]
@@ -134,7 +194,7 @@ public sealed class LeaderConnectionTests
         await connection.ReceiveUntilAsync("still here");
     }
 
-    private Task<TestNode> NodeAsync(string id, HttpProtocols protocols = HttpProtocols.Http1)
+    private Task<TestNode> NodeAsync(string id, HttpProtocols protocols = HttpProtocols.Http1, TimeProvider? clock = null)
     {
         TestNode? self = null;
         return StartAsync();
@@ -144,6 +204,7 @@ public sealed class LeaderConnectionTests
             Id = id,
             AfterRouting = true,
             Protocols = protocols,
+            Clock = clock ?? TimeProvider.System,
             Options = static o =>
             {
                 o.ForwardMode = ForwardMode.Proxy;
@@ -191,10 +252,13 @@ public sealed class LeaderConnectionTests
         }
     }
 
-    private static async Task StreamAsync(HttpContext context, string contentType)
+    private async Task StreamAsync(HttpContext context, string contentType)
     {
         context.Response.ContentType = contentType;
         await context.Response.WriteAsync("data:");
+        await context.Response.Body.FlushAsync();
+        await _more.Task.WaitAsync(context.RequestAborted);
+        await context.Response.WriteAsync("more:");
         await context.Response.Body.FlushAsync();
         await Task.Delay(Timeout.Infinite, context.RequestAborted);
     }
@@ -260,6 +324,15 @@ public sealed class LeaderConnectionTests
     }
 
     private static void AssertNothingReported(TestNode node) => Assert.DoesNotContain(node.Logs.Entries, static entry => entry.Id is >= 1200 and < 1300);
+
+    private sealed class Connection : IHttpRequestLifetimeFeature
+    {
+        public bool WasAborted { get; private set; }
+
+        public CancellationToken RequestAborted { get; set; }
+
+        public void Abort() => WasAborted = true;
+    }
 
     private sealed class EchoHub : Hub
     {

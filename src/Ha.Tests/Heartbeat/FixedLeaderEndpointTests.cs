@@ -43,15 +43,22 @@ public class FixedLeaderEndpointTests
         Assert.False(answer.Headers.Contains(SignatureHeaders.SignatureName));
     }
 
+    [Fact]
+    public async Task One_of_another_cluster_with_the_same_key_concerns_nobody()
+    {
+        await using var host = await HostAsync(Rings.Old, "staging");
+        Assert.Equal(ExchangeFailure.Malformed, (await SendAsync(host, Rings.Old)).Failure);
+    }
+
     private static async Task<BeatExchange> MeetAsync(KeyRing theirs, KeyRing ours)
     {
         await using var host = await HostAsync(theirs);
         return await SendAsync(host, ours);
     }
 
-    private static Task<HeartbeatHost> HostAsync(KeyRing keys)
+    private static Task<HeartbeatHost> HostAsync(KeyRing keys, string cluster = "default")
     {
-        var endpoint = new FixedLeaderEndpoint(keys, TimeProvider.System, static () => { });
+        var endpoint = new FixedLeaderEndpoint(cluster, keys, TimeProvider.System, static () => { });
         return HeartbeatHost.StartAsync(keys, meddle: (context, _) => endpoint.HandleAsync(context));
     }
 }

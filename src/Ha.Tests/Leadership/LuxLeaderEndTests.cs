@@ -32,6 +32,22 @@ public class LuxLeaderEndTests
     }
 
     [Fact]
+    public async Task Disposing_after_a_stop_leaves_the_successor_alone()
+    {
+        await using var cluster = await LedAsync();
+        await cluster["a"].StopAsync();
+        await Eventually.True(() => cluster["b"].IsLeader || cluster["c"].IsLeader);
+        var successor = cluster["b"].IsLeader ? cluster["b"] : cluster["c"];
+        var led = successor.Current;
+
+        await cluster["a"].StopAsync();
+        await cluster["a"].DisposeAsync();
+
+        Assert.True(led.IsLeader);
+        Assert.Equal(led.Epoch, successor.Current.Epoch);
+    }
+
+    [Fact]
     public async Task A_stop_with_a_stuck_writer_ends_with_its_token()
     {
         await using var cluster = await LedAsync();

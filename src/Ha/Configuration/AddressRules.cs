@@ -16,7 +16,10 @@ internal static class AddressRules
     {
         var members = Members(options);
         CheckSpellings(members, problems);
-        CheckLoopback(members, problems);
+        if (options.Elects)
+        {
+            CheckLoopback(members, problems);
+        }
     }
 
     private static List<Member> Members(HaOptions options)
@@ -48,7 +51,10 @@ internal static class AddressRules
         }
     }
 
-    /// <summary>A cluster on one machine is all loopback, any other not at all.</summary>
+    /// <summary>
+    /// A cluster on one machine is all loopback, any other not at all. Nobody compares a fixed leader with others, so that
+    /// may be behind a proxy of each machine's own.
+    /// </summary>
     private static void CheckLoopback(List<Member> members, List<string> problems)
     {
         if (members.Find(member => !member.IsLoopback) is { } elsewhere)

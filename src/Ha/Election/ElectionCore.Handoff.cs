@@ -6,6 +6,7 @@ internal enum HandoffReason
     Shutdown,
     Preemption,
     FenceUnreachable,
+    FixedLeader,
 }
 
 internal enum HandoffResult
@@ -94,7 +95,7 @@ internal sealed partial class ElectionCore
     private HandoffStart Begin(string? toNodeId, HandoffReason reason, long now)
     {
         var successor = NextSuccessor(toNodeId, now);
-        if (successor is null && reason != HandoffReason.Shutdown)
+        if (successor is null && reason is not (HandoffReason.Shutdown or HandoffReason.FixedLeader))
         {
             return new HandoffStart(HandoffResult.NotEligible, null);
         }
@@ -114,9 +115,14 @@ internal sealed partial class ElectionCore
         return new HandoffStart(HandoffResult.Accepted, successor?.Id);
     }
 
-    /// <summary>The lowest node that could lead and has not declined in this handoff; or the named one.</summary>
+    /// <summary>The lowest node that could lead and has not declined in this handoff; or the named one. Nobody beside a fixed leader.</summary>
     private Peer? NextSuccessor(string? id, long now)
     {
+        if (MeetsFixedLeader(now))
+        {
+            return null;
+        }
+
         Peer? lowest = null;
         foreach (var peer in _peers)
         {

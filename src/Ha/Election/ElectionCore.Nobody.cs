@@ -75,6 +75,11 @@ internal sealed partial class ElectionCore
             return "this node could not raise the application's fence and lets others try";
         }
 
+        if (MeetsFixedLeader(now))
+        {
+            return "a member has a fixed leader, and nobody is elected beside one";
+        }
+
         if (HearsForeignMajority(now))
         {
             return "another member elects by majority and this node does not";

@@ -69,7 +69,7 @@ internal sealed partial class ElectionCore
         }
 
         peer.LastSeq = beat.Seq;
-        if (TellsOfTwin(peer, now))
+        if (TellsOfTwin(peer, beat, now))
         {
             return BeatStatus.DuplicateId;
         }

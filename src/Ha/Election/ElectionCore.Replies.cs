@@ -33,29 +33,30 @@ internal sealed partial class ElectionCore
     /// <summary>
     /// The peer has a fixed leader, which takes writes without a lease: nobody may lead by a lease beside it. Unsigned it
     /// could come from anybody in the place of a member that is gone. So that much is believed only of a member that never
-    /// gave a signed answer, and costs no leader its leadership.
+    /// gave a signed answer, and costs no leader its leadership. A leader lets
+    /// its writers finish first.
     /// </summary>
     /// <param name="peer">Who was asked.</param>
     /// <param name="seq">The request's.</param>
     /// <param name="verified">A key vouches for the answer.</param>
     /// <param name="now">The time.</param>
-    public void MeetFixedLeader(int peer, long seq, bool verified, long now)
+    /// <param name="why">In words, for people.</param>
+    public void MeetFixedLeader(int peer, long seq, bool verified, long now, string why)
     {
-        BeatFailed(peer, seq, now);
+        BeatFailed(peer, seq, now, why);
         if (!verified && _peers[peer].Id is not null)
         {
             return;
         }
 
         _fixedLeaderMetAt = now;
-        var why = $"{_peers[peer].Target} has a fixed leader";
         if (Role == NodeRole.Candidate)
         {
-            CancelCampaign(now, why);
+            CancelCampaign(now, $"{_peers[peer].Target} has a fixed leader");
         }
-        else if (Role == NodeRole.Leader && verified)
+        else if (Role == NodeRole.Leader && verified && _handoff.Phase == HandoffPhase.None)
         {
-            GiveUp(now, null, ElectionEventKind.LeadershipReleased, why);
+            Begin(null, HandoffReason.FixedLeader, now);
         }
 
         Advance(now, WallAt(now));

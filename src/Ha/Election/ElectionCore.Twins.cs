@@ -12,7 +12,7 @@ internal sealed partial class ElectionCore
     private bool NoticeTwin(Peer peer, in Beat beat, long now)
     {
         if (beat.ToIncarnation != _config.Incarnation || peer.Incarnation == beat.From.Incarnation
-            || !peer.HasOutlived(beat.From.Incarnation, beat.Seq, now - _config.LeaseMicros))
+            || !peer.HearFormer(beat.From.Incarnation, beat.Seq, now - _config.LeaseMicros))
         {
             return false;
         }
@@ -23,10 +23,13 @@ internal sealed partial class ElectionCore
         return true;
     }
 
-    /// <summary>True for one heartbeat of the replacement now and then: it costs no more than a lost one, and the reply says why.</summary>
-    private bool TellsOfTwin(Peer peer, long now)
+    /// <summary>
+    /// True for one heartbeat of the replacement now and then, and the reply says why. Never for one that asks for something: all
+    /// members notice at once, and a leader whose renewals all fail together is none.
+    /// </summary>
+    private bool TellsOfTwin(Peer peer, in Beat beat, long now)
     {
-        if (now - peer.TwinAt >= _config.LeaseMicros || now - peer.TwinToldAt < ReportEveryMicros)
+        if (beat.Op != BeatOp.None || now - peer.TwinAt >= _config.LeaseMicros || now - peer.TwinToldAt < ReportEveryMicros)
         {
             return false;
         }

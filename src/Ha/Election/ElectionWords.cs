@@ -20,6 +20,7 @@ internal static class ElectionWords
         HandoffReason.StepDown => "asked to step down",
         HandoffReason.Shutdown => "shutting down",
         HandoffReason.Preemption => "a lower NodeID is back",
+        HandoffReason.FixedLeader => "a member has a fixed leader",
         HandoffReason.FenceUnreachable => "the application's fence cannot be raised here",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, message: null),
     };

@@ -20,7 +20,7 @@ internal sealed class Peer(string target)
     private const long LossMemoryMicros = 600_000_000;
     private readonly Outstanding[] _outstanding = new Outstanding[MaxOutstanding];
     private readonly Queue<long> _losses = new();
-    private readonly Queue<(Guid Incarnation, long LastSeq, long ReplacedAt)> _former = new();
+    private readonly List<(Guid Incarnation, long LastSeq, long ReplacedAt)> _former = [];
 
     public string Target { get; } = target;
 
@@ -131,10 +131,10 @@ internal sealed class Peer(string target)
     {
         if (Incarnation != incarnation && Id is not null)
         {
-            _former.Enqueue((Incarnation, LastSeq, now));
+            _former.Add((Incarnation, LastSeq, now));
             if (_former.Count > MaxFormer)
             {
-                _former.Dequeue();
+                _former.RemoveAt(0);
             }
         }
 
@@ -151,23 +151,20 @@ internal sealed class Peer(string target)
         LastAckedSend = Never;
     }
 
-    /// <summary>True for a request that the former incarnation made after it was replaced, before <paramref name="replacedBefore"/>.</summary>
-    public bool HasOutlived(Guid incarnation, long seq, long replacedBefore)
+    /// <summary>
+    /// True for a new request of an incarnation that was replaced before <paramref name="replacedBefore"/>. Once only: whoever
+    /// repeats a captured one could raise the alarm for as long as he likes.
+    /// </summary>
+    public bool HearFormer(Guid incarnation, long seq, long replacedBefore)
     {
-        var known = false;
-        foreach (var former in _former)
+        var last = _former.FindLastIndex(former => former.Incarnation == incarnation);
+        if (last < 0 || _former[last].ReplacedAt > replacedBefore || SeqOfFormer(incarnation) >= seq)
         {
-            if (former.Incarnation == incarnation)
-            {
-                known = true;
-                if (former.ReplacedAt > replacedBefore || former.LastSeq >= seq)
-                {
-                    return false;
-                }
-            }
+            return false;
         }
 
-        return known;
+        _former[last] = _former[last] with { LastSeq = seq };
+        return true;
     }
 
     private long? SeqOfFormer(Guid incarnation)

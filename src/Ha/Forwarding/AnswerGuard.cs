@@ -19,8 +19,9 @@ namespace Ha.Forwarding;
 /// throwing whatever inner error page tries to answer instead, until the middleware answers 502 itself.
 /// </para>
 /// <para>
-/// Answers that claim no success pass, and 207 (Multi-Status), which claims none for the whole: its items say what became
-/// of each. Once the answer has begun nothing is withheld; a stream ends with the lease (<see cref="LeaderConnection"/>).
+/// Answers that claim no success pass, and the 207 of an endpoint that <see cref="AnswersPerItemAttribute"/> says it of. Once
+/// the answer has begun nothing is withheld; a stream ends with the lease (<see cref="LeaderConnection"/>), a gRPC answer one
+/// lease later, since it may be the answer to one write that still is on its way.
 /// </para>
 /// </remarks>
 internal sealed class AnswerGuard : IHttpResponseBodyFeature
@@ -32,6 +33,7 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     private HttpContext _context = null!;
     private IHttpResponseBodyFeature _inner = null!;
     private LeaderRun _run = null!;
+    private LeaderTerms _terms = null!;
     private WriteGate? _gate;
     private bool _inUse;
     private bool _open;
@@ -49,8 +51,8 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     /// </summary>
     public bool IsDirty => _written;
 
-    /// <summary>True when the answer was a stream, and was broken off because the lease was lost.</summary>
-    public bool WasEnded => _end.Token.IsCancellationRequested;
+    /// <summary>True when the answer is a stream that has begun, and the lease that it began under is lost.</summary>
+    public bool OutlivedLease => _end != default && _run.LeaseLost.IsCancellationRequested;
 
     public Stream Stream => (_stream ??= new GuardedStream(this)).Of(_inner);
 
@@ -60,13 +62,14 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     /// The guard of a request that is inside <paramref name="gate"/>. The server's own streams live as long as their
     /// connection and are used by one request after the other; where it offers a place for that, so are these.
     /// </summary>
-    public static AnswerGuard Begin(HttpContext context, IHttpResponseBodyFeature inner, LeaderRun run, WriteGate gate)
+    public static AnswerGuard Begin(HttpContext context, IHttpResponseBodyFeature inner, LeaderRun run, WriteGate gate, LeaderTerms terms)
     {
         var guard = OfConnection(context);
         guard._context = context;
         guard._inner = inner;
         guard._run = run;
         guard._gate = gate;
+        guard._terms = terms;
         guard._inUse = true;
         guard._open = false;
         guard._written = false;
@@ -147,10 +150,12 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
 
         Check();
         _open = true;
-        if (LeaderConnection.IsStream(_context.Response.ContentType))
+        var contentType = _context.Response.ContentType;
+        if (LeaderConnection.IsStream(contentType))
         {
             LeaveGate();
-            _end = LeaderConnection.EndWith(_context, _run.LeaseLost);
+            _end = LeaderConnection.EndWith(
+                _context, HaProblem.IsGrpc(contentType) ? _terms.GivenUp(_run.Admitted) : _run.LeaseLost);
         }
     }
 
@@ -175,9 +180,11 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
 
     private void LeaveGate() => Interlocked.Exchange(ref _gate, value: null)?.Exit();
 
-    private bool MustWithhold() => ClaimsSuccess(_context.Response.StatusCode) && !_run.StillLeads();
+    private bool MustWithhold() => _context.Response.StatusCode < FirstErrorStatus && !_run.StillLeads() && !SpeaksPerItem();
 
-    private static bool ClaimsSuccess(int status) => status is < FirstErrorStatus and not StatusCodes.Status207MultiStatus;
+    private bool SpeaksPerItem() =>
+        _context.Response.StatusCode == StatusCodes.Status207MultiStatus
+        && _context.GetEndpoint()?.Metadata.GetMetadata<AnswersPerItemAttribute>() is not null;
 
     private sealed class GuardedWriter(AnswerGuard guard) : PipeWriter
     {

@@ -2,7 +2,7 @@ using Ha;
 
 namespace Microsoft.AspNetCore.Builder;
 
-/// <summary>Says per endpoint where it may run. Takes effect with <c>app.UseHa()</c> after routing.</summary>
+/// <summary>Says per endpoint where it may run and what its answers mean. Takes effect with <c>app.UseHa()</c> after routing.</summary>
 public static class HaEndpointConventionBuilderExtensions
 {
     /// <summary>Runs on the leader only, whatever the HTTP method. See <see cref="RequireLeaderAttribute"/>.</summary>
@@ -32,4 +32,11 @@ public static class HaEndpointConventionBuilderExtensions
     public static TBuilder HonorsIdempotencyKey<TBuilder>(this TBuilder builder)
         where TBuilder : IEndpointConventionBuilder =>
         builder.WithMetadata(new HonorsIdempotencyKeyAttribute());
+
+    /// <summary>Its 207 is passed on after the lease was lost too. See <see cref="AnswersPerItemAttribute"/>.</summary>
+    /// <param name="builder">The endpoint, or a group of them.</param>
+    /// <returns><paramref name="builder"/>.</returns>
+    public static TBuilder AnswersPerItem<TBuilder>(this TBuilder builder)
+        where TBuilder : IEndpointConventionBuilder =>
+        builder.WithMetadata(new AnswersPerItemAttribute());
 }

@@ -40,6 +40,14 @@ namespace Ha
     /// </summary>
     [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
     public sealed class HonorsIdempotencyKeyAttribute : Attribute, IHaMetadata;
+
+    /// <summary>
+    /// The endpoint answers for each item by itself (207 Multi-Status) and puts <c>ToProblemDetails()</c> of a
+    /// <see cref="NotLeaderException"/> or <see cref="OutcomeUnknownException"/> for those that met the end of leadership; so
+    /// a 207 of it is passed on although the lease was lost meanwhile. Needs <c>app.UseHa()</c> after routing.
+    /// </summary>
+    [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+    public sealed class AnswersPerItemAttribute : Attribute, IHaMetadata;
 }
 
 namespace Ha.Forwarding

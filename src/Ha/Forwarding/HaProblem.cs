@@ -94,8 +94,9 @@ internal sealed record HaProblem(int Status, string Error, string Detail)
     }
 
     /// <summary>True for <c>application/grpc</c> and its variants (<c>+proto</c>, <c>-web</c>).</summary>
-    public static bool IsGrpc(HttpRequest request) =>
-        request.ContentType is { } type && type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
+    public static bool IsGrpc(HttpRequest request) => IsGrpc(request.ContentType);
+
+    public static bool IsGrpc(string? contentType) => contentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true;
 
     // The statuses that gRPC clients make of a plain 503 or 502 are both "unavailable", which their retry policies
     // repeat: right for what was not executed, wrong for what may have been.

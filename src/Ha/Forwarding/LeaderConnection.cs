@@ -9,16 +9,14 @@ namespace Ha.Forwarding;
 internal static class LeaderConnection
 {
     /// <summary>
-    /// Breaks the connection (over HTTP/2 and HTTP/3 the stream) when <paramref name="leaseLost"/> fires; clients connect
+    /// Breaks the connection (over HTTP/2 and HTTP/3 the stream) when <paramref name="over"/> fires; clients connect
     /// anew and find the next leader. Dispose it with the request: that waits for a break under way, which must not meet
     /// the next request on the connection.
     /// </summary>
-    public static CancellationTokenRegistration EndWith(HttpContext context, CancellationToken leaseLost) =>
-        leaseLost.UnsafeRegister(static context => ((HttpContext)context!).Abort(), context);
+    public static CancellationTokenRegistration EndWith(HttpContext context, CancellationToken over) =>
+        over.UnsafeRegister(static context => ((HttpContext)context!).Abort(), context);
 
     /// <summary>True for an answer that may go on for hours.</summary>
     public static bool IsStream(string? contentType) =>
-        contentType is not null
-        && (contentType.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase)
-            || contentType.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase));
+        contentType?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) == true || HaProblem.IsGrpc(contentType);
 }

@@ -12,8 +12,10 @@ namespace Ha.Forwarding;
 /// <param name="provider">Who leads.</param>
 /// <param name="gate">Entered by who calls.</param>
 /// <param name="commitGuard">What a handler needs of the lease before it commits.</param>
+/// <param name="terms">How long a gRPC answer may go on after the lease.</param>
 /// <param name="reports">Told of every outcome that stays unknown.</param>
-internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provider, WriteGate gate, TimeSpan commitGuard, ForwardingReports reports)
+internal sealed class LeaderPipeline(
+    RequestDelegate next, ILeaderProvider provider, WriteGate gate, TimeSpan commitGuard, LeaderTerms terms, ForwardingReports reports)
 {
     private static readonly Task<Exception?> _noRefusal = Task.FromResult<Exception?>(null);
 
@@ -58,11 +60,11 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         if (longLived)
         {
             gate.Exit();
-            return AwaitAsync(context, RunUntilLostAsync(context, run.LeaseLost));
+            return AwaitAsync(context, RunUntilLostAsync(context, run));
         }
 
         var inner = features.GetRequiredFeature<IHttpResponseBodyFeature>();
-        var guard = AnswerGuard.Begin(context, inner, run, gate);
+        var guard = AnswerGuard.Begin(context, inner, run, gate, terms);
         features.Set<IHttpResponseBodyFeature>(guard);
         Task running;
         try
@@ -86,14 +88,25 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
         return _noRefusal;
     }
 
-    private async Task RunUntilLostAsync(HttpContext context, CancellationToken leaseLost)
+    private async Task RunUntilLostAsync(HttpContext context, LeaderRun run)
     {
-        await using var end = LeaderConnection.EndWith(context, leaseLost);
+        if (!run.StillLeads())
+        {
+            // Lost since it was admitted. Nothing is broken off and nothing was executed: another node can have it.
+            throw new NotLeaderException();
+        }
+
+        await using var end = LeaderConnection.EndWith(context, run.LeaseLost);
+        if (run.LeaseLost.IsCancellationRequested)
+        {
+            throw new AnswerBrokenOffException();
+        }
+
         try
         {
             await next(context);
         }
-        catch (OperationCanceledException) when (leaseLost.IsCancellationRequested)
+        catch (OperationCanceledException) when (run.LeaseLost.IsCancellationRequested)
         {
             throw new AnswerBrokenOffException();
         }
@@ -123,8 +136,9 @@ internal sealed class LeaderPipeline(RequestDelegate next, ILeaderProvider provi
             // up would be taken for a lost lease.
             refusal = CaughtRefusal.Take(context) ?? guard.Refuses();
         }
-        catch (OperationCanceledException) when (guard.WasEnded)
+        catch (OperationCanceledException) when (guard.OutlivedLease)
         {
+            context.Abort();
             throw new AnswerBrokenOffException();
         }
         catch (Exception thrown) when (Refusal.In(thrown, context) is { } found)

@@ -7,6 +7,8 @@ namespace Ha.Forwarding;
 /// </summary>
 internal sealed class LeaderRun(ILeaderProvider provider, LeadershipSnapshot admitted, TimeSpan guard) : IHaFeature
 {
+    public LeadershipSnapshot Admitted => admitted;
+
     public long Epoch => admitted.Epoch;
 
     public CancellationToken LeaseLost => admitted.LeaseLost;

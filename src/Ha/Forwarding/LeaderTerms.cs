@@ -6,7 +6,8 @@ namespace Ha.Forwarding;
 /// <summary>
 /// Tells forwarded requests when to stop waiting for an answer: one lease after the leader they were sent to is no
 /// longer the leader. What it confirms later it may not have committed under its lease, and a host that died
-/// without closing its connections never answers at all. One token per term is shared by all requests. Thread-safe.
+/// without closing its connections never answers at all. gRPC answers that this node began while it led get as long.
+/// One token per term is shared by all requests. Thread-safe.
 /// </summary>
 internal sealed class LeaderTerms : IDisposable
 {

@@ -39,7 +39,7 @@ internal sealed class WriteForwardingMiddleware
         _provider = provider;
         _gate = gate;
         _policy = new ForwardPolicy(HaHeaders.EncodeId(options.NodeId), options.ForwardMode, options.ForwardOverride);
-        _here = new LeaderPipeline(next, provider, gate, LeaderRun.CommitGuard(options.EffectiveLeaseTimeout), reports);
+        _here = new LeaderPipeline(next, provider, gate, LeaderRun.CommitGuard(options.EffectiveLeaseTimeout), terms, reports);
         _away = new AwayPipeline(options, provider, _policy, clock, forwarder, terms, hold, metrics, reports, this);
     }
 

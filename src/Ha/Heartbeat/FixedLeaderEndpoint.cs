@@ -8,12 +8,13 @@ namespace Ha.Heartbeat;
 /// be elected beside a leader that needs no lease. Signed for a caller with a key, as far as this node has one: then it is
 /// believed against everything. Thread-safe.
 /// </summary>
+/// <param name="clusterId">This node's.</param>
 /// <param name="keys">Keys to verify requests with and to sign with; may be empty.</param>
 /// <param name="wallClock">Time for <c>created</c>.</param>
 /// <param name="rejected">Told of each refusal.</param>
-internal sealed class FixedLeaderEndpoint(KeyRing keys, TimeProvider wallClock, Action rejected)
+internal sealed class FixedLeaderEndpoint(string clusterId, KeyRing keys, TimeProvider wallClock, Action rejected)
 {
-    private static readonly HeartbeatRefusal _refusal = HeartbeatRefusal.FixedLeader;
+    private readonly HeartbeatRefusal _refusal = HeartbeatRefusal.FixedLeader(clusterId);
 
     public Task HandleAsync(HttpContext context)
     {

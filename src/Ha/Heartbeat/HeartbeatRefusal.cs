@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Ha.Signing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
@@ -16,23 +17,24 @@ internal sealed class HeartbeatRefusal
     public static readonly HeartbeatRefusal NotJson = new(415, "not_json", "Send application/json in UTF-8 without a content coding.");
     public static readonly HeartbeatRefusal TooLarge = new(413, "too_large", "A heartbeat has at most 16 KiB.");
     public static readonly HeartbeatRefusal TooSlow = new(408, "too_slow", "The body did not arrive in time.");
-    public static readonly HeartbeatRefusal FixedLeader = new(412, "fixed_leader", "This node has a fixed leader and takes part in no election; BASE_STATIC_LEADER must be set on every node or on none.");
     public static readonly HeartbeatRefusal BadFraming = new(400, "malformed", "The body's framing is broken.");
 
     private static readonly HeartbeatRefusal[] _unauthorized =
         [.. Enum.GetValues<SignatureVerdict>().Select(verdict => new HeartbeatRefusal(
             401, verdict.Word(), "The heartbeat is not signed by a key of this cluster; BASE_CLUSTER_SECRET or BASE_PEER_KEYS must be the same on every node."))];
 
+    private const string FixedLeaderReason = "fixed_leader";
+
     private readonly byte[] _body;
 
-    private HeartbeatRefusal(int status, string reason, string detail)
+    private HeartbeatRefusal(int status, string reason, string detail, string members = "")
     {
         Status = status;
         Reason = reason;
 
-        // Every text is a constant of this assembly without quotes, so nothing needs escaping.
+        // Every text is a constant of this assembly without quotes, or escaped already.
         _body = Encoding.ASCII.GetBytes(
-            $$"""{"title":"{{ReasonPhrases.GetReasonPhrase(status)}}","status":{{status}},"detail":"{{detail}}","error":"{{reason}}"}""");
+            $$"""{"title":"{{ReasonPhrases.GetReasonPhrase(status)}}","status":{{status}},"detail":"{{detail}}","error":"{{reason}}"{{members}}}""");
     }
 
     /// <summary>One of a few fixed words, for logs and counters.</summary>
@@ -42,9 +44,19 @@ internal sealed class HeartbeatRefusal
 
     public ReadOnlySpan<byte> Body => _body;
 
-    /// <summary>True for an answer by which a node with a fixed leader refuses.</summary>
-    public static bool IsOfFixedLeader(int status, ReadOnlySpan<byte> body) =>
-        status == FixedLeader.Status && body.IndexOf("\"error\":\"fixed_leader\""u8) >= 0;
+    /// <summary>How a node with a fixed leader refuses. A node of another cluster may have the same key, so it says whose it is.</summary>
+    public static HeartbeatRefusal FixedLeader(string clusterId) => new(
+        StatusCodes.Status412PreconditionFailed,
+        FixedLeaderReason,
+        "This node has a fixed leader and takes part in no election; BASE_STATIC_LEADER must be set on every node or on none.",
+        OfCluster(clusterId));
+
+    /// <summary>True for an answer by which a node of this cluster with a fixed leader refuses.</summary>
+    public static bool IsOfFixedLeader(int status, ReadOnlySpan<byte> body, string clusterId) =>
+        status == StatusCodes.Status412PreconditionFailed
+        && body.IndexOf(Encoding.ASCII.GetBytes($"\"error\":\"{FixedLeaderReason}\"{OfCluster(clusterId)}")) >= 0;
+
+    private static string OfCluster(string clusterId) => $",\"cluster_id\":\"{JsonEncodedText.Encode(clusterId)}\"";
 
     public static HeartbeatRefusal Unsigned(SignatureVerdict verdict) => _unauthorized[(int)verdict];
 

@@ -51,7 +51,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
         try
         {
             using var response = await _http.SendAsync(request, cancellationToken);
-            return await ReadAsync(response, signature, cancellationToken);
+            return await ReadAsync(response, signature, beat.From.ClusterId, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -85,7 +85,8 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
         return signed;
     }
 
-    private async Task<BeatExchange> ReadAsync(HttpResponseMessage response, SignatureHeaders request, CancellationToken cancellationToken)
+    private async Task<BeatExchange> ReadAsync(
+        HttpResponseMessage response, SignatureHeaders request, string clusterId, CancellationToken cancellationToken)
     {
         var status = (int)response.StatusCode;
         if (!BeatStatusCodes.CarriesReply(status))
@@ -106,7 +107,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
             var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
             var length = await stream.ReadAtLeastAsync(
                 buffer.AsMemory(0, BeatLimits.MaxBodyBytes + 1), BeatLimits.MaxBodyBytes + 1, throwOnEndOfStream: false, cancellationToken);
-            return length > BeatLimits.MaxBodyBytes ? TooLarge() : Judge(response, buffer.AsSpan(0, length), request);
+            return length > BeatLimits.MaxBodyBytes ? TooLarge() : Judge(response, buffer.AsSpan(0, length), request, clusterId);
         }
         finally
         {
@@ -114,13 +115,13 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
         }
     }
 
-    private BeatExchange Judge(HttpResponseMessage response, ReadOnlySpan<byte> body, SignatureHeaders request)
+    private BeatExchange Judge(HttpResponseMessage response, ReadOnlySpan<byte> body, SignatureHeaders request, string clusterId)
     {
         // Read anew: an answer may be signed by a key that came while it was under way.
         var keys = source.Current;
         var status = (int)response.StatusCode;
         var verdict = Verify(keys, response, body, request, out var signer);
-        if (HeartbeatRefusal.IsOfFixedLeader(status, body))
+        if (HeartbeatRefusal.IsOfFixedLeader(status, body, clusterId))
         {
             return BeatExchange.MetFixedLeader(verified: verdict == SignatureVerdict.Valid);
         }

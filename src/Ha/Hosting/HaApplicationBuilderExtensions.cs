@@ -8,7 +8,7 @@ public static class HaApplicationBuilderExtensions
 {
     /// <summary>
     /// Decides here, instead of first in the pipeline, whether a request runs on this node or on the leader. Needed
-    /// where endpoint metadata counts (<c>RequireLeader</c>, <c>AllowOnAnyNode</c>, <c>HonorsIdempotencyKey</c>):
+    /// where endpoint metadata counts (<c>RequireLeader</c>, <c>AllowOnAnyNode</c> and their like):
     /// put it after <c>UseRouting</c>, if the application calls that itself, and after <c>UseCors</c>. Adds nothing
     /// when the plugin is off.
     /// </summary>

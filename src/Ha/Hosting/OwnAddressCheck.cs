@@ -1,7 +1,7 @@
 using System.Net;
+using System.Net.Sockets;
 using Ha.Endpoints;
 using Ha.Forwarding;
-using Ha.Heartbeat;
 using Ha.Tls;
 using Microsoft.Extensions.Logging;
 
@@ -9,59 +9,115 @@ namespace Ha.Hosting;
 
 /// <summary>
 /// Calls this node by its own <c>BASE_LOCAL_TARGET</c>, as the others will, and says what is wrong when that leads
-/// nowhere or to somebody else. Several times, on a new connection each: behind a balancer one call may come home by
-/// chance, and a name may take a moment to be known.
+/// nowhere or to somebody else. Until several calls in a row agree, on a new connection each: behind a balancer one may
+/// come home by chance, and a predecessor that is about to end may answer the first ones.
 /// </summary>
 /// <param name="target">This node's URL.</param>
 /// <param name="own">Recognises what arrives.</param>
-/// <param name="tls">How members are checked and what is shown to them.</param>
+/// <param name="handler">Connects as heartbeats do; disposed at the end of the look.</param>
+/// <param name="clock">Times the pauses.</param>
 /// <param name="logger">Told what is wrong.</param>
-internal sealed class OwnAddressCheck(string target, OwnAddress own, NodeTls tls, ILogger logger)
+internal sealed class OwnAddressCheck(string target, OwnAddress own, HttpMessageHandler handler, TimeProvider clock, ILogger logger)
 {
-    private const int Calls = 3;
+    private const int MostCalls = 6;
 
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
 
-    /// <summary>Takes a second when all is well, and a few when not. Throws only when <paramref name="stopping"/> fires.</summary>
+    // Kubernetes knows a pod of a headless service by name only once it is ready.
+    private static readonly TimeSpan _longestPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _patienceWithName = TimeSpan.FromMinutes(1);
+
+    private enum Found
+    {
+        ThisNode,
+        AnotherNode,
+        Something,
+        NoAnswer,
+        NoConnection,
+        NoName,
+        Http2Only,
+    }
+
+    /// <summary>For one call.</summary>
+    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Takes a second when all is well, a few when not, and a minute when the name stays unknown. Throws only when
+    /// <paramref name="stopping"/> fires.
+    /// </summary>
     /// <param name="listensOn">Where the server listens, for people.</param>
     /// <param name="stopping">Ends it early.</param>
     public async Task RunAsync(IEnumerable<string> listensOn, CancellationToken stopping)
     {
-        using var client = new HttpMessageInvoker(PeerHandler.Create(_patience, tls));
-        Outcome outcome = default;
-        string? somebody = null;
-        for (var call = 0; call < Calls; call++)
+        using var client = new HttpMessageInvoker(handler);
+        var outcomes = new List<Outcome>(MostCalls);
+        var pause = _pause;
+        var waited = TimeSpan.Zero;
+        while (!IsSettled(outcomes))
         {
-            if (call > 0)
+            if (outcomes.Count > 0)
             {
-                await Task.Delay(_pause, stopping);
+                await Task.Delay(_pause, clock, stopping);
             }
 
-            outcome = await CallAsync(client, HttpVersion.Version11, stopping);
-            if (outcome is { Arrived: false, Connected: true } && (await CallAsync(client, HttpVersion.Version20, stopping)).Arrived)
+            var outcome = await LookAsync(client, stopping);
+            while (outcome.Found == Found.NoName && waited < _patienceWithName)
             {
-                logger.OwnAddressTakesHttp2Only(target);
-                return;
+                await Task.Delay(pause, clock, stopping);
+                waited += pause;
+                pause = pause * 2 < _longestPause ? pause * 2 : _longestPause;
+                outcome = await LookAsync(client, stopping);
             }
 
-            somebody ??= outcome.AnsweredBy;
+            outcomes.Add(outcome);
         }
 
-        if (somebody is not null)
+        Say(outcomes, listensOn);
+    }
+
+    private static bool IsSettled(List<Outcome> outcomes) =>
+        outcomes.Count == MostCalls
+        || outcomes is [.., { Found: Found.Http2Only }]
+        || (outcomes is [.., var first, var second, var third] && first.Found == second.Found && second.Found == third.Found);
+
+    private void Say(List<Outcome> outcomes, IEnumerable<string> listensOn)
+    {
+        if (outcomes is [.., { Found: Found.Http2Only }])
         {
-            logger.OwnAddressLeadsElsewhere(target, somebody);
+            logger.OwnAddressTakesHttp2Only(target);
+            return;
         }
-        else if (outcome.Failure is { } failure)
+
+        if (outcomes.TakeLast(3).All(outcome => outcome.Found == Found.ThisNode))
+        {
+            return;
+        }
+
+        var elsewhere = outcomes.Where(outcome => outcome.Found is Found.AnotherNode or Found.Something).ToArray();
+        if (elsewhere.Length > 1)
+        {
+            var somebody = string.Join(" and ", elsewhere.Select(outcome => outcome.What).Distinct(StringComparer.Ordinal));
+            logger.OwnAddressLeadsElsewhere(target, somebody, elsewhere.Length, outcomes.Count);
+        }
+        else if (outcomes[^1] is { Found: Found.NoAnswer or Found.NoConnection or Found.NoName, What: var failure })
         {
             logger.OwnAddressNotReached(target, failure, string.Join(", ", listensOn));
         }
     }
 
+    private async Task<Outcome> LookAsync(HttpMessageInvoker client, CancellationToken stopping)
+    {
+        var outcome = await CallAsync(client, HttpVersion.Version11, stopping);
+        return outcome.Found is Found.Something or Found.NoAnswer
+            && (await CallAsync(client, HttpVersion.Version20, stopping)).Found == Found.ThisNode
+            ? new Outcome(Found.Http2Only, "this node")
+            : outcome;
+    }
+
     private async Task<Outcome> CallAsync(HttpMessageInvoker client, Version version, CancellationToken stopping)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        timeout.CancelAfter(_patience);
+        timeout.CancelAfter(Patience);
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(target + "/_ha/healthz"))
         {
             Version = version,
@@ -73,29 +129,29 @@ internal sealed class OwnAddressCheck(string target, OwnAddress own, NodeTls tls
         try
         {
             using var answer = await client.SendAsync(request, timeout.Token);
-            return own.Arrivals > before
-                ? new Outcome(Arrived: true, Connected: true, AnsweredBy: null, Failure: null)
-                : new Outcome(Arrived: false, Connected: true, Somebody(answer), Failure: null);
+            return own.Arrivals > before ? new Outcome(Found.ThisNode, "this node")
+                : answer.Headers.TryGetValues(HaHeaders.Node, out var ids) ? new Outcome(Found.AnotherNode, $"node {string.Join(',', ids)}")
+                : new Outcome(Found.Something, $"something else (status {(int)answer.StatusCode})");
         }
         catch (HttpRequestException failure)
         {
-            var connected = failure.HttpRequestError is not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError);
-            return new Outcome(Arrived: false, connected, AnsweredBy: null, TlsFailure.Explain(failure) ?? failure.GetBaseException().Message);
+            return new Outcome(Classify(failure), TlsFailure.Explain(failure) ?? failure.GetBaseException().Message);
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
         {
-            return new Outcome(Arrived: false, Connected: false, AnsweredBy: null, "no answer in time");
+            return new Outcome(Found.NoConnection, "no answer in time");
         }
     }
 
-    private static string Somebody(HttpResponseMessage answer) =>
-        answer.Headers.TryGetValues(HaHeaders.Node, out var ids)
-            ? $"node {string.Join(',', ids)}"
-            : $"something that is not this node (status {(int)answer.StatusCode})";
+    private static Found Classify(HttpRequestException failure) => failure switch
+    {
+        { HttpRequestError: HttpRequestError.NameResolutionError } => Found.NoName,
+        { InnerException: SocketException { SocketErrorCode: SocketError.TryAgain } } => Found.NoName,
+        { HttpRequestError: HttpRequestError.ConnectionError } => Found.NoConnection,
+        _ => Found.NoAnswer,
+    };
 
-    /// <param name="Arrived">The call came back to this process.</param>
-    /// <param name="Connected">Somebody was there.</param>
-    /// <param name="AnsweredBy">Who, when it was not this process.</param>
-    /// <param name="Failure">Why there was no answer.</param>
-    private readonly record struct Outcome(bool Arrived, bool Connected, string? AnsweredBy, string? Failure);
+    /// <param name="Found">What is at the URL.</param>
+    /// <param name="What">The same in words: who answered, or why nobody did.</param>
+    private readonly record struct Outcome(Found Found, string What);
 }

@@ -1,5 +1,6 @@
 using Ha.Configuration;
 using Ha.Endpoints;
+using Ha.Heartbeat;
 using Ha.Tls;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -54,7 +55,12 @@ internal sealed class SetupCheck(IServiceProvider services, IOptions<HaOptions> 
         if (options.Value is { IsActive: true, LocalTarget: { } target }
             && server?.Features.Get<IServerAddressesFeature>()?.Addresses is { Count: > 0 } listensOn)
         {
-            var check = new OwnAddressCheck(target, services.GetRequiredService<OwnAddress>(), services.GetRequiredService<NodeTls>(), logger);
+            var check = new OwnAddressCheck(
+                target,
+                services.GetRequiredService<OwnAddress>(),
+                PeerHandler.Create(OwnAddressCheck.Patience, services.GetRequiredService<NodeTls>()),
+                TimeProvider.System,
+                logger);
             _ownAddress = check.RunAsync([.. listensOn], _stopping.Token);
         }
 

@@ -20,8 +20,8 @@ internal static partial class SetupLog
     [LoggerMessage(1424, LogLevel.Warning, "This node does not reach itself at BASE_LOCAL_TARGET ({Target}), so others hardly will: {Why}. It listens on {Addresses}. Set BASE_LOCAL_TARGET to a URL that leads there, or listen where it leads (ASPNETCORE_URLS).")]
     public static partial void OwnAddressNotReached(this ILogger logger, string target, string why, string addresses);
 
-    [LoggerMessage(1425, LogLevel.Error, "BASE_LOCAL_TARGET ({Target}) does not lead to this node, it is answered by {Somebody}. Set it to a URL that leads to this node alone, not to another node or a balancer.")]
-    public static partial void OwnAddressLeadsElsewhere(this ILogger logger, string target, string somebody);
+    [LoggerMessage(1425, LogLevel.Error, "BASE_LOCAL_TARGET ({Target}) leads to {Somebody} instead of this node, in {Elsewhere} of {Calls} calls. Set it to a URL that leads to this node alone, not to another node or a balancer.")]
+    public static partial void OwnAddressLeadsElsewhere(this ILogger logger, string target, string somebody, int elsewhere, int calls);
 
     [LoggerMessage(1426, LogLevel.Error, "BASE_LOCAL_TARGET ({Target}) takes HTTP/2 only, and heartbeats come over HTTP/1.1: no other node hears this one. Use https with Kestrel's Protocols Http1AndHttp2, or give this node a second endpoint with Protocols Http1 and set BASE_LOCAL_TARGET to that.")]
     public static partial void OwnAddressTakesHttp2Only(this ILogger logger, string target);

@@ -23,7 +23,7 @@ public sealed partial class LuxLeader
             }
             else if (exchange.Failure == ExchangeFailure.FixedLeader)
             {
-                _core.MeetFixedLeader(peer, beat.Seq, exchange.Verified, _clock.NowMicros());
+                _core.MeetFixedLeader(peer, beat.Seq, exchange.Verified, _clock.NowMicros(), exchange.Detail);
             }
             else
             {

@@ -164,7 +164,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IDisposable, IAsyncDisp
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> fired; the handoff goes on.</exception>
     public Task StopAsync(CancellationToken cancellationToken = default) => HandOffForShutdownAsync(cancellationToken);
 
-    /// <summary>Stops electing after a handoff, as <see cref="StopAsync"/> does it, unless that was called before.</summary>
+    /// <summary>Stops electing after a handoff, as <see cref="StopAsync"/> does it; one that is done already is not repeated.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!_stopping.IsCancellationRequested)
