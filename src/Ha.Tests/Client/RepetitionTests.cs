@@ -11,6 +11,7 @@ public class RepetitionTests
     [InlineData("not leader", true)]
     [InlineData("not leader", false)]
     [InlineData("leader unreachable", false)]
+    [InlineData("not executed", false)]
     [InlineData("something else", true)]
     public async Task Write_that_was_not_executed_is_sent_again_after_Retry_After(string error, bool notExecuted)
     {
