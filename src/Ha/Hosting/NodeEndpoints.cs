@@ -34,7 +34,7 @@ internal static class NodeEndpoints
     {
         var options = node.Options;
         var keys = KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems: []);
-        return new FixedLeaderEndpoint(node.Options.ClusterId, keys, node.Clock, telemetry.HeartbeatMetFixedLeader);
+        return new FixedLeaderEndpoint(options.ClusterId, keys, node.Clock, telemetry.HeartbeatMetFixedLeader);
     }
 
     /// <summary>Needed where <see cref="HaOptions.GrpcHealth"/> is on.</summary>

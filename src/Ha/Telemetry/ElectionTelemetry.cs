@@ -59,24 +59,22 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
 
     /// <summary>Counts a refused heartbeat and says so in the log, at most once a minute per reason.</summary>
     /// <param name="reason">One of a few fixed words.</param>
-    public void HeartbeatRejected(string reason)
-    {
-        Metrics.HeartbeatRejected(reason);
-        if (_limiter.Passes($"rejected {reason}", out var suppressed))
-        {
-            _log.HeartbeatRejected(reason, LeftOut(suppressed));
-        }
-    }
+    public void HeartbeatRejected(string reason) => HeartbeatRejected(reason, reason);
 
     /// <summary>The same for one that came to a node with a fixed leader.</summary>
     public void HeartbeatMetFixedLeader()
     {
         const string reason = "fixed_leader";
+        HeartbeatRejected(
+            reason, $"{reason}, this node has {HaKeys.StaticLeader}, and whoever sent it takes part in an election; set it on every node or on none");
+    }
+
+    private void HeartbeatRejected(string reason, string inFull)
+    {
         Metrics.HeartbeatRejected(reason);
         if (_limiter.Passes($"rejected {reason}", out var suppressed))
         {
-            _log.HeartbeatRejected(
-                $"{reason}, this node has {HaKeys.StaticLeader}, and whoever sent it takes part in an election; set it on every node or on none", LeftOut(suppressed));
+            _log.HeartbeatRejected(inFull, LeftOut(suppressed));
         }
     }
 
