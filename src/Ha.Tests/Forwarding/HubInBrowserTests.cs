@@ -3,7 +3,6 @@ using Ha.Tests.Endpoints;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Ha.Tests.Forwarding;
@@ -107,13 +106,6 @@ public sealed class HubInBrowserTests
             app.MapHub<WhereHub>("/undecided");
         },
     });
-
-    private sealed record NodeName(string Name);
-
-    private sealed class WhereHub(NodeName node) : Hub
-    {
-        public string Where() => node.Name;
-    }
 
     /// <summary>Needs Chromium and the client's npm package; skipped, with the reason, where one cannot be had.</summary>
     [AttributeUsage(AttributeTargets.Method)]

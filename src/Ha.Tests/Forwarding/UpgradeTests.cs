@@ -5,7 +5,6 @@ using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Ha.Tests.Forwarding;
@@ -171,12 +170,5 @@ public sealed class UpgradeTests
         var buffer = new byte[1000];
         var received = await socket.ReceiveAsync(buffer, patience.Token);
         return Encoding.UTF8.GetString(buffer, 0, received.Count);
-    }
-
-    private sealed record NodeName(string Name);
-
-    private sealed class WhereHub(NodeName node) : Hub
-    {
-        public string Where() => node.Name;
     }
 }

@@ -60,11 +60,8 @@ internal static class TimingStudy
     private static long WaitForLeader(World world, long limit)
     {
         long start = world.Now;
-        while (world.Leader() < 0)
-        {
-            if (!world.StepBefore(start + limit))
-                throw new InvalidOperationException(world.Violation?.Detail ?? "no leader");
-        }
+        if (!world.RunUntilSomebodyLeads(limit))
+            throw new InvalidOperationException(world.Violation?.Detail ?? "no leader");
 
         return world.Now - start;
     }

@@ -18,27 +18,19 @@ internal static class ViewStudy
 
         for (int kill = 0; kill < Kills; kill++)
         {
-            RunUntilSomebodyLeads(world, 10 * leaseMicros);
+            world.RunUntilSomebodyLeads(10 * leaseMicros);
             world.RunUntil(world.Now + world.Random.Between(0, 4 * leaseMicros));
             if (world.Leader() is not (>= 0 and var leader))
                 continue;
 
             world.Nodes[leader].Crash("killed");
-            RunUntilSomebodyLeads(world, 10 * leaseMicros);
+            world.RunUntilSomebodyLeads(10 * leaseMicros);
             world.RunUntil(world.Now + world.Random.Between(0, 4 * leaseMicros));
             world.Nodes[leader].Start();
         }
 
         world.RunUntil(world.Now + 10 * leaseMicros);
         return world;
-    }
-
-    private static void RunUntilSomebodyLeads(World world, long within)
-    {
-        long limit = world.Now + within;
-        while (world.Leader() < 0 && world.StepBefore(limit))
-        {
-        }
     }
 
     private static WorldSettings Settings(SimRandom random, ulong seed, long interval, long lease)

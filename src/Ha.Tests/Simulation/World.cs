@@ -69,6 +69,19 @@ internal sealed class World
         return true;
     }
 
+    /// <returns>False: nobody does <paramref name="within"/> microseconds from now, or a promise was broken.</returns>
+    public bool RunUntilSomebodyLeads(long within)
+    {
+        long limit = Now + within;
+        while (Leader() < 0)
+        {
+            if (!StepBefore(limit))
+                return false;
+        }
+
+        return true;
+    }
+
     public void Break(string invariant, string detail)
     {
         if (Violation is not null)
