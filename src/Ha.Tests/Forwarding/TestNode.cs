@@ -78,6 +78,8 @@ internal sealed class TestNode : IAsyncDisposable
         ExceptionCatchers.Add(builder.Services);
         Func<RequestDelegate, RequestDelegate> middleware = next => new WriteForwardingMiddleware(
             next, options, Leadership, Gate, setup.Clock, _forwarder!, _terms, Hold, Metrics, reports).InvokeAsync;
+        builder.Services.AddSingleton<IStartupFilter>(new First(
+            next => new HopArrival(next, HaHeaders.EncodeId(setup.Id), Metrics, reports).InvokeAsync));
         if (!setup.AfterRouting)
         {
             builder.Services.AddSingleton<IStartupFilter>(new First(middleware));

@@ -48,12 +48,7 @@ internal sealed class HaEntryMiddleware(
         }
 
         // Nobody outside may speak for a node that refused a write.
-        var received = context.Request.Headers;
-        received.Remove(HaHeaders.NotExecuted);
-        if (received.ContainsKey(HaHeaders.ForwardedBy))
-        {
-            HopConnection.Leave(context);
-        }
+        context.Request.Headers.Remove(HaHeaders.NotExecuted);
 
         Task running;
         try

@@ -217,7 +217,7 @@ internal sealed class AwayPipeline(
         }
 
         // Between nodes the mark is part of the protocol; to clients it is information.
-        var between = journey.Facts.ForwardedBy is not null;
+        var between = journey.Facts.Forwarded;
         await problem.WriteAsync(journey.Context, mark: options.PublicInfo || between, byHandler: between && journey.Refusal is not null);
         journey.Outcome = problem.Status == StatusCodes.Status502BadGateway ? WriteOutcome.Unknown : WriteOutcome.Refused;
         return true;
@@ -225,7 +225,7 @@ internal sealed class AwayPipeline(
 
     // The handler knew better than the election, and redirecting needs nothing of the request that it has used up.
     private string? RedirectOf(AwayJourney journey) =>
-        journey is { Refusal.LeaderUrl: { } url, Facts.ForwardedBy: null }
+        journey is { Refusal.LeaderUrl: { } url, Facts.Forwarded: false }
         && !ForwardDecision.ProxyWanted(journey.Facts, policy)
         && TargetUrl.TryNormalise(url, out var normalised, out _)
             ? normalised
@@ -240,9 +240,6 @@ internal sealed class AwayPipeline(
     {
         switch (outcome)
         {
-            case ForwardOutcome.RefuseLoop:
-                reports.Loop();
-                return Refusals.Loop;
             case ForwardOutcome.RefuseExtendedConnect:
                 return Refusals.StreamNotForwarded;
             case ForwardOutcome.RefuseProxy:

@@ -23,9 +23,6 @@ internal enum ForwardOutcome
     /// <summary>Another node sent it here and this one does not lead: 503, never a second hop.</summary>
     RefuseSecondHop,
 
-    /// <summary>This node itself sent it: 508.</summary>
-    RefuseLoop,
-
     /// <summary>The endpoint is never forwarded, and the client follows no redirect: 503.</summary>
     RefuseProxy,
 
@@ -40,8 +37,8 @@ internal readonly record struct RequestFacts
     public required PathString Path { get; init; }
     public NodeChoice Choice { get; init; }
 
-    /// <summary>The value of <see cref="HaHeaders.ForwardedBy"/>; null: came from a client.</summary>
-    public string? ForwardedBy { get; init; }
+    /// <summary>True: another node sent it, see <see cref="HaHeaders.ForwardedBy"/>.</summary>
+    public bool Forwarded { get; init; }
 
     /// <summary>The value of <see cref="HaHeaders.Forward"/>.</summary>
     public string? Override { get; init; }
@@ -58,10 +55,9 @@ internal readonly record struct RequestFacts
 }
 
 /// <summary>The fixed part of the decision.</summary>
-/// <param name="OwnMark">This node's id as it stands in <see cref="HaHeaders.ForwardedBy"/>.</param>
 /// <param name="Mode">What the options say.</param>
 /// <param name="AllowOverride">Whether a request may choose otherwise.</param>
-internal sealed record ForwardPolicy(string OwnMark, ForwardMode Mode, bool AllowOverride);
+internal sealed record ForwardPolicy(ForwardMode Mode, bool AllowOverride);
 
 /// <summary>Decides and touches nothing.</summary>
 internal static class ForwardDecision
@@ -78,17 +74,12 @@ internal static class ForwardDecision
             return ForwardOutcome.Pass;
         }
 
-        if (facts.ForwardedBy is { } mark && Names(mark, policy.OwnMark))
-        {
-            return ForwardOutcome.RefuseLoop;
-        }
-
         if (leadership.AdmitsWrites && leadership.IsLeader)
         {
             return ForwardOutcome.RunHere;
         }
 
-        if (facts.ForwardedBy is not null)
+        if (facts.Forwarded)
         {
             // Others know of the new lease before the store does. Refused, they would come back some time after it does.
             return leadership.AwaitsFence ? ForwardOutcome.Hold : ForwardOutcome.RefuseSecondHop;
@@ -167,18 +158,5 @@ internal static class ForwardDecision
         }
 
         return policy.Mode == ForwardMode.Proxy;
-    }
-
-    private static bool Names(string marks, string ownMark)
-    {
-        foreach (var part in marks.AsSpan().Split(','))
-        {
-            if (marks.AsSpan(part).Trim().SequenceEqual(ownMark))
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 }

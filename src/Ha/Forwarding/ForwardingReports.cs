@@ -129,7 +129,7 @@ internal static partial class ForwardingLog
     [LoggerMessage(1202, LogLevel.Warning, "As many writes wait for a leader as BASE_WRITE_HOLD_MAX allows; more were refused.{LeftOut}")]
     public static partial void HoldFull(this ILogger logger, string leftOut);
 
-    [LoggerMessage(1203, LogLevel.Error, "A forwarded write came back to this node: the leader's URL leads here, or a client made up the mark.{LeftOut}")]
+    [LoggerMessage(1203, LogLevel.Error, "A forwarded request came back to this node: the leader's URL leads here, or a client made up the mark.{LeftOut}")]
     public static partial void Loop(this ILogger logger, string leftOut);
 
     [LoggerMessage(1204, LogLevel.Warning, "The lease was lost while a write ran, so its success was not confirmed.{LeftOut}")]

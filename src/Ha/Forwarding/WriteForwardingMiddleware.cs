@@ -38,7 +38,7 @@ internal sealed class WriteForwardingMiddleware
         _reports = reports;
         _provider = provider;
         _gate = gate;
-        _policy = new ForwardPolicy(HaHeaders.EncodeId(options.NodeId), options.ForwardMode, options.ForwardOverride);
+        _policy = new ForwardPolicy(options.ForwardMode, options.ForwardOverride);
         _here = new LeaderPipeline(next, provider, gate, LeaderRun.CommitGuard(options.EffectiveLeaseTimeout), terms, reports);
         _away = new AwayPipeline(options, provider, _policy, clock, forwarder, terms, hold, metrics, reports, this);
     }
@@ -153,14 +153,13 @@ internal sealed class WriteForwardingMiddleware
     private RequestFacts GatherFacts(HttpContext context, NodeChoice choice)
     {
         var request = context.Request;
-        var mark = request.Headers[HaHeaders.ForwardedBy];
         var wish = _policy.AllowOverride ? request.Headers[HaHeaders.Forward] : default;
         return new RequestFacts
         {
             Method = request.Method,
             Path = request.Path,
             Choice = choice,
-            ForwardedBy = mark.Count == 0 ? null : mark.ToString(),
+            Forwarded = request.Headers.ContainsKey(HaHeaders.ForwardedBy),
             Override = wish.Count == 0 ? null : wish.ToString(),
             Grpc = HaProblem.IsGrpc(request),
             Upgrade = LeaderForwarder.IsUpgrade(context),

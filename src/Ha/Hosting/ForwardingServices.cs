@@ -13,6 +13,7 @@ namespace Ha.Hosting;
 internal sealed class ForwardingServices : IDisposable
 {
     private readonly HaNode _node;
+    private readonly string _ownMark;
     private readonly HaMetrics _metrics;
     private readonly ForwardingReports _reports;
     private readonly LeaderForwarder _forwarder;
@@ -21,16 +22,20 @@ internal sealed class ForwardingServices : IDisposable
     public ForwardingServices(HaNode node, HaMetrics metrics, ILoggerFactory loggers, NodeTls tls, IOptions<KestrelServerOptions> server)
     {
         var options = node.Options;
+        _ownMark = HaHeaders.EncodeId(options.NodeId);
         _node = node;
         _metrics = metrics;
         _reports = new ForwardingReports(loggers, node.Clock);
         _forwarder = new LeaderForwarder(
-            HaHeaders.EncodeId(options.NodeId), options.PublicInfo, options.EffectiveLeaseTimeout, _reports, tls, new HeaderEncodings(server.Value));
+            _ownMark, options.PublicInfo, options.EffectiveLeaseTimeout, _reports, tls, new HeaderEncodings(server.Value));
         _terms = new LeaderTerms(node.Provider, node.Clock, options.EffectiveLeaseTimeout);
         Hold = new WriteHold(node.Provider, node.Clock, options.WriteHoldMax);
     }
 
     public WriteHold Hold { get; }
+
+    /// <summary>What stands before everything of the application.</summary>
+    public HopArrival CreateArrival(RequestDelegate next) => new(next, _ownMark, _metrics, _reports);
 
     /// <param name="next">The rest of the pipeline.</param>
     /// <param name="routingRan">False where the request cannot have an endpoint yet.</param>

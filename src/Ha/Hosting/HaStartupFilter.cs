@@ -27,6 +27,7 @@ internal sealed class HaStartupFilter : IStartupFilter
         if (services.GetRequiredService<HaNode>().Options.IsActive)
         {
             app.Use(inner => Entry(inner, services));
+            app.Use(inner => services.GetRequiredService<ForwardingServices>().CreateArrival(inner).InvokeAsync);
 
             // Asked when the pipeline is built, that is after the application has described all of it.
             app.Use(inner => pipeline.UseHaWasCalled
