@@ -1,4 +1,4 @@
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Signing.Keys;
 
 namespace Ha.NSec.Tests;

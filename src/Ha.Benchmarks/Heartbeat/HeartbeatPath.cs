@@ -1,7 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using Ha.Election;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 
 namespace Ha.Benchmarks.Heartbeat;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Ha.Election;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 
 namespace Ha.Benchmarks.Members;
 

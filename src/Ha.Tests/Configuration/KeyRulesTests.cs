@@ -67,7 +67,7 @@ public sealed class KeyRulesTests : IDisposable
     [Fact]
     public void A_private_key_among_the_public_ones_is_called_out_and_not_shown()
     {
-        var der = Convert.ToBase64String(Ha.Signing.KeyText.Decode(NodeKeys.PrivateOf("n2"))!);
+        var der = Convert.ToBase64String(Ha.Security.KeyText.Decode(NodeKeys.PrivateOf("n2"))!);
         var problem = ProblemWith(("BASE_PEER_KEYS", $"n2={der}"));
 
         Assert.StartsWith("BASE_PEER_KEYS (n2) is followed by a private key, which now is known", problem, StringComparison.Ordinal);

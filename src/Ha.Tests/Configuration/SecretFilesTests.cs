@@ -1,4 +1,5 @@
 using Ha.Configuration;
+using Ha.Security;
 
 namespace Ha.Tests.Configuration;
 

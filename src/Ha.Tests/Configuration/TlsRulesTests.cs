@@ -1,4 +1,4 @@
-using Ha.Configuration;
+using Ha.Security;
 using Ha.Tests.Support;
 
 namespace Ha.Tests.Configuration;

@@ -1,6 +1,7 @@
 using Ha.Configuration;
 using Ha.Endpoints;
 using Ha.Leadership;
+using Ha.Security;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Http;

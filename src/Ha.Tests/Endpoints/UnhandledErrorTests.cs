@@ -1,5 +1,6 @@
 using System.Net;
 using Ha.Forwarding;
+using Ha.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;

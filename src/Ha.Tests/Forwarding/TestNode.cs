@@ -1,10 +1,11 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Ha.Forwarding;
+using Ha.Http;
 using Ha.Leadership;
+using Ha.Security;
 using Ha.Telemetry;
 using Ha.Tests.Telemetry;
-using Ha.Tls;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;

@@ -1,5 +1,5 @@
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Signing;
 

@@ -1,6 +1,6 @@
 using Ha.Election;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Election;
 using Ha.Tests.Signing;
 

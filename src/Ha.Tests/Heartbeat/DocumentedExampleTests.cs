@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Ha.Election;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Support;
 
 namespace Ha.Tests.Heartbeat;

@@ -1,5 +1,5 @@
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 
 namespace Ha.Tests.Heartbeat;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Signing;
 using static Ha.Tests.Heartbeat.HeartbeatRequests;
 

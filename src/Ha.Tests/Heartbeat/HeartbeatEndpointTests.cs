@@ -2,7 +2,7 @@ using System.Net;
 using System.Text;
 using Ha.Election;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Signing;
 using static Ha.Tests.Heartbeat.HeartbeatRequests;
 

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Ha.Election;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;

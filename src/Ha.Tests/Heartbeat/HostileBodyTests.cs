@@ -1,6 +1,6 @@
 using System.Text;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Signing;
 
 namespace Ha.Tests.Heartbeat;

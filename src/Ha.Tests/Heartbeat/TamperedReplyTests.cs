@@ -1,7 +1,7 @@
 using System.Text;
 using Ha.Election;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Signing;
 using Microsoft.AspNetCore.Http;
 using static Ha.Tests.Heartbeat.Exchanges;

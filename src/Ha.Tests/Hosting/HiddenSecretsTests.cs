@@ -6,7 +6,7 @@ using System.Reflection;
 using System.Text;
 using System.Text.Json;
 using Ha.Configuration;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Signing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

@@ -1,7 +1,7 @@
 using System.Net;
 using Ha.Endpoints;
-using Ha.Forwarding;
 using Ha.Hosting;
+using Ha.Http;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Http;

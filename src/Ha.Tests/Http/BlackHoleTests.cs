@@ -1,6 +1,6 @@
 using System.Net;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Signing;

@@ -1,4 +1,5 @@
 using Ha.Forwarding;
+using Ha.Http;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Tests.Pipelines;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Heartbeat;
 using Xunit.Abstractions;

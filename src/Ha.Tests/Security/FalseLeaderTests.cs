@@ -1,7 +1,7 @@
 using System.Net;
 using Ha.Election;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Client;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Heartbeat;

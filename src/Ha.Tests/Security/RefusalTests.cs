@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using Ha.Election;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Hosting;
 using Ha.Tests.Signing;

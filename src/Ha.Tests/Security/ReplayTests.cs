@@ -2,7 +2,7 @@ using Ha.Leadership;
 using Ha.Telemetry;
 using Ha.Tests.Client;
 using Ha.Tests.Support;
-using Ha.Tls;
+using Ha.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using Ha.Signing;
+using Ha.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;

@@ -1,4 +1,4 @@
-using Ha.Signing;
+using Ha.Security;
 
 namespace Ha.Tests.Signing;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using Ha.Signing;
+using Ha.Security;
 
 namespace Ha.Tests.Signing;
 

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
-using Ha.Signing;
+using Ha.Security;
 
 namespace Ha.Tests.Signing;
 

@@ -1,5 +1,5 @@
 using Ha.Configuration;
-using Ha.Signing;
+using Ha.Security;
 
 namespace Ha.Tests.Signing;
 

@@ -1,4 +1,5 @@
 using Ha.Forwarding;
+using Ha.Http;
 using Ha.Tests.Hosting;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;

@@ -1,7 +1,7 @@
 using Ha.Telemetry;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
-using Ha.Tls;
+using Ha.Security;
 
 namespace Ha.Tests.Tls;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Signing;
 using Ha.Tests.Support;

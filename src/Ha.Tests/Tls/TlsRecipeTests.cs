@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.RegularExpressions;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Signing;
 using Ha.Tests.Support;

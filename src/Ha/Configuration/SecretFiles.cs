@@ -1,3 +1,5 @@
+using Ha.Security;
+
 namespace Ha.Configuration;
 
 /// <summary>

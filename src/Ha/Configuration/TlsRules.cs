@@ -1,4 +1,4 @@
-using Ha.Tls;
+using Ha.Security;
 
 namespace Ha.Configuration;
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Ha.Configuration;
+using Ha.Security;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
 

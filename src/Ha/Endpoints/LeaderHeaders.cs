@@ -1,5 +1,5 @@
 using System.Globalization;
-using Ha.Forwarding;
+using Ha.Http;
 using Ha.Leadership;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;

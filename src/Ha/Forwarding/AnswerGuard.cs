@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using Ha.Http;
 using Ha.Leadership;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;

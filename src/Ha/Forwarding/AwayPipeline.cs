@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Ha.Configuration;
+using Ha.Http;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
 

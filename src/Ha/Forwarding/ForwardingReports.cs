@@ -1,6 +1,6 @@
 using System.Globalization;
 using Ha.Telemetry;
-using Ha.Tls;
+using Ha.Security;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Forwarding;

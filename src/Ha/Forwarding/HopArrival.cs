@@ -1,3 +1,4 @@
+using Ha.Http;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;

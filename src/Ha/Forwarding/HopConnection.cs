@@ -1,4 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
+using Ha.Http;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;

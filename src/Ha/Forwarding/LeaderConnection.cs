@@ -1,3 +1,4 @@
+using Ha.Http;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Forwarding;

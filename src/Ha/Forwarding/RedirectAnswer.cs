@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Ha.Http;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Forwarding;

@@ -1,3 +1,4 @@
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;

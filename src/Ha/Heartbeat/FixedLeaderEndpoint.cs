@@ -1,4 +1,4 @@
-using Ha.Signing;
+using Ha.Security;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Heartbeat;

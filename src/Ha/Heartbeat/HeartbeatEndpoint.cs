@@ -1,6 +1,6 @@
 using System.Buffers;
 using Ha.Election;
-using Ha.Signing;
+using Ha.Security;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using Ha.Signing;
+using Ha.Security;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 

@@ -5,8 +5,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using Ha.Configuration;
 using Ha.Election;
-using Ha.Signing;
-using Ha.Tls;
+using Ha.Security;
 using Microsoft.Extensions.Primitives;
 
 namespace Ha.Heartbeat;

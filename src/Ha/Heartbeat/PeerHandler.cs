@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using Ha.Http;
-using Ha.Tls;
+using Ha.Security;
 
 namespace Ha.Heartbeat;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using Ha.Signing;
+using Ha.Security;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Heartbeat;

@@ -1,7 +1,8 @@
 using Ha.Forwarding;
+using Ha.Http;
 using Ha.Leadership;
+using Ha.Security;
 using Ha.Telemetry;
-using Ha.Tls;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;

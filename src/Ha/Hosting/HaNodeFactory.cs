@@ -1,6 +1,6 @@
 using Ha.Leadership;
 using Ha.Telemetry;
-using Ha.Tls;
+using Ha.Security;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 

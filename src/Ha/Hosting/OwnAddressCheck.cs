@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using Ha.Endpoints;
-using Ha.Forwarding;
-using Ha.Tls;
+using Ha.Http;
+using Ha.Security;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Hosting;

@@ -1,7 +1,7 @@
 using Ha.Configuration;
 using Ha.Endpoints;
 using Ha.Heartbeat;
-using Ha.Tls;
+using Ha.Security;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;

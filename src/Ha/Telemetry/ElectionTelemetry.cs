@@ -2,7 +2,7 @@ using System.Globalization;
 using Ha.Configuration;
 using Ha.Election;
 using Ha.Heartbeat;
-using Ha.Signing;
+using Ha.Security;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Telemetry;

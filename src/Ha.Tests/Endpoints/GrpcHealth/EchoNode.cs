@@ -1,5 +1,5 @@
 using System.Text;
-using Ha.Forwarding;
+using Ha.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Ha.Configuration;
-using Ha.Signing;
+using Ha.Security;
 
 namespace Ha.Tests.Signing.Keys;
 

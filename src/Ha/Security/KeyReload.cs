@@ -1,8 +1,7 @@
 using Ha.Configuration;
-using Ha.Signing;
 using Ha.Telemetry;
 
-namespace Ha.Leadership;
+namespace Ha.Security;
 
 /// <summary>
 /// Takes new keys from their files while the node runs. What cannot be used changes nothing: the keys in use stay and

@@ -1,4 +1,4 @@
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>
 /// The ring in use. Whoever answers one message reads it once, so that a swap in between cannot make half a message.

@@ -1,4 +1,4 @@
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>
 /// Keeps one instance of what is dear to make and serves one thread at a time: making a hash, and for an HMAC taking the

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.WebUtilities;
 
-namespace Ha.Forwarding;
+namespace Ha.Http;
 
 /// <summary>
 /// One refusal in the form of RFC 9457, always with an <c>error</c> member that programs may compare.

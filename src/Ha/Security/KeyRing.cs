@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>A key and who may speak with it.</summary>
 /// <param name="Key">The key.</param>

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>
 /// Private keys as people write them: PEM, PEM whose line breaks an environment file turned into <c>\n</c> or spaces,

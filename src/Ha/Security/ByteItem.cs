@@ -1,6 +1,6 @@
 using System.Buffers.Text;
 
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>
 /// Byte sequences of structured fields (RFC 9651 section 3.3.5), <c>:base64:</c>, in their one canonical form:

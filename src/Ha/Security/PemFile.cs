@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Ha.Configuration;
 
-namespace Ha.Tls;
+namespace Ha.Security;
 
 /// <summary>One file that a TLS setting names, and the rules for what may stand in it.</summary>
 /// <param name="Key">The setting.</param>

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>The algorithm of per-node keys that needs no package.</summary>
 internal sealed class EcdsaAlgorithm : HaKeyAlgorithm

@@ -1,4 +1,4 @@
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>How a message's signature was judged.</summary>
 internal enum SignatureVerdict

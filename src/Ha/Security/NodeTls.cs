@@ -2,7 +2,7 @@ using System.Net.Security;
 using Ha.Configuration;
 using Ha.Telemetry;
 
-namespace Ha.Tls;
+namespace Ha.Security;
 
 /// <summary>
 /// How this node checks the members it calls over <c>https</c> and shows itself to them. Certificates are renewed while

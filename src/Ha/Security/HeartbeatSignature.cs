@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>
 /// Signs and verifies the two messages of a heartbeat by RFC 9421, with exactly the components of the contract. Never

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>
 /// Builds a signature base (RFC 9421 section 2.5) in the caller's buffer. A value that does not fit, is not ASCII or

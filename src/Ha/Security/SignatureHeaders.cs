@@ -1,13 +1,13 @@
 using Microsoft.Extensions.Primitives;
 
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>The three header fields of a message that was just signed, two of them in the signer's buffer.</summary>
 internal readonly ref struct SignedHeaders(ReadOnlySpan<char> contentDigest, string signatureInput, ReadOnlySpan<char> signature)
 {
     /// <summary>Room for a digest and the longest signature with its label.</summary>
     public static readonly int MaxLength =
-        Signing.ContentDigest.Length + SignatureHeaders.LabelPrefix.Length + ByteItem.Length(HaKey.MaxSignatureBytes);
+        Security.ContentDigest.Length + SignatureHeaders.LabelPrefix.Length + ByteItem.Length(HaKey.MaxSignatureBytes);
 
     public ReadOnlySpan<char> ContentDigest { get; } = contentDigest;
 

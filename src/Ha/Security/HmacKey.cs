@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>HMAC-SHA256 with a shared secret (RFC 9421 section 3.3.3).</summary>
 internal sealed class HmacKey : HaKey

@@ -6,7 +6,7 @@ using Ha.Forwarding;
 using Ha.Hosting;
 using Ha.Leadership;
 using Ha.Telemetry;
-using Ha.Tls;
+using Ha.Security;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Hosting;

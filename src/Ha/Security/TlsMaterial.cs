@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Ha.Configuration;
 
-namespace Ha.Tls;
+namespace Ha.Security;
 
 /// <summary>
 /// What <c>BASE_CA_FILE</c>, <c>BASE_CLIENT_CERT_FILE</c> and <c>BASE_CLIENT_KEY_FILE</c> hold, loaded and checked.

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>The <c>Content-Digest</c> field (RFC 9530) in the one form used here: <c>sha-256=:base64:</c>.</summary>
 internal static class ContentDigest

@@ -1,6 +1,6 @@
 using System.Net.Security;
 
-namespace Ha.Tls;
+namespace Ha.Security;
 
 /// <summary>
 /// Sends by a handler that is made anew when the certificates have changed. The one before stays until the next change,

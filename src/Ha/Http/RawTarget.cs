@@ -3,7 +3,7 @@ using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace Ha.Forwarding;
+namespace Ha.Http;
 
 /// <summary>The request target as it came over the wire (RFC 9112 section 3.2).</summary>
 internal static class RawTarget

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>ECDSA with curve P-256 and SHA-256, signatures as r and s side by side (RFC 9421 section 3.3.4).</summary>
 internal sealed class EcdsaKey : HaKey

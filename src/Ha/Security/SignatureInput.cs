@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 
-namespace Ha.Signing;
+namespace Ha.Security;
 
 /// <summary>A <c>Signature-Input</c> value for the messages of one second.</summary>
 internal sealed record CachedInput(long Created, string Text);

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Ha.Configuration;
+namespace Ha.Security;
 
 /// <summary>What was found where a secret or a certificate should be. Not a record: those print what they hold.</summary>
 /// <param name="content">What stands in the file; empty when it could not be read.</param>

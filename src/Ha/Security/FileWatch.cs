@@ -1,4 +1,4 @@
-namespace Ha.Configuration;
+namespace Ha.Security;
 
 /// <summary>
 /// Looks at files again and again. Neither events nor time stamps: Kubernetes swaps a symbolic link somewhere above the

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Ha.Signing;
+using Ha.Security;
 
 namespace Ha;
 

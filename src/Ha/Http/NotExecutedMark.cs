@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http;
 
-namespace Ha.Forwarding;
+namespace Ha.Http;
 
 /// <summary>
 /// The right to say <c>X-Base-Not-Executed</c>. Another node sends a write again when it sees the header, so an

@@ -1,4 +1,4 @@
-namespace Ha.Forwarding;
+namespace Ha.Http;
 
 /// <summary>The header names of the contract, in one place.</summary>
 internal static class HaHeaders

@@ -1,7 +1,7 @@
 using System.Security.Authentication;
 using Ha.Configuration;
 
-namespace Ha.Tls;
+namespace Ha.Security;
 
 /// <summary>Says in words that help why a handshake failed; the runtime's own name a status and no remedy.</summary>
 internal static class TlsFailure
