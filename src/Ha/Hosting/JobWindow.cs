@@ -3,11 +3,11 @@ using Microsoft.Extensions.Primitives;
 namespace Ha.Hosting;
 
 /// <summary>
-/// One unbroken time as leader in which new writes are admitted, seen from the job that runs in it. Its token fires
+/// One unbroken time as leader in which new writes are admitted, and so the leader's jobs may run. Its token fires
 /// when leadership ends, when a handoff closes the gate and when the host stops: a job runs for ever by nature, so it
 /// must hear of the drain at its start in order to be gone by its end.
 /// </summary>
-internal sealed class LeaderTerm : IDisposable
+internal sealed class JobWindow : IDisposable
 {
     private readonly ILeaderProvider _leader;
     private readonly IDisposable _changes;
@@ -17,15 +17,15 @@ internal sealed class LeaderTerm : IDisposable
     // Has neither a timer nor a wait handle, so it needs no disposal; a late Cancel must not meet a disposed one.
     private readonly CancellationTokenSource _ended = new();
 
-    public LeaderTerm(ILeaderProvider leader, CancellationToken stopping)
+    public JobWindow(ILeaderProvider leader, CancellationToken stopping)
     {
         _leader = leader;
 
         // Registered before the snapshot is read: a change in between is seen by the check below.
         _changes = ChangeToken.OnChange(leader.GetChangeToken, OnChanged);
         Leadership = leader.Current;
-        _lost = Leadership.LeaseLost.UnsafeRegister(static self => ((LeaderTerm)self!).End(), this);
-        _stopped = stopping.UnsafeRegister(static self => ((LeaderTerm)self!).End(), this);
+        _lost = Leadership.LeaseLost.UnsafeRegister(static self => ((JobWindow)self!).End(), this);
+        _stopped = stopping.UnsafeRegister(static self => ((JobWindow)self!).End(), this);
         OnChanged();
     }
 
