@@ -22,7 +22,7 @@ namespace Ha;
 /// it listens, and read <see cref="Current"/>. At the end call <see cref="StopAsync"/> while the server still listens,
 /// then dispose it.
 /// </remarks>
-public sealed class LuxLeader : ILeaderProvider, IDisposable, IAsyncDisposable
+public sealed class LuxLeader : ILeaderProvider, IFencedLeader, IDisposable, IAsyncDisposable
 {
     private readonly ElectionTelemetry _telemetry;
     private readonly NodeTls? _ownTls;
@@ -128,4 +128,6 @@ public sealed class LuxLeader : ILeaderProvider, IDisposable, IAsyncDisposable
         _ownTls?.Dispose();
         _telemetry.Metrics.Dispose();
     }
+
+    void IFencedLeader.CheckFence(long epoch) => Election.CheckFence(epoch);
 }

@@ -170,7 +170,7 @@ internal sealed class LeaderPipeline(
 
         if (refusal is NotLeaderException && run.StillLeads())
         {
-            (provider as LuxLeader)?.Election.CheckFence(run.Epoch);
+            (provider as IFencedLeader)?.CheckFence(run.Epoch);
         }
 
         return Keep(context, refusal, dirty);

@@ -9,7 +9,7 @@ namespace Ha.Leadership;
 /// follows from it outside: messages, events, the drain, the application's fence. Messages leave through a delegate and
 /// arrive at <see cref="Receive"/>. Starts at construction, ends when disposed. Thread-safe.
 /// </summary>
-internal sealed class ElectionRunner : IDisposable
+internal sealed class ElectionRunner : IFencedLeader, IDisposable
 {
     private const int MaxClockReads = 4;
     private const long MaxClockReadMicros = 10_000;
@@ -175,12 +175,7 @@ internal sealed class ElectionRunner : IDisposable
         return led;
     }
 
-    /// <summary>
-    /// For a write that was refused with <see cref="NotLeaderException"/> under an unbroken lease: the application's fence
-    /// may have been raised by somebody who is not of this cluster. Asks the application, at most once per heartbeat
-    /// interval, and goes above what it says. Returns at once.
-    /// </summary>
-    /// <param name="epoch">What the write ran under.</param>
+    /// <inheritdoc />
     public void CheckFence(long epoch)
     {
         if (_fence is null)
