@@ -59,15 +59,15 @@ public abstract class LeaderBackgroundService : BackgroundService
         while (!stoppingToken.IsCancellationRequested)
         {
             await LeadingAsync(stoppingToken);
-            using var window = new JobWindow(Leader, stoppingToken);
+            using var permit = new JobPermit(Leader, stoppingToken);
             var delay = _firstDelay;
-            while (!await RunAsync(window, delay))
+            while (!await RunAsync(permit, delay))
             {
-                await EndOrAsync(window, delay);
+                await EndOrAsync(permit, delay);
                 delay = delay * 2 < _longestDelay ? delay * 2 : _longestDelay;
             }
 
-            await EndOrAsync(window, Timeout.InfiniteTimeSpan);
+            await EndOrAsync(permit, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -76,7 +76,7 @@ public abstract class LeaderBackgroundService : BackgroundService
         while (true)
         {
             var change = Leader.GetChangeToken();
-            if (JobWindow.Admits(Leader.Current))
+            if (Leader.Current.AdmitsNow())
             {
                 return;
             }
@@ -86,26 +86,26 @@ public abstract class LeaderBackgroundService : BackgroundService
     }
 
     /// <returns>False when it failed and should run again.</returns>
-    private async Task<bool> RunAsync(JobWindow window, TimeSpan delay)
+    private async Task<bool> RunAsync(JobPermit permit, TimeSpan delay)
     {
         var job = GetType().Name;
-        var epoch = window.Leadership.Epoch;
+        var epoch = permit.Leadership.Epoch;
 
         // Entered before the look at the gate: either this sees it closed or the drain sees this.
         _gate?.Enter();
         try
         {
-            if (!window.Holds)
+            if (!permit.Holds)
             {
                 return true;
             }
 
             Logger.JobStarted(job, epoch);
-            await ExecuteAsLeaderAsync(window.Leadership, window.Token);
+            await ExecuteAsLeaderAsync(permit.Leadership, permit.Token);
             Logger.JobEnded(job, epoch);
             return true;
         }
-        catch (OperationCanceledException) when (window.Token.IsCancellationRequested)
+        catch (OperationCanceledException) when (permit.Token.IsCancellationRequested)
         {
             Logger.JobEnded(job, epoch);
             return true;
@@ -113,7 +113,7 @@ public abstract class LeaderBackgroundService : BackgroundService
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             Logger.JobFailed(error, job, epoch, delay);
-            return window.Token.IsCancellationRequested;
+            return permit.Token.IsCancellationRequested;
         }
         finally
         {
@@ -121,7 +121,7 @@ public abstract class LeaderBackgroundService : BackgroundService
         }
     }
 
-    private Task EndOrAsync(JobWindow window, TimeSpan delay) =>
-        Task.Delay(delay, Clock, window.Token).ContinueWith(
+    private Task EndOrAsync(JobPermit permit, TimeSpan delay) =>
+        Task.Delay(delay, Clock, permit.Token).ContinueWith(
             static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 }

@@ -1,5 +1,5 @@
 using System.Net;
-using Ha.Forwarding;
+using Ha.Forwarding.Local;
 using Ha.Hosting;
 using Ha.Leadership;
 using Ha.Tests.Forwarding;
