@@ -1,3 +1,4 @@
+using Ha.Election;
 using Ha.Endpoints;
 using Ha.Endpoints.GrpcHealth;
 using Ha.Leadership;
@@ -42,7 +43,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public string Quorum { get; set; } = "majority";
 
-    public Func<string?, StepDownResult>? StepDown { get; set; }
+    public Func<string?, HandoffStart>? StepDown { get; set; }
 
     public RequestDelegate? Heartbeat { get; set; }
 
