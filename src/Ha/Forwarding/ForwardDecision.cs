@@ -28,6 +28,9 @@ internal enum ForwardOutcome
     /// <summary>The endpoint is never forwarded, and the client follows no redirect: 503.</summary>
     RefuseProxy,
 
+    /// <summary>This node leads, and its handler has said that it does not: 503, never a second run.</summary>
+    RefuseSecondRun,
+
     /// <summary>A WebSocket over HTTP/2 or HTTP/3 for the leader: 503, there is no way to pass it on.</summary>
     RefuseExtendedConnect,
 }
@@ -51,6 +54,9 @@ internal readonly record struct RequestFacts
     /// <summary>See <see cref="NeverProxyAttribute"/>.</summary>
     public bool NeverProxy { get; init; }
     public bool ExtendedConnect { get; init; }
+
+    /// <summary>True: a handler on this node refused it.</summary>
+    public bool RefusedHere { get; init; }
 
     /// <summary>True: it was sent to another node before it came to run here, and that one may have executed it.</summary>
     public bool MayHaveBeenExecuted { get; init; }
@@ -77,7 +83,7 @@ internal static class ForwardDecision
 
         if (leadership.AdmitsNow())
         {
-            return ForwardOutcome.RunHere;
+            return facts.RefusedHere ? ForwardOutcome.RefuseSecondRun : ForwardOutcome.RunHere;
         }
 
         if (facts.Forwarded)
