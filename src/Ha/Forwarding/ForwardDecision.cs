@@ -70,9 +70,7 @@ internal sealed record ForwardPolicy(ForwardMode Mode, bool AllowOverride);
 /// <summary>Decides and touches nothing.</summary>
 internal static class ForwardDecision
 {
-    private const string OwnRoutes = "/_ha/";
-    private const string OwnPage = "/_ha";
-    private const string GrpcHealth = "/grpc.health.v1.Health/";
+    private const string OwnRoutes = HaRoutes.Root + "/";
 
     public static ForwardOutcome Decide(in RequestFacts facts, LeadershipSnapshot leadership, ForwardPolicy policy)
     {
@@ -122,8 +120,8 @@ internal static class ForwardDecision
     private static bool IsExempt(PathString path) =>
         path.Value is { } value
         && (value.StartsWith(OwnRoutes, StringComparison.Ordinal)
-            || value.StartsWith(GrpcHealth, StringComparison.Ordinal)
-            || string.Equals(value, OwnPage, StringComparison.Ordinal));
+            || value.StartsWith(HaRoutes.GrpcHealth, StringComparison.Ordinal)
+            || string.Equals(value, HaRoutes.Root, StringComparison.Ordinal));
 
     /// <summary>True when a leader elsewhere is reached through this node. gRPC and WebSocket clients follow no redirects.</summary>
     public static bool ProxyWanted(in RequestFacts facts, ForwardPolicy policy)

@@ -12,8 +12,8 @@ namespace Ha.Http;
 /// </summary>
 /// <param name="Status">The HTTP status code.</param>
 /// <param name="Error">A few fixed words, part of the contract.</param>
-/// <param name="Detail">One sentence for people.</param>
-internal sealed record HaProblem(int Status, string Error, string Detail)
+/// <param name="Detail">One sentence for people; null: the error says it all.</param>
+internal sealed record HaProblem(int Status, string Error, string? Detail = null)
 {
     private const int GrpcUnknown = 2;
     private const int GrpcUnavailable = 14;
@@ -65,9 +65,22 @@ internal sealed record HaProblem(int Status, string Error, string Detail)
             return WriteTrailersOnlyAsync(response);
         }
 
+        return WriteBodyAsync(context);
+    }
+
+    /// <summary>Status and body alone, beside headers that are set already; no body for HEAD.</summary>
+    public Task WriteBodyAsync(HttpContext context)
+    {
+        var response = context.Response;
+        var body = ToJson();
         response.StatusCode = Status;
         response.ContentType = "application/problem+json";
-        return WriteBodyAsync(response);
+        response.ContentLength = body.Length;
+
+        // Not under RequestAborted: that may be a time limit which the application has set, and the client is waiting.
+        return HttpMethods.IsHead(context.Request.Method)
+            ? Task.CompletedTask
+            : response.Body.WriteAsync(body, CancellationToken.None).AsTask();
     }
 
     /// <summary>The same members as an object, for answers that hold several.</summary>
@@ -110,7 +123,7 @@ internal sealed record HaProblem(int Status, string Error, string Detail)
         return response.CompleteAsync();
     }
 
-    private Task WriteBodyAsync(HttpResponse response)
+    private ReadOnlyMemory<byte> ToJson()
     {
         var buffer = new ArrayBufferWriter<byte>(256);
         using (var json = new Utf8JsonWriter(buffer))
@@ -118,7 +131,11 @@ internal sealed record HaProblem(int Status, string Error, string Detail)
             json.WriteStartObject();
             json.WriteString("title"u8, ReasonPhrases.GetReasonPhrase(Status));
             json.WriteNumber("status"u8, Status);
-            json.WriteString("detail"u8, Detail);
+            if (Detail is not null)
+            {
+                json.WriteString("detail"u8, Detail);
+            }
+
             json.WriteString("error"u8, Error);
             if (LeaderKnown is { } known)
             {
@@ -138,9 +155,6 @@ internal sealed record HaProblem(int Status, string Error, string Detail)
             json.WriteEndObject();
         }
 
-        response.ContentLength = buffer.WrittenCount;
-
-        // Not under RequestAborted: that may be a time limit which the application has set, and the client is waiting.
-        return response.Body.WriteAsync(buffer.WrittenMemory, CancellationToken.None).AsTask();
+        return buffer.WrittenMemory;
     }
 }
