@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Ha.Configuration;
 using Ha.Forwarding.Proxy;
 using Ha.Http;
 using Ha.Leadership;
@@ -134,10 +133,8 @@ internal sealed class FollowerPath
 
     // The handler knew better than the election, and redirecting needs nothing of the request that it has used up.
     private string? RedirectOf(WriteJourney journey) =>
-        journey is { Refusal.LeaderUrl: { } url, Facts.Forwarded: false }
-        && !ForwardDecision.ProxyWanted(journey.Facts, _services.Policy)
-        && TargetUrl.TryNormalise(url, out var normalised, out _)
-            ? normalised
+        journey is { Refusal.LeaderUrl: { } url, Facts.Forwarded: false } && !ForwardDecision.ProxyWanted(journey.Facts, _services.Policy)
+            ? url
             : null;
 
     private HaProblem LastWord(WriteJourney journey) =>
