@@ -60,7 +60,7 @@ internal sealed class TestNode : IAsyncDisposable
         Leadership = new FakeLeadership(setup.Id, setup.Clock);
         var options = new HaOptions { NodeId = setup.Id };
         setup.Options(options);
-        _node = new HaNode(options, Leadership, lux: null, setup.Clock);
+        _node = new HaNode(options, Leadership, election: null, setup.Clock);
         _tls = new NodeTls(options, new ElectionTelemetry(Logs, Metrics, setup.Clock), setup.Clock);
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment });

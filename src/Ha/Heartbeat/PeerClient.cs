@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using Ha.Configuration;
 using Ha.Election;
 using Ha.Http;
+using Ha.Leadership;
 using Ha.Security;
 using Microsoft.Extensions.Primitives;
 

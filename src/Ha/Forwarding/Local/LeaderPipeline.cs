@@ -170,7 +170,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
 
         if (refusal is NotLeaderException && permit.StillLeads())
         {
-            node.Lux?.CheckFence(permit.Epoch);
+            (node.Provider as IFencedLeader)?.CheckFence(permit.Epoch);
         }
 
         return Keep(context, refusal, dirty);

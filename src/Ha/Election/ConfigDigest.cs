@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Ha.Heartbeat;
+namespace Ha.Election;
 
 /// <summary>
 /// One short text over everything that all members must agree on before a vote may count. Equal settings give equal

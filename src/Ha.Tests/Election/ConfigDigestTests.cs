@@ -1,6 +1,6 @@
-using Ha.Heartbeat;
+using Ha.Election;
 
-namespace Ha.Tests.Heartbeat;
+namespace Ha.Tests.Election;
 
 public class ConfigDigestTests
 {

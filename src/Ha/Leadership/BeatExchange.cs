@@ -1,7 +1,7 @@
 using Ha.Configuration;
 using Ha.Election;
 
-namespace Ha.Heartbeat;
+namespace Ha.Leadership;
 
 /// <summary>Why a heartbeat got no usable answer.</summary>
 internal enum ExchangeFailure
