@@ -50,16 +50,7 @@ internal sealed class HaEntryMiddleware(
         // Nobody outside may speak for a node that refused a write.
         context.Request.Headers.Remove(HaHeaders.NotExecuted);
 
-        Task running;
-        try
-        {
-            running = next(context);
-        }
-        catch (Exception thrown)
-        {
-            running = Task.FromException(thrown);
-        }
-
+        var running = next.Start(context);
         return running.IsCompletedSuccessfully ? running : AwaitAsync(context, running);
     }
 

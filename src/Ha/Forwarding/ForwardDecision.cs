@@ -126,24 +126,9 @@ internal static class ForwardDecision
     /// <summary>True when a leader elsewhere is reached through this node. gRPC and WebSocket clients follow no redirects.</summary>
     public static bool ProxyWanted(in RequestFacts facts, ForwardPolicy policy)
     {
-        if (facts.Grpc || facts.Upgrade)
-        {
-            return true;
-        }
-
-        if (policy.AllowOverride && facts.Override is { } wish)
-        {
-            if (string.Equals(wish, "proxy", StringComparison.OrdinalIgnoreCase))
-            {
-                return true;
-            }
-
-            if (string.Equals(wish, "redirect", StringComparison.OrdinalIgnoreCase))
-            {
-                return false;
-            }
-        }
-
-        return policy.Mode == ForwardMode.Proxy;
+        var wish = policy.AllowOverride ? facts.Override : null;
+        return facts.Grpc || facts.Upgrade || Is(wish, "proxy") || (policy.Mode == ForwardMode.Proxy && !Is(wish, "redirect"));
     }
+
+    private static bool Is(string? wish, string mode) => string.Equals(wish, mode, StringComparison.OrdinalIgnoreCase);
 }

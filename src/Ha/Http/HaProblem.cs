@@ -1,6 +1,6 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.WebUtilities;
@@ -72,7 +72,7 @@ internal sealed record HaProblem(int Status, string Error, string? Detail = null
     public Task WriteBodyAsync(HttpContext context)
     {
         var response = context.Response;
-        var body = ToJson();
+        var body = JsonSerializer.SerializeToUtf8Bytes(ToDetails(), ProblemJson.Default.ProblemDetails);
         response.StatusCode = Status;
         response.ContentType = "application/problem+json";
         response.ContentLength = body.Length;
@@ -122,39 +122,11 @@ internal sealed record HaProblem(int Status, string Error, string? Detail = null
         response.ContentLength = HttpProtocol.IsHttp2(response.HttpContext.Request.Protocol) ? null : 0;
         return response.CompleteAsync();
     }
-
-    private ReadOnlyMemory<byte> ToJson()
-    {
-        var buffer = new ArrayBufferWriter<byte>(256);
-        using (var json = new Utf8JsonWriter(buffer))
-        {
-            json.WriteStartObject();
-            json.WriteString("title"u8, ReasonPhrases.GetReasonPhrase(Status));
-            json.WriteNumber("status"u8, Status);
-            if (Detail is not null)
-            {
-                json.WriteString("detail"u8, Detail);
-            }
-
-            json.WriteString("error"u8, Error);
-            if (LeaderKnown is { } known)
-            {
-                json.WriteBoolean("leader_known"u8, known);
-            }
-
-            if (Leader is not null)
-            {
-                json.WriteString("leader"u8, Leader);
-            }
-
-            if (Epoch is { } epoch)
-            {
-                json.WriteNumber("epoch"u8, epoch);
-            }
-
-            json.WriteEndObject();
-        }
-
-        return buffer.WrittenMemory;
-    }
 }
+
+/// <summary>The members of a <see cref="HaProblem"/>, in their order.</summary>
+[JsonSerializable(typeof(ProblemDetails))]
+[JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(bool))]
+[JsonSerializable(typeof(long))]
+internal sealed partial class ProblemJson : JsonSerializerContext;

@@ -63,7 +63,8 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     /// The guard of a request that is inside <paramref name="gate"/>. The server's own streams live as long as their
     /// connection and are used by one request after the other; where it offers a place for that, so are these.
     /// </summary>
-    public static AnswerGuard Begin(HttpContext context, IHttpResponseBodyFeature inner, WritePermit permit, WriteGate gate, AnswerGrace grace)
+    public static AnswerGuard Begin(
+        HttpContext context, IHttpResponseBodyFeature inner, WritePermit permit, WriteGate gate, AnswerGrace grace)
     {
         var guard = OfConnection(context);
         guard._context = context;

@@ -24,16 +24,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
     /// <summary>A request that may run on any node. Not async itself, so that a quick answer costs nothing.</summary>
     public Task<Exception?> PassAsync(HttpContext context)
     {
-        Task running;
-        try
-        {
-            running = next(context);
-        }
-        catch (Exception thrown)
-        {
-            running = Task.FromException(thrown);
-        }
-
+        var running = next.Start(context);
         if (!running.IsCompletedSuccessfully || CaughtRefusal.IsKept(context))
         {
             return AwaitAsync(context, running);
@@ -66,16 +57,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
         var inner = features.GetRequiredFeature<IHttpResponseBodyFeature>();
         var guard = AnswerGuard.Begin(context, inner, permit, node.Gate, grace);
         features.Set<IHttpResponseBodyFeature>(guard);
-        Task running;
-        try
-        {
-            running = next(context);
-        }
-        catch (Exception thrown)
-        {
-            running = Task.FromException(thrown);
-        }
-
+        var running = next.Start(context);
         if (!running.IsCompletedSuccessfully || CaughtRefusal.AnyKept || guard.Refuses() is not null || guard.Tripped)
         {
             return AwaitGuardedAsync(context, running, inner, guard, permit);
@@ -124,7 +106,8 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
         return permit;
     }
 
-    private async Task<Exception?> AwaitGuardedAsync(HttpContext context, Task running, IHttpResponseBodyFeature inner, AnswerGuard guard, WritePermit permit)
+    private async Task<Exception?> AwaitGuardedAsync(
+        HttpContext context, Task running, IHttpResponseBodyFeature inner, AnswerGuard guard, WritePermit permit)
     {
         Exception? refusal;
         bool tripped, dirty;

@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace Ha.Forwarding.Proxy;
 
-/// <summary>The beginning of a body, in a rented buffer; nothing any more once the body turned out larger than <see cref="Limit"/>.</summary>
+/// <summary>
+/// The beginning of a body, in a rented buffer; nothing any more once the body turned out larger than <see cref="Limit"/>.
+/// </summary>
 /// <param name="stated">The body's length, where it is known.</param>
 internal sealed class KeptBytes(long? stated) : IDisposable
 {
