@@ -1,5 +1,4 @@
 using Ha.Forwarding.Proxy;
-using Ha.Http;
 using Ha.Tests.Hosting;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;

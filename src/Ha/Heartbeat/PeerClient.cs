@@ -5,6 +5,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using Ha.Configuration;
 using Ha.Election;
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
 using Microsoft.Extensions.Primitives;
@@ -37,7 +38,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
             return BeatExchange.Failed(ExchangeFailure.NoKey, "there is no key to sign with");
         }
 
-        var url = _urls.GetOrAdd(peerUrl, static text => new Uri(text + HeartbeatSignature.Path));
+        var url = _urls.GetOrAdd(peerUrl, static text => new Uri(text + HaRoutes.Heartbeat));
         var body = BeatJson.Serialize(beat);
         using var request = new HttpRequestMessage(HttpMethod.Post, url)
         {
