@@ -201,7 +201,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IDisposable, IAsyncDisp
         _telemetry.Metrics.Dispose();
     }
 
-    internal BeatReply Receive(in Beat beat)
+    internal BeatReply Receive(Beat beat)
     {
         BeatReply reply;
         Effects effects;

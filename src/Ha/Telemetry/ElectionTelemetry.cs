@@ -84,9 +84,9 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     /// </summary>
     /// <param name="status">How it was taken.</param>
     /// <param name="from">Its sender.</param>
-    public void HeartbeatRefused(BeatStatus status, in NodeFacts from)
+    public void HeartbeatRefused(BeatStatus status, NodeFacts from)
     {
-        var reason = BeatStatusCodes.Word(status);
+        var reason = WordConverter<BeatStatus>.Of(status);
         Metrics.HeartbeatRejected(reason);
 
         // Only a conflict's target is one of the member list. Any other is the sender's choice, and one that names
