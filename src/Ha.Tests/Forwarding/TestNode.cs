@@ -1,6 +1,8 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Ha.Forwarding;
+using Ha.Forwarding.Local;
+using Ha.Forwarding.Proxy;
 using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
@@ -53,7 +55,7 @@ internal sealed class TestNode : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly NodeTls _tls;
     private readonly LeaderForwarder _forwarder;
-    private readonly LeaderTerms _terms;
+    private readonly AnswerGrace _terms;
 
     private TestNode(TestNodeSetup setup)
     {
@@ -62,7 +64,7 @@ internal sealed class TestNode : IAsyncDisposable
         setup.Options(options);
         var reports = new ForwardingReports(Logs, setup.Clock);
         Hold = new WriteHold(Leadership, setup.Clock, options.WriteHoldMax);
-        _terms = new LeaderTerms(Leadership, setup.Clock, options.EffectiveLeaseTimeout);
+        _terms = new AnswerGrace(Leadership, setup.Clock, options.EffectiveLeaseTimeout);
         _tls = new NodeTls(options, new ElectionTelemetry(Logs, Metrics, setup.Clock), setup.Clock);
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment });

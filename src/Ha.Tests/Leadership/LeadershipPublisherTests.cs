@@ -1,6 +1,6 @@
 using Ha.Election;
 using Ha.Leadership;
-using Ha.Tests.Endpoints;
+using Ha.Tests.Forwarding;
 
 namespace Ha.Tests.Leadership;
 
@@ -9,7 +9,7 @@ public class LeadershipPublisherTests
 {
     private static readonly HaOptions _alone = new() { NodeId = "a", LocalTarget = "http://a" };
 
-    private readonly ManualClock _clock = new();
+    private readonly ManualTime _clock = new();
     private readonly ElectionCore _core;
     private readonly LeadershipPublisher _publisher;
 

@@ -1,5 +1,5 @@
 using System.Net;
-using Ha.Forwarding;
+using Ha.Forwarding.Local;
 using Ha.Hosting;
 using Ha.Leadership;
 using Ha.Tests.Forwarding;
@@ -39,7 +39,7 @@ internal sealed class PipelineNode : IAsyncDisposable
         Index = index;
         Leadership = new FakeLeadership(Id);
         _options = new HaOptions { NodeId = Id, LocalTarget = "http://self.example", HeartbeatInterval = _heartbeat };
-        _node = new HaNode(_options, Leadership, lux: null, TimeProvider.System);
+        _node = new HaNode(_options, Leadership, election: null, TimeProvider.System);
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>

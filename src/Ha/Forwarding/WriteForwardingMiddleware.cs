@@ -1,3 +1,5 @@
+using Ha.Forwarding.Local;
+using Ha.Forwarding.Proxy;
 using Ha.Http;
 using Ha.Leadership;
 using Ha.Telemetry;
@@ -9,7 +11,7 @@ namespace Ha.Forwarding;
 
 /// <summary>
 /// Lets writes through on the leader and takes them elsewhere on any other node. This class decides who handles a
-/// request: <see cref="LeaderPipeline"/> runs it here, <see cref="AwayPipeline"/> brings it to the leader. Reads pass
+/// request: <see cref="LeaderPipeline"/> runs it here, <see cref="FollowerPath"/> brings it to the leader. Reads pass
 /// without an allocation unless they wait for something.
 /// </summary>
 internal sealed class WriteForwardingMiddleware
@@ -18,7 +20,7 @@ internal sealed class WriteForwardingMiddleware
     private readonly WriteGate _gate;
     private readonly ForwardPolicy _policy;
     private readonly LeaderPipeline _here;
-    private readonly AwayPipeline _away;
+    private readonly FollowerPath _away;
     private readonly ForwardingReports _reports;
     private readonly bool _routingRan;
 
@@ -29,7 +31,7 @@ internal sealed class WriteForwardingMiddleware
         WriteGate gate,
         TimeProvider clock,
         LeaderForwarder forwarder,
-        LeaderTerms terms,
+        AnswerGrace terms,
         WriteHold hold,
         HaMetrics metrics,
         ForwardingReports reports,
@@ -40,8 +42,8 @@ internal sealed class WriteForwardingMiddleware
         _provider = provider;
         _gate = gate;
         _policy = new ForwardPolicy(options.ForwardMode, options.ForwardOverride);
-        _here = new LeaderPipeline(next, provider, gate, LeaderRun.CommitGuard(options.EffectiveLeaseTimeout), terms, reports);
-        _away = new AwayPipeline(options, provider, _policy, clock, forwarder, terms, hold, metrics, reports, this);
+        _here = new LeaderPipeline(next, provider, gate, WritePermit.CommitGuard(options.EffectiveLeaseTimeout), terms, reports);
+        _away = new FollowerPath(options, provider, _policy, clock, forwarder, terms, hold, metrics, reports, this);
     }
 
     public Task InvokeAsync(HttpContext context)

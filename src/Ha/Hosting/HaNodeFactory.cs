@@ -15,12 +15,12 @@ internal static class HaNodeFactory
         var options = services.GetRequiredService<IOptions<HaOptions>>().Value;
         if (!options.IsActive)
         {
-            return new HaNode(options, new StaticLeader(options.NodeId), lux: null, TimeProvider.System);
+            return new HaNode(options, new StaticLeader(options.NodeId), election: null, TimeProvider.System);
         }
 
         var telemetry = services.GetRequiredService<ElectionTelemetry>();
         var node = options.StaticLeader is { } leader
-            ? new HaNode(options, new StaticLeader(options.NodeId, leader, options.LocalTarget), lux: null, TimeProvider.System)
+            ? new HaNode(options, new StaticLeader(options.NodeId, leader, options.LocalTarget), election: null, TimeProvider.System)
             : Elect(options, telemetry, services.GetRequiredService<NodeTls>());
         telemetry.Metrics.Attach(node.Provider);
         return node;
@@ -29,6 +29,6 @@ internal static class HaNodeFactory
     private static HaNode Elect(HaOptions options, ElectionTelemetry telemetry, NodeTls tls)
     {
         var lux = new LuxLeader(options, handler: null, BootClock.Instance, telemetry, tls);
-        return new HaNode(options, lux, lux, BootClock.Instance);
+        return new HaNode(options, lux, lux.Election, BootClock.Instance);
     }
 }

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Ha.Election;
-using Ha.Heartbeat;
 
 namespace Ha.Leadership;
 

@@ -35,7 +35,7 @@ internal sealed class KeyReload(HaOptions options, KeySource keys, ElectionTelem
         else if (!ring.HasSameKeys(keys.Current))
         {
             keys.Current = ring;
-            telemetry.KeysReplaced(ring);
+            telemetry.KeysReplaced(ring.Signer?.ToString(), ring.Count);
         }
     }
 }

@@ -1,8 +1,6 @@
 using System.Globalization;
 using Ha.Configuration;
 using Ha.Election;
-using Ha.Heartbeat;
-using Ha.Security;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Telemetry;
@@ -120,7 +118,9 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     }
 
     /// <summary>Says that keys were read anew and are in use.</summary>
-    public void KeysReplaced(KeyRing keys) => _log.KeysReplaced(keys.Signer, keys.Count);
+    /// <param name="signer">Names the key that signs; null: none does.</param>
+    /// <param name="accepted">How many keys are accepted.</param>
+    public void KeysReplaced(string? signer, int accepted) => _log.KeysReplaced(signer, accepted);
 
     /// <summary>Says why changed keys were not taken; once per change, so nothing to limit.</summary>
     /// <param name="problems">From the rules of the configuration, which show no secret.</param>
