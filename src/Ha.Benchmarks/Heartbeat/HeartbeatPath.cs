@@ -37,7 +37,7 @@ public class HeartbeatPath
         var read = 0;
         for (var i = 0; i < Exchange.Renewals; i++)
         {
-            read += BeatJson.TryParse(_exchange.Bodies[i], out Beat _, out _) ? 1 : 0;
+            read += BeatJson.TryParse(_exchange.Bodies[i], out Beat? _, out _) ? 1 : 0;
         }
 
         return All(read);
@@ -74,7 +74,7 @@ public class HeartbeatPath
         var granted = 0;
         for (var i = 0; i < Exchange.Renewals; i++)
         {
-            if (Verify(i) && BeatJson.TryParse(_exchange.Bodies[i], out Beat beat, out _))
+            if (Verify(i) && BeatJson.TryParse(_exchange.Bodies[i], out Beat? beat, out _))
             {
                 granted += _follower.Receive(beat, Exchange.Now, Exchange.Wall).Granted ? 1 : 0;
             }
@@ -89,7 +89,7 @@ public class HeartbeatPath
         var answered = 0;
         for (var i = 0; i < Exchange.Renewals; i++)
         {
-            if (Verify(i) && BeatJson.TryParse(_exchange.Bodies[i], out Beat beat, out _) &&
+            if (Verify(i) && BeatJson.TryParse(_exchange.Bodies[i], out Beat? beat, out _) &&
                 _follower.Receive(beat, Exchange.Now, Exchange.Wall) is { Granted: true } reply)
             {
                 answered += Sign(i, reply) > 0 ? 1 : 0;
@@ -102,9 +102,9 @@ public class HeartbeatPath
     private bool Verify(int i) =>
         HeartbeatSignature.VerifyRequest(_exchange.Keys, _exchange.Headers[i], _exchange.Bodies[i]) == SignatureVerdict.Valid;
 
-    private int Sign(int i, in BeatReply reply)
+    private int Sign(int i, BeatReply reply)
     {
-        var body = BeatWriter.OfThread.Write(reply);
+        var body = BeatJson.Serialize(reply);
         Span<char> buffer = stackalloc char[SignedHeaders.MaxLength];
         return HeartbeatSignature.SignReply(_exchange.Key, 200, body, _exchange.Headers[i], Exchange.Wall / 1_000_000, buffer).Signature.Length;
     }

@@ -175,7 +175,7 @@ internal sealed class SimulatedMembers
             }
 
             Require(HeartbeatSignature.VerifyRequestHeaders(_keys, signed, out _) == SignatureVerdict.Valid && ContentDigest.Matches(signed.ContentDigest, body));
-            Require(BeatJson.TryParse(body, out Beat read, out string _));
+            Require(BeatJson.TryParse(body, out Beat? read, out string _));
             var reply = core.Receive(read, _now, Wall + _now);
             Settle(other);
             var answer = BeatJson.Serialize(reply);
@@ -193,7 +193,7 @@ internal sealed class SimulatedMembers
         }
 
         Require(HeartbeatSignature.VerifyReply(_keys, answerSigned, 200, answer, signed, out _) == SignatureVerdict.Valid);
-        Require(BeatJson.TryParse(answer, out BeatReply reply, out string _));
+        Require(BeatJson.TryParse(answer, out BeatReply? reply, out string _));
         _exchanges++;
         _bytes += bodyBytes + answer.Length + HeaderBytes;
         core.ReceiveReply(peer, reply, _now, Wall + _now);

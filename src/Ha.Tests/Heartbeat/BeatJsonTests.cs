@@ -1,4 +1,5 @@
 using System.Text;
+using Ha.Configuration;
 using Ha.Election;
 using Ha.Heartbeat;
 
@@ -8,18 +9,68 @@ public class BeatJsonTests
 {
     private static readonly string _text = Encoding.UTF8.GetString(BeatJson.Serialize(Beats.Request()));
 
+    private static readonly NodeFacts _facts = Beats.Facts();
+
+    private static readonly NodeFacts[] _variants =
+    [
+        _facts,
+        _facts with { Grant = null },
+        _facts with { Hint = null },
+        _facts with { Successor = null },
+        _facts with { Grant = null, Hint = null, Successor = null },
+        _facts with { MaxEpoch = ElectionCore.MaxEpoch, WallMicros = CounterConverter.MaxSafe, Reach = ReachConverter.Max, LeaseMicros = DurationConverter.MaxMicros },
+        _facts with { LeaseMicros = 0, Epoch = 0, Reach = 0, Majority = false, Witness = true, Quarantined = true, Eligible = false, Role = NodeRole.Candidate },
+        _facts with { Id = "!#$%&()*+-./:;<=>?@[]^_`{|}~", Target = "http://[::1]:8080", Successor = new string('x', NameRules.MaxLength) },
+    ];
+
     [Fact]
     public void A_request_survives_the_round_trip()
     {
-        Assert.True(BeatJson.TryParse(BeatJson.Serialize(Beats.Request()), out Beat read, out var reason), reason);
+        Assert.True(BeatJson.TryParse(BeatJson.Serialize(Beats.Request()), out Beat? read, out var reason), reason);
         Assert.Equal(Beats.Request(), read);
     }
 
     [Fact]
     public void A_reply_survives_the_round_trip()
     {
-        Assert.True(BeatJson.TryParse(BeatJson.Serialize(Beats.Reply()), out BeatReply read, out var reason), reason);
+        Assert.True(BeatJson.TryParse(BeatJson.Serialize(Beats.Reply()), out BeatReply? read, out var reason), reason);
         Assert.Equal(Beats.Reply(), read);
+    }
+
+    [Fact]
+    public void Whatever_this_product_writes_it_reads() => Assert.All(_variants, facts =>
+    {
+        foreach (var op in Enum.GetValues<BeatOp>())
+        {
+            var beat = Beats.Request() with { From = facts, Op = op };
+            Assert.Equal(beat, Read(Encoding.UTF8.GetString(BeatJson.Serialize(beat))));
+        }
+
+        foreach (var status in Enum.GetValues<BeatStatus>())
+        {
+            foreach (var refusal in Enum.GetValues<Refusal>())
+            {
+                var reply = Beats.Reply() with { From = facts, Status = status, Refusal = refusal, Granted = refusal == Refusal.None };
+                Assert.Equal(reply, ReadReply(reply));
+            }
+        }
+    });
+
+    [Fact]
+    public void What_would_break_out_of_its_quotes_is_not_written()
+    {
+        foreach (var id in new[] { "a\"b", "a\\b", "a\nb", "ä", new string('x', 20_000) })
+        {
+            Assert.ThrowsAny<Exception>(() => BeatJson.Serialize(Beats.Request(id: id)));
+        }
+    }
+
+    [Fact]
+    public void No_character_of_a_name_is_written_as_an_escape()
+    {
+        var id = "!#$%&()*+-./:;<=>?@[]^_`{|}~";
+
+        Assert.Contains($"\"id\":\"{id}\"", Encoding.UTF8.GetString(BeatJson.Serialize(Beats.Request(id: id))), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -116,10 +167,12 @@ public class BeatJsonTests
     [Theory]
     [InlineData("\"seq\":7", "\"seq\":-1")]
     [InlineData("\"seq\":7", "\"seq\":7.5")]
+    [InlineData("\"seq\":7", "\"seq\":7.0")]
     [InlineData("\"seq\":7", "\"seq\":7e0")]
     [InlineData("\"seq\":7", "\"seq\":\"7\"")]
     [InlineData("\"seq\":7", "\"seq\":null")]
     [InlineData("\"seq\":7", "\"seq\":9007199254740992")]
+    [InlineData("\"seq\":7", "\"seq\":92233720368547758070")]
     [InlineData("\"seq\":7", "\"seq\":99999999999999999999999999999999999999999")]
     [InlineData("\"op_epoch\":1763700000000000", "\"op_epoch\":9006099743113217")]
     [InlineData("\"max_epoch\":1763700000000000", "\"max_epoch\":9223372036854775807")]
@@ -129,16 +182,25 @@ public class BeatJsonTests
     [InlineData("\"majority\":true", "\"majority\":1")]
     [InlineData("\"role\":\"leader\"", "\"role\":\"Leader\"")]
     [InlineData("\"role\":\"leader\"", "\"role\":2")]
+    [InlineData("\"role\":\"leader\"", "\"role\":\"2\"")]
+    [InlineData("\"role\":\"leader\"", "\"role\":\" leader\"")]
+    [InlineData("\"role\":\"leader\"", "\"role\":null")]
     [InlineData("\"op\":\"renew\"", "\"op\":\"force\"")]
+    [InlineData("\"op\":\"renew\"", "\"op\":\"renewal\"")]
     [InlineData("\"id\":\"node-1\"", "\"id\":\"\"")]
+    [InlineData("\"id\":\"node-1\"", "\"id\":null")]
+    [InlineData("\"id\":\"node-1\"", "\"id\":\"node 1\"")]
     [InlineData("\"id\":\"node-1\"", "\"id\":\"nöde\"")]
     [InlineData("\"id\":\"node-1\"", "\"id\":\"a\\nb\"")]
     [InlineData("\"id\":\"node-1\"", "\"id\":[\"node-1\"]")]
     [InlineData("\"nonce\":\"00000000000000000000000000000000\"", "\"nonce\":\"00000000-0000-0000-0000-000000000000\"")]
     [InlineData("\"nonce\":\"00000000000000000000000000000000\"", "\"nonce\":\"0000000000000000000000000000000g\"")]
     [InlineData("\"nonce\":\"00000000000000000000000000000000\"", "\"nonce\":\"000000000000000000000000000000000\"")]
+    [InlineData("\"nonce\":\"00000000000000000000000000000000\"", "\"nonce\":\"0000000000000000000000000000000\"")]
+    [InlineData("\"nonce\":\"00000000000000000000000000000000\"", "\"nonce\":\"\\u00300000000000000000000000000000000\"")]
     [InlineData("\"target\":\"http://node-1:8080\"", "\"target\":\"http://node-1:8080/\"")]
     [InlineData("\"target\":\"http://node-1:8080\"", "\"target\":\"http://Node-1:8080\"")]
+    [InlineData("\"target\":\"http://node-1:8080\"", "\"target\":\"HTTP://node-1:8080\"")]
     [InlineData("\"target\":\"http://node-1:8080\"", "\"target\":\"http://node-1:80\"")]
     [InlineData("\"target\":\"http://node-1:8080\"", "\"target\":\"http://a:b@node-1:8080\"")]
     [InlineData("\"target\":\"http://node-1:8080\"", "\"target\":\"javascript:alert(1)\"")]
@@ -154,10 +216,10 @@ public class BeatJsonTests
     {
         var beat = Beats.Request() with
         {
-            Seq = BeatLimits.MaxSafeInteger,
-            OpEpoch = BeatLimits.MaxEpoch,
-            OpDurationMicros = BeatLimits.MaxDurationMicros,
-            From = Beats.Facts() with { Id = new string('~', BeatLimits.MaxIdLength), Reach = BeatLimits.MaxReach },
+            Seq = CounterConverter.MaxSafe,
+            OpEpoch = ElectionCore.MaxEpoch,
+            OpDurationMicros = DurationConverter.MaxMicros,
+            From = Beats.Facts() with { Id = new string('~', NameRules.MaxLength), Reach = ReachConverter.Max },
         };
 
         Assert.Equal(beat, Read(Encoding.UTF8.GetString(BeatJson.Serialize(beat))));
@@ -165,17 +227,17 @@ public class BeatJsonTests
 
     [Fact]
     public void An_id_longer_than_128_characters_is_refused() =>
-        Refused("\"id\":\"node-1\"", $"\"id\":\"{new string('a', BeatLimits.MaxIdLength + 1)}\"");
+        Refused("\"id\":\"node-1\"", $"\"id\":\"{new string('a', NameRules.MaxLength + 1)}\"");
 
     internal static BeatReply ReadReply(BeatReply reply)
     {
-        Assert.True(BeatJson.TryParse(BeatJson.Serialize(reply), out BeatReply read, out var reason), reason);
+        Assert.True(BeatJson.TryParse(BeatJson.Serialize(reply), out BeatReply? read, out var reason), reason);
         return read;
     }
 
     private static Beat Read(string text)
     {
-        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(text), out Beat beat, out var reason), reason);
+        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(text), out Beat? beat, out var reason), reason);
         return beat;
     }
 
@@ -185,7 +247,7 @@ public class BeatJsonTests
         var at = _text.IndexOf(old, StringComparison.Ordinal);
         var changed = string.Concat(_text.AsSpan(0, at), replacement, _text.AsSpan(at + old.Length));
 
-        Assert.False(BeatJson.TryParse(Encoding.UTF8.GetBytes(changed), out Beat _, out var reason));
+        Assert.False(BeatJson.TryParse(Encoding.UTF8.GetBytes(changed), out Beat? _, out var reason));
         return reason;
     }
 }

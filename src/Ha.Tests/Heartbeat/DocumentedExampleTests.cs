@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using Ha.Election;
 using Ha.Heartbeat;
 using Ha.Security;
@@ -32,6 +33,12 @@ public class DocumentedExampleTests
             Successor = null,
         },
     };
+
+    private static readonly JsonTypeInfo[] _types =
+    [
+        BeatContext.Default.Beat, BeatContext.Default.BeatReply, BeatContext.Default.NodeFacts,
+        BeatContext.Default.GrantFacts, BeatContext.Default.LeaderHint,
+    ];
 
     [Fact]
     public void The_request_is_byte_for_byte_the_documented_one()
@@ -68,10 +75,11 @@ public class DocumentedExampleTests
     [Fact]
     public void Every_member_word_and_refusal_is_documented()
     {
-        IEnumerable<string> members =
-            [.. Wire.Facts.Names, .. Wire.Grant.Names, .. Wire.Hint.Names, .. Wire.Request.Names, .. Wire.Reply.Names];
+        IEnumerable<string> members = [.. _types.SelectMany(type => type.Properties).Select(member => member.Name)];
         IEnumerable<string> words =
-            [.. Wire.Roles.Concat(Wire.Ops).Concat(Wire.Statuses).Concat(Wire.Refusals).Select(word => Encoding.ASCII.GetString(word).Trim('"'))];
+        [
+            .. WordConverter<NodeRole>.Words, .. WordConverter<BeatOp>.Words, .. WordConverter<BeatStatus>.Words, .. WordConverter<Refusal>.Words,
+        ];
         IEnumerable<string> refusals =
             [.. Enum.GetValues<SignatureVerdict>().Except([SignatureVerdict.Valid]).Select(verdict => verdict.Word())];
 
@@ -79,6 +87,25 @@ public class DocumentedExampleTests
         Assert.All(
             new[] { HeartbeatRefusal.Method, HeartbeatRefusal.NotJson, HeartbeatRefusal.TooLarge, HeartbeatRefusal.TooSlow, HeartbeatRefusal.BadFraming },
             refusal => AssertDocumented($"`{refusal.Reason}`"));
+    }
+
+    /// <summary>A converter of ours is what checks a value's range; a new member must not go without.</summary>
+    [Fact]
+    public void Every_value_of_a_message_is_of_a_documented_kind() => Assert.All(
+        _types.SelectMany(type => type.Properties).Where(member => !Array.Exists(_types, type => type.Type == member.PropertyType)),
+        member => Assert.True(
+            member.PropertyType == typeof(bool)
+            || (member.CustomConverter ?? BeatContext.Default.Options.GetConverter(member.PropertyType)).GetType().Namespace == typeof(Beat).Namespace,
+            member.Name));
+
+    [Fact]
+    public void The_tables_describe_the_messages_as_they_are_written()
+    {
+        var request = BeatJson.Serialize(Beats.Request());
+        var reply = BeatJson.Serialize(Beats.Reply());
+
+        Assert.Equal(Encoding.UTF8.GetString(request), DocumentedFormat.Request.Canonical(request));
+        Assert.Equal(Encoding.UTF8.GetString(reply), DocumentedFormat.Reply.Canonical(reply));
     }
 
     [Fact]

@@ -36,7 +36,7 @@ public sealed class HeartbeatEndpointTests : IDisposable
         Assert.Equal("application/json", response.Content.Headers.ContentType!.ToString());
         Assert.True(response.Headers.CacheControl!.NoStore);
         Assert.Equal(SignatureVerdict.Valid, HeartbeatSignature.VerifyReply(Rings.Old, Headers(response.Headers), http, body, sent, out _));
-        Assert.True(BeatJson.TryParse(body, out BeatReply reply, out _));
+        Assert.True(BeatJson.TryParse(body, out BeatReply? reply, out _));
         Assert.Equal(Beats.Reply(status), reply);
     }
 
@@ -112,7 +112,7 @@ public sealed class HeartbeatEndpointTests : IDisposable
     public async Task A_body_over_16_KiB_gets_413_with_and_without_a_declared_length(bool chunked)
     {
         await using var host = await HeartbeatHost.StartAsync(Rings.Old);
-        using var request = Signed(host, Encoding.ASCII.GetBytes(new string(' ', BeatLimits.MaxBodyBytes + 1)));
+        using var request = Signed(host, Encoding.ASCII.GetBytes(new string(' ', BeatJson.MaxBodyBytes + 1)));
         request.Headers.TransferEncodingChunked = chunked;
 
         using var response = await _http.SendAsync(request);
@@ -127,7 +127,7 @@ public sealed class HeartbeatEndpointTests : IDisposable
     public async Task A_body_of_16_KiB_is_read_with_and_without_a_declared_length(bool chunked)
     {
         await using var host = await HeartbeatHost.StartAsync(Rings.Old);
-        using var request = Signed(host, [.. _body, .. Enumerable.Repeat((byte)' ', BeatLimits.MaxBodyBytes - _body.Length)]);
+        using var request = Signed(host, [.. _body, .. Enumerable.Repeat((byte)' ', BeatJson.MaxBodyBytes - _body.Length)]);
         request.Headers.TransferEncodingChunked = chunked;
 
         using var response = await _http.SendAsync(request);

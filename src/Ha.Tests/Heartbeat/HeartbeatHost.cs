@@ -45,7 +45,7 @@ internal sealed class HeartbeatHost : IAsyncDisposable
         var host = new HeartbeatHost(app);
         var endpoint = new HeartbeatEndpoint(
             new KeySource(keys),
-            (in Beat beat) =>
+            beat =>
             {
                 host.Received.Enqueue(beat);
                 return receive?.Invoke(beat) ?? Beats.Reply(seq: beat.Seq);

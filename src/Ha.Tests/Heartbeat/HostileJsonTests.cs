@@ -40,6 +40,10 @@ public class HostileJsonTests
     [InlineData("\"x\":01,")]
     [InlineData("\"x\":[},")]
     [InlineData("\"x\":1,,")]
+    [InlineData("\"x\\ud800\":1,")]
+    [InlineData("\"x\":+7,")]
+    [InlineData("\"x\":True,")]
+    [InlineData("\"x\":,")]
     [InlineData("// comment\n")]
     [InlineData("/* comment */")]
     [InlineData("\"seq\":\"\\ud800\",")]
@@ -75,15 +79,19 @@ public class HostileJsonTests
     }
 
     [Fact]
-    public void Nesting_within_the_bound_is_skipped() =>
-        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(_valid.Insert(1, "\"x\":[[[[[[1]]]]]],")), out Beat _, out _));
+    public void Nesting_within_the_bound_is_skipped()
+    {
+        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(_valid.Insert(1, "\"x\":[[[[[[1]]]]]],")), out Beat? _, out _));
+        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(_valid.Insert(1, "\"x\":[[[[[[[1]]]]]]],")), out Beat? _, out _));
+        Refused(Encoding.UTF8.GetBytes(_valid.Insert(1, "\"x\":[[[[[[[[1]]]]]]]],")));
+    }
 
     [Fact]
     public void Numbers_of_thousands_of_digits_are_skipped_where_unknown_and_refused_where_known()
     {
         var digits = new string('9', 6000);
 
-        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(_valid.Insert(1, $"\"x\":{digits},\"y\":1e{digits},")), out Beat _, out _));
+        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(_valid.Insert(1, $"\"x\":{digits},\"y\":1e{digits},")), out Beat? _, out _));
         Refused(Encoding.UTF8.GetBytes(_valid.Replace("\"seq\":7", $"\"seq\":{digits}", StringComparison.Ordinal)));
     }
 
@@ -102,9 +110,9 @@ public class HostileJsonTests
     [Fact]
     public void A_body_over_16_KiB_is_refused_unread()
     {
-        var padded = _valid.PadRight(BeatLimits.MaxBodyBytes);
+        var padded = _valid.PadRight(BeatJson.MaxBodyBytes);
 
-        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(padded), out Beat _, out _));
+        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(padded), out Beat? _, out _));
         Assert.Equal("longer than 16 KiB", Refused(Encoding.UTF8.GetBytes(padded + " ")));
     }
 
@@ -113,7 +121,7 @@ public class HostileJsonTests
     {
         var members = string.Concat(Enumerable.Range(0, 1000).Select(i => $"\"x{i}\":{i},"));
 
-        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(_valid.Insert(1, members)), out Beat beat, out _));
+        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(_valid.Insert(1, members)), out Beat? beat, out _));
         Assert.Equal(Beats.Request(), beat);
     }
 
@@ -135,23 +143,46 @@ public class HostileJsonTests
     }
 
     [Fact]
-    public void Ten_thousand_bogus_ids_leave_the_known_ones_readable()
+    public void A_request_is_no_reply_and_two_messages_are_none()
     {
-        for (var i = 0; i < 10_000; i++)
-        {
-            var beat = Beats.Request(id: string.Create(System.Globalization.CultureInfo.InvariantCulture, $"bogus-{i}"));
-            Assert.True(BeatJson.TryParse(BeatJson.Serialize(beat), out Beat read, out _));
-            Assert.Equal(beat.From.Id, read.From.Id);
-        }
+        var request = BeatJson.Serialize(Beats.Request());
 
-        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(_valid), out Beat known, out _));
-        Assert.Equal(Beats.Request(), known);
+        Assert.False(BeatJson.TryParse(request, out BeatReply? _, out _));
+        Assert.False(BeatJson.TryParse(BeatJson.Serialize(Beats.Reply()), out Beat? _, out _));
+        Refused([.. request, .. request]);
+    }
+
+    [Theory]
+    [InlineData("\"seq\":7", "\"seq\":07")]
+    [InlineData("\"seq\":7", "\"seq\":+7")]
+    [InlineData("\"seq\":7", "\"seq\":")]
+    [InlineData("\"majority\":true", "\"majority\":True")]
+    public void A_known_member_whose_value_is_no_JSON_is_refused(string old, string replacement)
+    {
+        Assert.Contains(old, _valid, StringComparison.Ordinal);
+        Assert.Equal(
+            "not valid JSON, or nested too deeply",
+            Refused(Encoding.UTF8.GetBytes(_valid.Replace(old, replacement, StringComparison.Ordinal))));
+    }
+
+    /// <summary>The skipped parts of a message are not looked into beyond being JSON.</summary>
+    [Theory]
+    [InlineData("\"x\":1,\"x\":2,")]
+    [InlineData("\"x\":{\"seq\":1,\"seq\":2},")]
+    [InlineData("\"x\":\"\\ud800\",")]
+    [InlineData("\"SEQ\":7,\"Seq\":8,")]
+    [InlineData("\"$id\":\"1\",\"$ref\":\"1\",\"$type\":\"x\",")]
+    [InlineData("\"__proto__\":{},")]
+    public void An_unknown_member_is_ignored_whatever_it_is(string member)
+    {
+        Assert.True(BeatJson.TryParse(Encoding.UTF8.GetBytes(_valid.Insert(1, member)), out Beat? beat, out var reason), reason);
+        Assert.Equal(Beats.Request(), beat);
     }
 
     private static string Refused(byte[] utf8)
     {
-        Assert.False(BeatJson.TryParse(utf8, out Beat _, out var reason), Encoding.Latin1.GetString(utf8));
-        Assert.False(BeatJson.TryParse(utf8, out BeatReply _, out _));
+        Assert.False(BeatJson.TryParse(utf8, out Beat? _, out var reason), Encoding.Latin1.GetString(utf8));
+        Assert.False(BeatJson.TryParse(utf8, out BeatReply? _, out _));
         Assert.NotEqual("", reason, StringComparer.Ordinal);
         return reason;
     }

@@ -107,7 +107,7 @@ public class TamperedReplyTests
     {
         await using var host = await HeartbeatHost.StartAsync(Rings.Old, meddle: async (context, _) =>
         {
-            var body = new byte[BeatLimits.MaxBodyBytes + 1];
+            var body = new byte[BeatJson.MaxBodyBytes + 1];
             context.Response.ContentLength = declared ? body.Length : null;
             await context.Response.Body.WriteAsync(body);
         });

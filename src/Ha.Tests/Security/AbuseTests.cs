@@ -204,7 +204,7 @@ public sealed class AbuseTests(BesiegedCluster cluster, ITestOutputHelper output
     {
         using var connection = await RawConnection.ConnectAsync(port);
         var started = _clock.GetTimestamp();
-        await connection.SendAsync($"POST /_ha/heartbeat HTTP/1.1\r\nHost: x\r\nContent-Length: {BeatLimits.MaxBodyBytes}\r\n{Fields(headers)}\r\n");
+        await connection.SendAsync($"POST /_ha/heartbeat HTTP/1.1\r\nHost: x\r\nContent-Length: {BeatJson.MaxBodyBytes}\r\n{Fields(headers)}\r\n");
         var answer = connection.ReceiveUntilAsync("\r\n\r\n");
         while (await Task.WhenAny(answer, Task.Delay(200, stop)) != answer)
         {

@@ -80,7 +80,7 @@ public sealed class BesiegedCluster : IAsyncLifetime, IAsyncDisposable
     /// <summary>A beat of a member, so that its fields are right, with what somebody would like to be true.</summary>
     internal Beat Wish(Random random)
     {
-        Assert.True(BeatJson.TryParse(Captured[random.Next(Captured.Count)].Body, out Beat beat, out var reason), reason);
+        Assert.True(BeatJson.TryParse(Captured[random.Next(Captured.Count)].Body, out Beat? beat, out var reason), reason);
         var epoch = beat.From.MaxEpoch + random.Next(1, 1_000_000);
         return beat with
         {

@@ -132,17 +132,17 @@ public sealed class FalseLeaderTests : IAsyncLifetime, IDisposable
         }
 
         var lie = Volatile.Read(ref _lie);
-        await new HeartbeatEndpoint(new KeySource(lie.Keys), (in Beat beat) => Reply(beat, lie), TimeProvider.System).HandleAsync(context);
+        await new HeartbeatEndpoint(new KeySource(lie.Keys), beat => Reply(beat, lie), TimeProvider.System).HandleAsync(context);
     }
 
-    private BeatReply Reply(in Beat beat, Lie lie)
+    private BeatReply Reply(Beat beat, Lie lie)
     {
         _node.TrySetResult(beat.From);
         return Beats.Reply(seq: beat.Seq) with { From = lie.Make(Self(beat.From)), ToIncarnation = beat.From.Incarnation, Granted = false, OpEpoch = beat.OpEpoch, EpochFloor = 0 };
     }
 
     /// <summary>What an honest member would say of itself, which has the same settings as the node that asks.</summary>
-    private NodeFacts Self(in NodeFacts node) =>
+    private NodeFacts Self(NodeFacts node) =>
         node with { Id = "b", Incarnation = Beats.Inc, Target = Member, PublicTarget = Member, Role = NodeRole.Follower, Grant = null, Hint = null, Successor = null };
 
     private sealed record Lie(string Text, KeyRing Keys, Func<NodeFacts, NodeFacts> Make);

@@ -177,6 +177,6 @@ public sealed class RefusalTests : IAsyncLifetime, IDisposable
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         var exchange = await _client.SendAsync(Node.Url, beat, limit.Token);
         Assert.Equal("", exchange.Detail);
-        return exchange.Reply!.Value;
+        return exchange.Reply!;
     }
 }

@@ -45,7 +45,7 @@ internal sealed class TlsPeer : IAsyncDisposable
         })));
         var app = builder.Build();
         var peer = new TlsPeer(app);
-        var endpoint = new HeartbeatEndpoint(new KeySource(Rings.Old), (in Ha.Election.Beat beat) => Beats.Reply(seq: beat.Seq), TimeProvider.System);
+        var endpoint = new HeartbeatEndpoint(new KeySource(Rings.Old), beat => Beats.Reply(seq: beat.Seq), TimeProvider.System);
         app.Run(context =>
         {
             Interlocked.Increment(ref peer._requests);

@@ -30,6 +30,8 @@ internal static class TargetUrl
         return true;
     }
 
+    public static bool IsNormalised(string url) => TryNormalise(url, out var normalised, out _) && url == normalised;
+
     /// <summary>The value for a message: a URL may carry a password, and messages end up in logs.</summary>
     public static string Redact(string value)
     {

@@ -3,7 +3,7 @@ namespace Ha.Election;
 /// <summary>Says in words why two config digests differ, as far as the facts show it.</summary>
 internal static class ConfigDifference
 {
-    public static string Explain(ElectionConfig own, in NodeFacts other)
+    public static string Explain(ElectionConfig own, NodeFacts other)
     {
         if (own.Majority != other.Majority)
         {

@@ -79,7 +79,7 @@ internal sealed partial class ElectionCore
         Successor = _successor,
     };
 
-    private BeatReply Reply(in Beat beat, BeatStatus status, VoteAnswer answer, Guid nonce, long now, long wall) => new()
+    private BeatReply Reply(Beat beat, BeatStatus status, VoteAnswer answer, Guid nonce, long now, long wall) => new()
     {
         Status = status,
         From = Facts(now, wall),

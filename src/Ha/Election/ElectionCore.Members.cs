@@ -98,7 +98,7 @@ internal sealed partial class ElectionCore
     /// renewal that it asks for is worth to it, if that is longer: what it says was true before it asked, and the news of
     /// the renewal itself comes an interval later.
     /// </summary>
-    private void LearnLeader(Peer peer, in Beat beat, long now)
+    private void LearnLeader(Peer peer, Beat beat, long now)
     {
         var from = beat.From;
         if (from.Role == NodeRole.Leader && from.LeaseRemainingMicros > 0)
@@ -134,7 +134,7 @@ internal sealed partial class ElectionCore
     /// A hint serves redirects only, and only towards a member whose public URL it gave itself. Those who still
     /// believe in a leader that this node saw end are not listened to.
     /// </summary>
-    private void LearnHint(in NodeFacts from, long now)
+    private void LearnHint(NodeFacts from, long now)
     {
         if (from.Hint is { } hint && hint.Epoch > _forgottenEpoch && FindPeer(hint.Target) is { Id: { } id } leader)
         {
@@ -156,7 +156,7 @@ internal sealed partial class ElectionCore
         peer.DuplicateAt = now;
     }
 
-    private void ReportMismatch(Peer peer, in NodeFacts from, string what, long now)
+    private void ReportMismatch(Peer peer, NodeFacts from, string what, long now)
     {
         if (peer.Mismatch != what)
         {
@@ -171,7 +171,7 @@ internal sealed partial class ElectionCore
     /// A member with another configuration gets no vote and gives none, but its epochs count, its leadership may be
     /// redirected to, and a longer lease of its makes this node's quarantine outlast it.
     /// </summary>
-    private void LearnMismatch(Peer peer, in NodeFacts from, long now)
+    private void LearnMismatch(Peer peer, NodeFacts from, long now)
     {
         ReportMismatch(peer, from, ConfigDifference.Explain(_config, from), now);
         SeeEpoch(Math.Max(from.MaxEpoch, from.Epoch));

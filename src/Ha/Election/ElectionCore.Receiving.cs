@@ -4,7 +4,7 @@ namespace Ha.Election;
 internal sealed partial class ElectionCore
 {
     /// <summary>Processes one authenticated request.</summary>
-    public BeatReply Receive(in Beat beat, long now, long wall)
+    public BeatReply Receive(Beat beat, long now, long wall)
     {
         Advance(now, wall);
         var status = Admit(beat, now, out var peer, out var nonce);
@@ -22,7 +22,7 @@ internal sealed partial class ElectionCore
         return Reply(beat, status, answer, nonce, now, wall);
     }
 
-    private BeatStatus Admit(in Beat beat, long now, out Peer? peer, out Guid nonce)
+    private BeatStatus Admit(Beat beat, long now, out Peer? peer, out Guid nonce)
     {
         nonce = default;
         var from = beat.From;
@@ -88,7 +88,7 @@ internal sealed partial class ElectionCore
     /// For this incarnation, and either of a known incarnation and newer than all before, or carrying the nonce this
     /// node issued: a captured request has neither.
     /// </summary>
-    private bool IsFresh(Peer peer, in Beat beat)
+    private bool IsFresh(Peer peer, Beat beat)
     {
         if (beat.ToIncarnation != _config.Incarnation)
         {
@@ -100,7 +100,7 @@ internal sealed partial class ElectionCore
             : !peer.IsFormer(beat.From.Incarnation) && peer.NonceIssued != default && beat.Nonce == peer.NonceIssued;
     }
 
-    private void AdoptIncarnation(Peer peer, in NodeFacts from, long now)
+    private void AdoptIncarnation(Peer peer, NodeFacts from, long now)
     {
         if (peer.HealthySince != long.MaxValue)
         {
@@ -115,7 +115,7 @@ internal sealed partial class ElectionCore
         peer.Adopt(from.Id, from.Incarnation, now);
     }
 
-    private void Learn(Peer peer, in NodeFacts from, long now)
+    private void Learn(Peer peer, NodeFacts from, long now)
     {
         SeeEpoch(Math.Max(Math.Max(from.MaxEpoch, from.Epoch), Math.Max(from.ReleasedUpTo, from.CancelledEpoch)));
         SeeEpoch(from.Grant?.Epoch ?? 0);
@@ -146,7 +146,7 @@ internal sealed partial class ElectionCore
     /// A release frees this node's vote at once and, as it went to everybody, presumably theirs. It names the
     /// successor to every voter, so nobody needs a proof of it from the successor.
     /// </summary>
-    private void LearnRelease(Peer peer, in NodeFacts from, Holder holder, long now)
+    private void LearnRelease(Peer peer, NodeFacts from, Holder holder, long now)
     {
         peer.ReleasedSeen = from.ReleasedUpTo;
         _voter.Release(holder, from.ReleasedUpTo, from.Successor, now);
@@ -179,7 +179,7 @@ internal sealed partial class ElectionCore
     /// Two leaders can meet in off mode after a partition: the higher NodeID steps down, the lower goes above both
     /// epochs. In majority mode the meeting is proof of a broken assumption; the lower epoch yields.
     /// </summary>
-    private void MeetOtherLeader(Peer peer, in NodeFacts from, long now)
+    private void MeetOtherLeader(Peer peer, NodeFacts from, long now)
     {
         if (Role != NodeRole.Leader || from.Role != NodeRole.Leader || from.LeaseRemainingMicros == 0)
         {
@@ -204,7 +204,7 @@ internal sealed partial class ElectionCore
         }
     }
 
-    private VoteAnswer Answer(Peer peer, in Beat beat, long now)
+    private VoteAnswer Answer(Peer peer, Beat beat, long now)
     {
         SeeEpoch(beat.OpEpoch);
         if (beat.Op == BeatOp.None)

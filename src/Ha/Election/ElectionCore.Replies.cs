@@ -6,7 +6,7 @@ internal sealed partial class ElectionCore
     private const int MaxVoteRetries = 3;
 
     /// <summary>Processes the authenticated answer to a request of <see cref="CreateBeat"/>; a second one is ignored.</summary>
-    public void ReceiveReply(int peer, in BeatReply reply, long now, long wall)
+    public void ReceiveReply(int peer, BeatReply reply, long now, long wall)
     {
         Advance(now, wall);
         var from = _peers[peer];
@@ -62,7 +62,7 @@ internal sealed partial class ElectionCore
         Advance(now, WallAt(now));
     }
 
-    private void Take(Peer peer, in BeatReply reply, Outstanding request, long now)
+    private void Take(Peer peer, BeatReply reply, Outstanding request, long now)
     {
         var from = reply.From;
         if (!peer.Knows(from.Incarnation) && request.Seq < peer.ConfirmedSeq)
@@ -123,7 +123,7 @@ internal sealed partial class ElectionCore
     }
 
     /// <summary>An answer counts only in the generation that asked: a late one never revives what was given up.</summary>
-    private void TakeAnswer(Peer peer, in BeatReply reply, Outstanding request, long now)
+    private void TakeAnswer(Peer peer, BeatReply reply, Outstanding request, long now)
     {
         SeeEpoch(reply.EpochFloor);
         if (request.Generation != Generation || reply.OpEpoch != request.Epoch)
@@ -176,7 +176,7 @@ internal sealed partial class ElectionCore
         }
     }
 
-    private void TakeRefusal(Peer peer, in BeatReply reply, Outstanding request, long now)
+    private void TakeRefusal(Peer peer, BeatReply reply, Outstanding request, long now)
     {
         switch (reply.Refusal)
         {
@@ -210,7 +210,7 @@ internal sealed partial class ElectionCore
     private bool HolderHasReleased(GrantFacts? grant) =>
         grant is { } held && Array.Exists(_peers, p => p.Id == held.Holder && p.ReleasedSeen >= held.Epoch);
 
-    private void TakePrepared(Peer peer, in BeatReply reply, long now)
+    private void TakePrepared(Peer peer, BeatReply reply, long now)
     {
         if (_handoff.Phase != HandoffPhase.Preparing || _handoff.Successor != peer)
         {

@@ -9,7 +9,7 @@ internal sealed partial class ElectionCore
     /// <summary>
     /// A new request of a process that was replaced more than a lease ago: no message is under way for that long, so it lives.
     /// </summary>
-    private bool NoticeTwin(Peer peer, in Beat beat, long now)
+    private bool NoticeTwin(Peer peer, Beat beat, long now)
     {
         if (beat.ToIncarnation != _config.Incarnation || peer.Incarnation == beat.From.Incarnation
             || !peer.HearFormer(beat.From.Incarnation, beat.Seq, now - _config.LeaseMicros))
@@ -27,7 +27,7 @@ internal sealed partial class ElectionCore
     /// True for one heartbeat of the replacement now and then, and the reply says why. Never for one that asks for something: all
     /// members notice at once, and a leader whose renewals all fail together is none.
     /// </summary>
-    private bool TellsOfTwin(Peer peer, in Beat beat, long now)
+    private bool TellsOfTwin(Peer peer, Beat beat, long now)
     {
         if (beat.Op != BeatOp.None || now - peer.TwinAt >= _config.LeaseMicros || now - peer.TwinToldAt < ReportEveryMicros)
         {

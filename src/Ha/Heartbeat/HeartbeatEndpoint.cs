@@ -6,19 +6,16 @@ using Microsoft.Net.Http.Headers;
 
 namespace Ha.Heartbeat;
 
-/// <summary>Takes a verified message; synchronous, thread-safe, does not throw.</summary>
-internal delegate BeatReply BeatReceiver(in Beat beat);
-
 /// <summary>
 /// <c>POST /_ha/heartbeat</c>. Checks go from cheap to dear, and no byte of a body is read for a caller without a key.
 /// Every reply that carries a message is signed and good for its request only. Thread-safe.
 /// </summary>
 /// <param name="source">Keys to verify requests with and to sign replies with.</param>
-/// <param name="receive">Answers a verified message.</param>
+/// <param name="receive">Answers a verified message; synchronous, thread-safe, does not throw.</param>
 /// <param name="wallClock">Time for <c>created</c> and for the limit on slow bodies.</param>
 /// <param name="rejected">Told one of a few fixed words for each request that never became a message.</param>
 internal sealed class HeartbeatEndpoint(
-    KeySource source, BeatReceiver receive, TimeProvider wallClock, Action<string>? rejected = null)
+    KeySource source, Func<Beat, BeatReply> receive, TimeProvider wallClock, Action<string>? rejected = null)
 {
     private const string JsonType = "application/json";
 
@@ -41,7 +38,7 @@ internal sealed class HeartbeatEndpoint(
         // Step 2: the body, bounded in size and time.
         var reader = context.Request.BodyReader;
         var (outcome, body) = await BoundedBody.ReadAsync(
-            reader, context.Request.ContentLength, BeatLimits.MaxBodyBytes, BodyTimeLimit, wallClock);
+            reader, context.Request.ContentLength, BeatJson.MaxBodyBytes, BodyTimeLimit, wallClock);
         if (outcome == BodyOutcome.Aborted)
         {
             return;
@@ -77,7 +74,7 @@ internal sealed class HeartbeatEndpoint(
             return HeartbeatRefusal.NotJson;
         }
 
-        if (request.ContentLength > BeatLimits.MaxBodyBytes)
+        if (request.ContentLength > BeatJson.MaxBodyBytes)
         {
             return HeartbeatRefusal.TooLarge;
         }
@@ -122,7 +119,7 @@ internal sealed class HeartbeatEndpoint(
             return Answer(response, keys, body.FirstSpan, signature, signer);
         }
 
-        var rented = ArrayPool<byte>.Shared.Rent(BeatLimits.MaxBodyBytes);
+        var rented = ArrayPool<byte>.Shared.Rent(BeatJson.MaxBodyBytes);
         try
         {
             body.CopyTo(rented);
@@ -146,7 +143,7 @@ internal sealed class HeartbeatEndpoint(
             return HeartbeatRefusal.Unsigned(SignatureVerdict.WrongDigest);
         }
 
-        if (!BeatJson.TryParse(body, out Beat beat, out var reason))
+        if (!BeatJson.TryParse(body, out Beat? beat, out var reason))
         {
             return HeartbeatRefusal.Malformed(reason);
         }
@@ -167,9 +164,9 @@ internal sealed class HeartbeatEndpoint(
         _ => HeartbeatRefusal.BadFraming,
     };
 
-    private void PrepareReply(KeyRing keys, HttpResponse response, in BeatReply reply, SignatureHeaders request)
+    private void PrepareReply(KeyRing keys, HttpResponse response, BeatReply reply, SignatureHeaders request)
     {
-        var body = BeatWriter.OfThread.Write(reply);
+        var body = BeatJson.Serialize(reply);
         response.StatusCode = BeatStatusCodes.ToHttp(reply.Status);
         response.ContentType = JsonType;
         response.ContentLength = body.Length;

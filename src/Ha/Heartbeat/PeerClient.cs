@@ -72,7 +72,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
         }
     }
 
-    private static SignatureHeaders Sign(HaKey? key, HttpRequestMessage request, in Beat beat, byte[] body)
+    private static SignatureHeaders Sign(HaKey? key, HttpRequestMessage request, Beat beat, byte[] body)
     {
         if (key is null)
         {
@@ -97,18 +97,18 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
                 : BeatExchange.Failed(ExchangeFailure.UnexpectedStatus, $"the peer answered {status}");
         }
 
-        if (response.Content.Headers.ContentLength > BeatLimits.MaxBodyBytes)
+        if (response.Content.Headers.ContentLength > BeatJson.MaxBodyBytes)
         {
             return TooLarge();
         }
 
-        var buffer = ArrayPool<byte>.Shared.Rent(BeatLimits.MaxBodyBytes + 1);
+        var buffer = ArrayPool<byte>.Shared.Rent(BeatJson.MaxBodyBytes + 1);
         try
         {
             var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
             var length = await stream.ReadAtLeastAsync(
-                buffer.AsMemory(0, BeatLimits.MaxBodyBytes + 1), BeatLimits.MaxBodyBytes + 1, throwOnEndOfStream: false, cancellationToken);
-            return length > BeatLimits.MaxBodyBytes ? TooLarge() : Judge(response, buffer.AsSpan(0, length), request, clusterId);
+                buffer.AsMemory(0, BeatJson.MaxBodyBytes + 1), BeatJson.MaxBodyBytes + 1, throwOnEndOfStream: false, cancellationToken);
+            return length > BeatJson.MaxBodyBytes ? TooLarge() : Judge(response, buffer.AsSpan(0, length), request, clusterId);
         }
         finally
         {
@@ -132,7 +132,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
             return BeatExchange.Failed(ExchangeFailure.Unverified, $"the answer {status} is not signed for this request: {verdict.Word()}");
         }
 
-        if (!BeatJson.TryParse(body, out BeatReply reply, out var reason))
+        if (!BeatJson.TryParse(body, out BeatReply? reply, out var reason))
         {
             return BeatExchange.Failed(ExchangeFailure.Malformed, $"the answer {status} is {reason}");
         }

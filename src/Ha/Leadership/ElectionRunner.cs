@@ -118,17 +118,17 @@ internal sealed class ElectionRunner : IFencedLeader, IDisposable
     }
 
     /// <summary>Answers one verified message.</summary>
-    public BeatReply Receive(in Beat beat)
+    public BeatReply Receive(Beat beat)
     {
-        var (request, reply) = (beat, default(BeatReply));
-        Step((core, now, wall) => reply = core.Receive(request, now, wall));
+        BeatReply reply = null!;
+        Step((core, now, wall) => reply = core.Receive(beat, now, wall));
         if (reply.Status == BeatStatus.Ok)
         {
             Tell(_telemetry.Metrics.HeartbeatReceived);
         }
         else
         {
-            Tell(() => _telemetry.HeartbeatRefused(reply.Status, request.From));
+            Tell(() => _telemetry.HeartbeatRefused(reply.Status, beat.From));
         }
 
         return reply;

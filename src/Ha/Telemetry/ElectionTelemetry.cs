@@ -82,9 +82,9 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     /// </summary>
     /// <param name="status">How it was taken.</param>
     /// <param name="from">Its sender.</param>
-    public void HeartbeatRefused(BeatStatus status, in NodeFacts from)
+    public void HeartbeatRefused(BeatStatus status, NodeFacts from)
     {
-        var reason = Reason(status);
+        var reason = WordConverter<BeatStatus>.Of(status);
         Metrics.HeartbeatRejected(reason);
 
         // Only a conflict's target is one of the member list. Any other is the sender's choice, and one that names
@@ -174,17 +174,6 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         ElectionEventKind.CampaignRefusedSlowNetwork or ElectionEventKind.PreemptionPending or
         ElectionEventKind.ConflictSeen or ElectionEventKind.ClockJumped or
         ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch or ElectionEventKind.TwinSeen;
-
-    /// <summary>As the wire spells it.</summary>
-    private static string Reason(BeatStatus status) => status switch
-    {
-        BeatStatus.Conflict => "conflict",
-        BeatStatus.OtherCluster => "other_cluster",
-        BeatStatus.NotMember => "not_member",
-        BeatStatus.DuplicateId => "duplicate_id",
-        BeatStatus.ConfigMismatch => "config_mismatch",
-        _ => throw new ArgumentOutOfRangeException(nameof(status), status, message: null),
-    };
 
     private static string LeftOut(int suppressed) =>
         suppressed == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {suppressed} more like it were left out.");
