@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 
 namespace Ha.Tests.Configuration;
 

@@ -2,7 +2,7 @@ using Ha.Election;
 using Ha.Heartbeat;
 using Ha.Security;
 using Ha.Tests.Election;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 
 namespace Ha.Tests.Heartbeat;
 

@@ -2,7 +2,7 @@ using System.Text;
 using Ha.Election;
 using Ha.Heartbeat;
 using Ha.Security;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using Microsoft.AspNetCore.Http;
 using static Ha.Tests.Heartbeat.Exchanges;
 

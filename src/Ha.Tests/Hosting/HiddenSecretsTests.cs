@@ -7,7 +7,7 @@ using System.Text;
 using System.Text.Json;
 using Ha.Configuration;
 using Ha.Security;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;

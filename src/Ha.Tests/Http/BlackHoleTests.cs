@@ -3,7 +3,7 @@ using Ha.Heartbeat;
 using Ha.Security;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Heartbeat;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using Microsoft.AspNetCore.Builder;
 
 namespace Ha.Tests.Http;

@@ -1,7 +1,7 @@
 using System.Text;
 using Ha.Security;
 
-namespace Ha.Tests.Signing.Keys;
+namespace Ha.Tests.Security.Signing.Keys;
 
 public sealed class HmacKeyTests : KeyConformance
 {

@@ -4,9 +4,9 @@ using System.Text.Json.Nodes;
 using Ha.Heartbeat;
 using Ha.Security;
 using Ha.Tests.Heartbeat;
-using Ha.Tests.Signing.Keys;
+using Ha.Tests.Security.Signing.Keys;
 
-namespace Ha.Tests.Signing;
+namespace Ha.Tests.Security.Signing;
 
 /// <summary>
 /// Against http-message-signatures, an independent implementation of RFC 9421 in JavaScript: what one side signs, the

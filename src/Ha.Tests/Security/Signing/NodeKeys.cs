@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using Ha.Security;
 using NSec.Cryptography;
 
-namespace Ha.Tests.Signing;
+namespace Ha.Tests.Security.Signing;
 
 /// <summary>One key pair for each node id, the same as long as the tests run.</summary>
 internal static class NodeKeys

@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using Ha.Configuration;
 using Ha.Security;
 
-namespace Ha.Tests.Signing.Keys;
+namespace Ha.Tests.Security.Signing.Keys;
 
 public sealed class Ed25519KeyTests : KeyConformance
 {

@@ -1,6 +1,6 @@
 using Ha.Security;
 
-namespace Ha.Tests.Signing.Keys;
+namespace Ha.Tests.Security.Signing.Keys;
 
 /// <summary>What every algorithm's keys must do, shared secrets and key pairs alike.</summary>
 public abstract class KeyConformance

@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using Ha.Tests.Support;
 
-namespace Ha.Tests.Signing;
+namespace Ha.Tests.Security.Signing;
 
 /// <summary>
 /// How long a comparison takes cannot be asserted without luck; that the two places that compare a secret with what a
