@@ -3,14 +3,14 @@ using System.Security.Cryptography.X509Certificates;
 using Ha.Heartbeat;
 using Ha.Security;
 using Ha.Tests.Heartbeat;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Logging;
 
-namespace Ha.Tests.Tls;
+namespace Ha.Tests.Security.Tls;
 
 /// <summary>A heartbeat endpoint that asks for a client certificate.</summary>
 internal sealed class TlsPeer : IAsyncDisposable

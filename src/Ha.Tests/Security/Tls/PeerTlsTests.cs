@@ -2,11 +2,11 @@ using Ha.Heartbeat;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Tests.Heartbeat;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 
-namespace Ha.Tests.Tls;
+namespace Ha.Tests.Security.Tls;
 
 /// <summary>Heartbeats over https: what is refused on either side, what the log says then, and renewed certificates.</summary>
 public sealed class PeerTlsTests : IDisposable

@@ -5,7 +5,7 @@ using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 
-namespace Ha.Tests.Tls;
+namespace Ha.Tests.Security.Tls;
 
 /// <summary>Real hosts that speak TLS to each other, with certificates that no machine trusts.</summary>
 public sealed class TlsClusterTests : IDisposable

@@ -1,15 +1,15 @@
 using System.Text;
 using Ha.Security;
 
-namespace Ha.Tests.Signing.Keys;
+namespace Ha.Tests.Security.Signing.Keys;
 
 public sealed class HmacKeyTests : KeyConformance
 {
-    protected override HaKey Key { get; } = new HmacKey(Rings.OldSecret);
+    private protected override HaKey Key { get; } = new HmacKey(Rings.OldSecret);
 
-    protected override HaKey Verifier { get; } = new HmacKey(Rings.OldSecret);
+    private protected override HaKey Verifier { get; } = new HmacKey(Rings.OldSecret);
 
-    protected override HaKey OtherKey { get; } = new HmacKey(Rings.NewSecret);
+    private protected override HaKey OtherKey { get; } = new HmacKey(Rings.NewSecret);
 
     protected override string Algorithm => "hmac-sha256";
 

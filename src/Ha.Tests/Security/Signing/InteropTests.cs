@@ -1,13 +1,12 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Ha.Heartbeat;
 using Ha.Security;
 using Ha.Tests.Heartbeat;
-using Ha.Tests.Signing.Keys;
+using Ha.Tests.Security.Signing.Keys;
 
-namespace Ha.Tests.Signing;
+namespace Ha.Tests.Security.Signing;
 
 /// <summary>
 /// Against http-message-signatures, an independent implementation of RFC 9421 in JavaScript: what one side signs, the
@@ -152,9 +151,6 @@ public abstract class InteropTests : IDisposable
 
 public sealed class HmacInteropTests() : InteropTests(new HmacKey(Rings.OldSecret), (Rings.OldSecret, Rings.OldSecret));
 
-public sealed class EcdsaInteropTests() : InteropTests(
-    EcdsaAlgorithm.Instance.ReadPrivateKey(_pair.ExportPkcs8PrivateKey())!,
-    (_pair.ExportPkcs8PrivateKeyPem(), _pair.ExportSubjectPublicKeyInfoPem()))
-{
-    private static readonly ECDsa _pair = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-}
+public sealed class Ed25519InteropTests() : InteropTests(
+    Ed25519Key.ReadPrivate(KeyText.Decode(NodeKeys.PrivateOf("node-1"))!)!,
+    (NodeKeys.PrivateOf("node-1"), $"-----BEGIN PUBLIC KEY-----\n{NodeKeys.EntryOf("node-1")[7..]}\n-----END PUBLIC KEY-----\n"));

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 
-namespace Ha.Tests.Tls;
+namespace Ha.Tests.Security.Tls;
 
 /// <summary>Members that show certificates to each other: the hop's connection says nothing about the caller.</summary>
 public sealed class HopIdentityTests : IDisposable

@@ -5,11 +5,11 @@ using System.Text.RegularExpressions;
 using Ha.Heartbeat;
 using Ha.Security;
 using Ha.Tests.Heartbeat;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 
-namespace Ha.Tests.Tls;
+namespace Ha.Tests.Security.Tls;
 
 /// <summary>The commands in docs/configuration.md that make certificates, as they stand there.</summary>
 public sealed partial class TlsRecipeTests : IDisposable

@@ -1,6 +1,6 @@
 using Ha.Security;
 
-namespace Ha.Tests.Signing.Keys;
+namespace Ha.Tests.Security.Signing.Keys;
 
 /// <summary>What every algorithm's keys must do, shared secrets and key pairs alike.</summary>
 public abstract class KeyConformance
@@ -8,13 +8,13 @@ public abstract class KeyConformance
     private static readonly byte[] _data = "\"@method\": POST\n"u8.ToArray();
 
     /// <summary>A key that signs, the same at every call.</summary>
-    protected abstract HaKey Key { get; }
+    private protected abstract HaKey Key { get; }
 
     /// <summary>What the others verify with.</summary>
-    protected abstract HaKey Verifier { get; }
+    private protected abstract HaKey Verifier { get; }
 
     /// <summary>A key of the same algorithm that is not that one.</summary>
-    protected abstract HaKey OtherKey { get; }
+    private protected abstract HaKey OtherKey { get; }
 
     protected abstract string Algorithm { get; }
 
@@ -137,7 +137,7 @@ public abstract class KeyConformance
 
     internal static KeyRing Ring(HaKey key, string? nodeId = null) => new([new RingKey(key, nodeId)]);
 
-    protected static byte[] Sign(HaKey key, ReadOnlySpan<byte> data)
+    private protected static byte[] Sign(HaKey key, ReadOnlySpan<byte> data)
     {
         var signature = new byte[key.SignatureBytes];
         key.Sign(data, signature);

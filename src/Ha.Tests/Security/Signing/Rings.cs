@@ -1,7 +1,7 @@
 using Ha.Configuration;
 using Ha.Security;
 
-namespace Ha.Tests.Signing;
+namespace Ha.Tests.Security.Signing;
 
 internal static class Rings
 {

@@ -3,7 +3,7 @@ using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 using Ha.Security;
 
-namespace Ha.Tests.Tls;
+namespace Ha.Tests.Security.Tls;
 
 /// <summary>The three files of one node, which change under it.</summary>
 internal sealed class NodeFiles

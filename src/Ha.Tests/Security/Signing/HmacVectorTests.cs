@@ -1,7 +1,7 @@
 using System.Text;
 using Ha.Security;
 
-namespace Ha.Tests.Signing;
+namespace Ha.Tests.Security.Signing;
 
 public class HmacVectorTests
 {

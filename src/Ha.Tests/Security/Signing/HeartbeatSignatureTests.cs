@@ -1,6 +1,6 @@
 using Ha.Security;
 
-namespace Ha.Tests.Signing;
+namespace Ha.Tests.Security.Signing;
 
 public class HeartbeatSignatureTests
 {

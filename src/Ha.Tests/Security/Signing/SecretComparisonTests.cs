@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using Ha.Tests.Support;
 
-namespace Ha.Tests.Signing;
+namespace Ha.Tests.Security.Signing;
 
 /// <summary>
 /// How long a comparison takes cannot be asserted without luck; that the two places that compare a secret with what a
@@ -10,7 +10,7 @@ namespace Ha.Tests.Signing;
 public sealed partial class SecretComparisonTests
 {
     [Theory]
-    [InlineData("src/Ha/Signing/HmacKey.cs", "public override bool Verify(")]
+    [InlineData("src/Ha/Security/HmacKey.cs", "public override bool Verify(")]
     [InlineData("src/Ha/Endpoints/AdminToken.cs", "private bool Matches(")]
     public void A_secret_is_compared_in_constant_time_and_in_no_other_way(string file, string member)
     {
