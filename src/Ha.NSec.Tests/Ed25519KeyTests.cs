@@ -77,7 +77,7 @@ public sealed class Ed25519KeyTests : KeyPairConformance
         options.Peers.Add("http://b");
         options.PeerKeys.Add($"node-2={Convert.ToBase64String(Spki(Vectors[1].Public))}");
 
-        var problems = Ha.Configuration.HaOptionsValidator.Check(options);
+        var problems = Assert.Throws<Ha.Configuration.InvalidHaOptionsException>(() => Ha.Configuration.HaSettings.Parse(options)).Failures;
 
         Assert.Contains(problems, problem => problem.StartsWith("BASE_NODE_KEY (", StringComparison.Ordinal) && problem.Contains("Ha.NSec", StringComparison.Ordinal));
         Assert.Contains(problems, problem => problem.StartsWith("BASE_PEER_KEYS (node-2)", StringComparison.Ordinal));

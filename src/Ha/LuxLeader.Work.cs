@@ -118,7 +118,7 @@ public sealed partial class LuxLeader
                 return;
             }
 
-            await Task.Delay(_options.HeartbeatInterval, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(_settings.HeartbeatInterval, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -159,7 +159,7 @@ public sealed partial class LuxLeader
             attempt.CancelAfter(LeaseTime.FromMicros(_config.FencePatienceMicros));
 
             // On the pool: what the application does here may block, and this thread may be answering a member.
-            var before = await Task.Run(() => _options.RaiseFence!(epoch, attempt.Token).AsTask());
+            var before = await Task.Run(() => _settings.RaiseFence!(epoch, attempt.Token).AsTask());
             return before < ElectionCore.MaxEpoch
                 ? before
                 : throw new InvalidOperationException($"The stored epoch {before} is too high: none of this cluster ever was {ElectionCore.MaxEpoch}.");

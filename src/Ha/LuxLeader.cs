@@ -29,7 +29,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IDisposable, IAsyncDisp
     private static readonly TimeSpan _readyPatience = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
-    private readonly HaOptions _options;
+    private readonly HaSettings _settings;
     private readonly TimeProvider _clock;
     private readonly ElectionConfig _config;
     private readonly ElectionCore _core;
@@ -65,24 +65,21 @@ public sealed partial class LuxLeader : ILeaderProvider, IDisposable, IAsyncDisp
         TimeProvider? clock = null,
         ILoggerFactory? loggers = null,
         IMeterFactory? meters = null)
-        : this(options, handler, clock ?? BootClock.Instance,
+        : this(Parse(options), handler, clock ?? BootClock.Instance,
             new ElectionTelemetry(loggers ?? NullLoggerFactory.Instance, new HaMetrics(meters), clock ?? TimeProvider.System))
     {
     }
 
-    internal LuxLeader(HaOptions options, HttpMessageHandler? handler, TimeProvider clock, ElectionTelemetry telemetry, NodeTls? tls = null)
+    internal LuxLeader(HaSettings settings, HttpMessageHandler? handler, TimeProvider clock, ElectionTelemetry telemetry, NodeTls? tls = null)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        HaOptionsValidator.ThrowIfInvalid(options);
-        ArgumentException.ThrowIfNullOrEmpty(options.LocalTarget, nameof(options));
-        _options = options;
+        _settings = settings;
         _clock = clock;
         _telemetry = telemetry;
         _events = new EventOrder(e => Tell(() => telemetry.Publish(e)));
-        _config = ElectionSetup.Create(options);
-        var keys = new KeySource(KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems: []));
+        _config = ElectionSetup.Create(settings);
+        var keys = new KeySource(settings.Keys.AtStart);
         _endpoint = new HeartbeatEndpoint(keys, Receive, clock, telemetry.HeartbeatRejected);
-        _ownTls = handler is null && tls is null ? new NodeTls(options, telemetry, TimeProvider.System) : null;
+        _ownTls = handler is null && tls is null ? new NodeTls(settings.Tls, TimeProvider.System, telemetry.TlsInUse, telemetry.TlsRefused) : null;
         _handler = handler ?? PeerHandler.Create(BeatTimeout, tls ?? _ownTls!);
         _client = new PeerClient(_handler, keys);
         _publisher = new LeadershipPublisher(_config, clock, _config.PublicTarget);
@@ -92,7 +89,13 @@ public sealed partial class LuxLeader : ILeaderProvider, IDisposable, IAsyncDisp
         _core = new ElectionCore(_config, clock.NowMicros(), clock.WallMicros());
         _timer = clock.CreateTimer(static self => ((LuxLeader)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         OnTimer();
-        new KeyReload(options, keys, telemetry).Start(clock, _stopping.Token);
+        settings.Keys.Watch(clock, Renew, telemetry.KeysRefused, _stopping.Token);
+
+        void Renew(KeyRing ring)
+        {
+            keys.Current = ring;
+            telemetry.KeysReplaced(ring);
+        }
     }
 
     /// <inheritdoc />
@@ -201,6 +204,13 @@ public sealed partial class LuxLeader : ILeaderProvider, IDisposable, IAsyncDisp
         _telemetry.Metrics.Dispose();
     }
 
+    private static HaSettings Parse(HaOptions options)
+    {
+        var settings = HaSettings.Parse(options);
+        ArgumentException.ThrowIfNullOrEmpty(settings.LocalTarget, nameof(options));
+        return settings;
+    }
+
     internal BeatReply Receive(in Beat beat)
     {
         BeatReply reply;
@@ -287,7 +297,7 @@ public sealed partial class LuxLeader : ILeaderProvider, IDisposable, IAsyncDisp
         lock (_lock)
         {
             var now = _clock.NowMicros();
-            if (_options.RaiseFence is null || _core.NeedsEpochFloor || _core.Epoch != epoch || now < _nextFenceCheck)
+            if (_settings.RaiseFence is null || _core.NeedsEpochFloor || _core.Epoch != epoch || now < _nextFenceCheck)
             {
                 return;
             }

@@ -1,7 +1,9 @@
+using Ha.Configuration;
 using Ha.Endpoints;
 using Ha.Endpoints.GrpcHealth;
 using Ha.Leadership;
 using Ha.Telemetry;
+using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -21,7 +23,7 @@ internal sealed class TestNode : IAsyncDisposable
     public TestNode(string self = "node-b", string? leader = "node-a")
     {
         Clock = new ManualClock();
-        Options = new HaOptions { NodeId = self, LocalTarget = $"http://{self}:8080", AdminToken = Token };
+        Settings = TestSettings.From(o => o.AdminToken = Token) with { NodeId = self, LocalTarget = $"http://{self}:8080" };
         Metrics = new HaMetrics();
         Telemetry = new ElectionTelemetry(NullLoggerFactory.Instance, Metrics, Clock);
         Provider = new FakeProvider(Snapshot(self, leader));
@@ -30,7 +32,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public ManualClock Clock { get; }
 
-    public HaOptions Options { get; }
+    public HaSettings Settings { get; set; }
 
     public HaMetrics Metrics { get; }
 
@@ -66,7 +68,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public HaEndpoints Endpoints() => new(new EndpointSources
     {
-        Options = Options,
+        Settings = Settings,
         Provider = Provider,
         View = () => new ClusterView(Members, Quorum, Provider.Current),
         Telemetry = Telemetry,
@@ -78,7 +80,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public void Configure(IApplicationBuilder app)
     {
-        var (endpoints, headers) = (Endpoints(), new LeaderHeaders(Provider, Options));
+        var (endpoints, headers) = (Endpoints(), new LeaderHeaders(Provider, Settings));
         app.Use(next => new HaEntryMiddleware(next, endpoints, headers, Stopping, GrpcHealth).InvokeAsync);
         app.Run(App);
     }

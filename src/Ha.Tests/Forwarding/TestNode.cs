@@ -1,10 +1,12 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Ha.Forwarding;
+using Ha.Hosting;
 using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Telemetry;
+using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -58,12 +60,15 @@ internal sealed class TestNode : IAsyncDisposable
     private TestNode(TestNodeSetup setup)
     {
         Leadership = new FakeLeadership(setup.Id, setup.Clock);
-        var options = new HaOptions { NodeId = setup.Id };
-        setup.Options(options);
+        var settings = TestSettings.From(options =>
+        {
+            options.NodeId = setup.Id;
+            setup.Options(options);
+        });
         var reports = new ForwardingReports(Logs, setup.Clock);
-        Hold = new WriteHold(Leadership, setup.Clock, options.WriteHoldMax);
-        _terms = new LeaderTerms(Leadership, setup.Clock, options.EffectiveLeaseTimeout);
-        _tls = new NodeTls(options, new ElectionTelemetry(Logs, Metrics, setup.Clock), setup.Clock);
+        Hold = new WriteHold(Leadership, setup.Clock, settings.WriteHoldMax);
+        _terms = new LeaderTerms(Leadership, setup.Clock, settings.LeaseTimeout);
+        _tls = HaNodeFactory.CreateTls(settings, new ElectionTelemetry(Logs, Metrics, setup.Clock));
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment });
         builder.Logging.ClearProviders();
@@ -78,7 +83,7 @@ internal sealed class TestNode : IAsyncDisposable
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
         ExceptionCatchers.Add(builder.Services);
         Func<RequestDelegate, RequestDelegate> middleware = next => new WriteForwardingMiddleware(
-            next, options, Leadership, Gate, setup.Clock, _forwarder!, _terms, Hold, Metrics, reports).InvokeAsync;
+            next, settings, Leadership, Gate, setup.Clock, _forwarder!, _terms, Hold, Metrics, reports).InvokeAsync;
         builder.Services.AddSingleton<IStartupFilter>(new First(
             next => new HopArrival(next, HaHeaders.EncodeId(setup.Id), Metrics, reports).InvokeAsync));
         if (!setup.AfterRouting)
@@ -90,8 +95,8 @@ internal sealed class TestNode : IAsyncDisposable
         _app = builder.Build();
         _forwarder = new LeaderForwarder(
             HaHeaders.EncodeId(setup.Id),
-            options.PublicInfo,
-            options.EffectiveLeaseTimeout,
+            settings.PublicInfo,
+            settings.LeaseTimeout,
             reports,
             _tls,
             new HeaderEncodings(_app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value),

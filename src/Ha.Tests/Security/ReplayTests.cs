@@ -1,3 +1,4 @@
+using Ha.Configuration;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Ha.Tests.Client;
@@ -5,7 +6,6 @@ using Ha.Tests.Support;
 using Ha.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Options;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Security;
@@ -38,9 +38,9 @@ public sealed class ReplayTests(ITestOutputHelper output)
         builder.Configuration["BASE_PREEMPT"] = "never";
         builder.Services.AddSingleton(services =>
         {
-            var options = services.GetRequiredService<IOptions<HaOptions>>().Value;
-            var lux = new LuxLeader(options, handler: null, _clock, services.GetRequiredService<ElectionTelemetry>(), services.GetRequiredService<NodeTls>());
-            return new HaNode(options, lux, lux, _clock);
+            var settings = services.GetRequiredService<HaSettings>();
+            var lux = new LuxLeader(settings, handler: null, _clock, services.GetRequiredService<ElectionTelemetry>(), services.GetRequiredService<NodeTls>());
+            return new HaNode(settings, lux, lux, _clock);
         });
         _tape.Attach(id, builder);
     }

@@ -5,7 +5,7 @@ namespace Ha.Endpoints;
 /// <summary>Everything below <c>/_ha</c>. Unknown routes end here with 404 and never reach the app.</summary>
 internal sealed class HaEndpoints(EndpointSources sources)
 {
-    private readonly AdminToken _admin = AdminToken.Watch(sources);
+    private readonly AdminToken _admin = new(sources);
     private readonly InfoEndpoints _info = new(sources);
     private readonly HealthEndpoints _health = new(sources);
     private readonly StepDownEndpoint _stepDown = new(sources);
@@ -22,7 +22,7 @@ internal sealed class HaEndpoints(EndpointSources sources)
         // As in ASP.NET Core's routing, case and a trailing slash make no difference.
         return (route.Value ?? "").TrimEnd('/').ToLowerInvariant() switch
         {
-            "" => sources.Options.StatusPage ? ShowAsync(context, _page.HandleAsync) : NotFoundAsync(context),
+            "" => sources.Settings.StatusPage ? ShowAsync(context, _page.HandleAsync) : NotFoundAsync(context),
             "/leader" => ShowAsync(context, _info.LeaderAsync),
             "/peers" => ShowAsync(context, _info.PeersAsync),
             "/healthz" => AliveAsync(context),
@@ -62,7 +62,7 @@ internal sealed class HaEndpoints(EndpointSources sources)
     /// <summary>Routes that name members: for everyone, or with the admin token only.</summary>
     private Task ShowAsync(HttpContext context, RequestDelegate handler)
     {
-        if (sources.Options.PublicInfo)
+        if (sources.Settings.PublicInfo)
         {
             return ReadAsync(context, handler);
         }

@@ -11,7 +11,7 @@ namespace Ha.Forwarding;
 /// nothing was executed, or refused. Every way through ends with exactly one answer.
 /// </summary>
 internal sealed class AwayPipeline(
-    HaOptions options,
+    HaSettings settings,
     ILeaderProvider provider,
     ForwardPolicy policy,
     TimeProvider clock,
@@ -26,8 +26,8 @@ internal sealed class AwayPipeline(
     // only make every client wait for the same answer.
     private static readonly TimeSpan _staticLeaderPatience = TimeSpan.FromMilliseconds(500);
 
-    private readonly TimeSpan _patience = options.StaticLeader is null || options.EffectiveWriteHold < _staticLeaderPatience
-        ? options.EffectiveWriteHold
+    private readonly TimeSpan _patience = settings.StaticLeader is null || settings.WriteHold < _staticLeaderPatience
+        ? settings.WriteHold
         : _staticLeaderPatience;
 
     /// <param name="context">The request.</param>
@@ -212,14 +212,14 @@ internal sealed class AwayPipeline(
     {
         // One attempt that may have been executed outweighs any number that were not.
         problem = journey.MayHaveBeenExecuted ? Refusals.OutcomeUnknown : problem;
-        if (options.PublicInfo && problem.LeaderKnown == false && provider.Current.WhyNobodyLeads is { } why)
+        if (settings.PublicInfo && problem.LeaderKnown == false && provider.Current.WhyNobodyLeads is { } why)
         {
             problem = problem with { Detail = $"{problem.Detail} Nobody leads: {why}." };
         }
 
         // Between nodes the mark is part of the protocol; to clients it is information.
         var between = journey.Facts.Forwarded;
-        await problem.WriteAsync(journey.Context, mark: options.PublicInfo || between, byHandler: between && journey.Refusal is not null);
+        await problem.WriteAsync(journey.Context, mark: settings.PublicInfo || between, byHandler: between && journey.Refusal is not null);
         journey.Outcome = problem.Status == StatusCodes.Status502BadGateway ? WriteOutcome.Unknown : WriteOutcome.Refused;
         return true;
     }
@@ -254,7 +254,7 @@ internal sealed class AwayPipeline(
                 var (known, epoch) = ForwardDecision.LeadsElsewhere(leadership)
                     ? (leadership.LeaderUrl, leadership.Epoch)
                     : (journey.Refusal?.LeaderUrl, journey.Refusal?.Epoch);
-                var shown = options.PublicInfo || policy.Mode == ForwardMode.Redirect ? known : null;
+                var shown = settings.PublicInfo || policy.Mode == ForwardMode.Redirect ? known : null;
                 return Refusals.NotLeader(shown, epoch) with { LeaderKnown = known is not null };
         }
     }

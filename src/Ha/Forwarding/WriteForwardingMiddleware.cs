@@ -1,3 +1,4 @@
+using Ha.Configuration;
 using Ha.Http;
 using Ha.Leadership;
 using Ha.Telemetry;
@@ -24,7 +25,7 @@ internal sealed class WriteForwardingMiddleware
 
     public WriteForwardingMiddleware(
         RequestDelegate next,
-        HaOptions options,
+        HaSettings settings,
         ILeaderProvider provider,
         WriteGate gate,
         TimeProvider clock,
@@ -39,9 +40,9 @@ internal sealed class WriteForwardingMiddleware
         _reports = reports;
         _provider = provider;
         _gate = gate;
-        _policy = new ForwardPolicy(options.ForwardMode, options.ForwardOverride);
-        _here = new LeaderPipeline(next, provider, gate, LeaderRun.CommitGuard(options.EffectiveLeaseTimeout), terms, reports);
-        _away = new AwayPipeline(options, provider, _policy, clock, forwarder, terms, hold, metrics, reports, this);
+        _policy = new ForwardPolicy(settings.ForwardMode, settings.ForwardOverride);
+        _here = new LeaderPipeline(next, provider, gate, LeaderRun.CommitGuard(settings.LeaseTimeout), terms, reports);
+        _away = new AwayPipeline(settings, provider, _policy, clock, forwarder, terms, hold, metrics, reports, this);
     }
 
     public Task InvokeAsync(HttpContext context)

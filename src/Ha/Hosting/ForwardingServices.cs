@@ -22,15 +22,15 @@ internal sealed class ForwardingServices : IDisposable
 
     public ForwardingServices(HaNode node, HaMetrics metrics, ILoggerFactory loggers, NodeTls tls, IOptions<KestrelServerOptions> server)
     {
-        var options = node.Options;
-        _ownMark = HaHeaders.EncodeId(options.NodeId);
+        var settings = node.Settings;
+        _ownMark = HaHeaders.EncodeId(settings.NodeId);
         _node = node;
         _metrics = metrics;
         _reports = new ForwardingReports(loggers, node.Clock);
         _forwarder = new LeaderForwarder(
-            _ownMark, options.PublicInfo, options.EffectiveLeaseTimeout, _reports, tls, new HeaderEncodings(server.Value));
-        _terms = new LeaderTerms(node.Provider, node.Clock, options.EffectiveLeaseTimeout);
-        Hold = new WriteHold(node.Provider, node.Clock, options.WriteHoldMax);
+            _ownMark, settings.PublicInfo, settings.LeaseTimeout, _reports, tls, new HeaderEncodings(server.Value));
+        _terms = new LeaderTerms(node.Provider, node.Clock, settings.LeaseTimeout);
+        Hold = new WriteHold(node.Provider, node.Clock, settings.WriteHoldMax);
     }
 
     public WriteHold Hold { get; }
@@ -41,10 +41,10 @@ internal sealed class ForwardingServices : IDisposable
     /// <param name="next">The rest of the pipeline.</param>
     /// <param name="routingRan">False where the request cannot have an endpoint yet.</param>
     public WriteForwardingMiddleware Create(RequestDelegate next, bool routingRan) =>
-        new(next, _node.Options, _node.Provider, _node.Gate, _node.Clock, _forwarder, _terms, Hold, _metrics, _reports, routingRan);
+        new(next, _node.Settings, _node.Provider, _node.Gate, _node.Clock, _forwarder, _terms, Hold, _metrics, _reports, routingRan);
 
     /// <summary>What stands first where the application places the write forwarding itself.</summary>
-    public UnseenAnswer CreateOutermost(RequestDelegate next) => new(next, _node.Options, _reports);
+    public UnseenAnswer CreateOutermost(RequestDelegate next) => new(next, _node.Settings, _reports);
 
     public void Dispose()
     {

@@ -1,4 +1,3 @@
-using Ha.Configuration;
 using Ha.Endpoints;
 using Ha.Endpoints.GrpcHealth;
 using Ha.Heartbeat;
@@ -18,7 +17,7 @@ internal static class NodeEndpoints
         HaNode node, ElectionTelemetry telemetry, ShutdownSignal shutdown, OwnAddress ownAddress, ILoggerFactory loggers) =>
         new(new EndpointSources
         {
-            Options = node.Options,
+            Settings = node.Settings,
             Provider = node.Provider,
             View = node.Lux is { } lux ? lux.View : () => StaticView(node),
             Telemetry = telemetry,
@@ -30,12 +29,8 @@ internal static class NodeEndpoints
             Log = loggers.CreateLogger(Category),
         });
 
-    private static FixedLeaderEndpoint FixedLeader(HaNode node, ElectionTelemetry telemetry)
-    {
-        var options = node.Options;
-        var keys = KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems: []);
-        return new FixedLeaderEndpoint(options.ClusterId, keys, node.Clock, telemetry.HeartbeatMetFixedLeader);
-    }
+    private static FixedLeaderEndpoint FixedLeader(HaNode node, ElectionTelemetry telemetry) =>
+        new(node.Settings.ClusterId, node.Settings.Keys.AtStart, node.Clock, telemetry.HeartbeatMetFixedLeader);
 
     /// <summary>Needed where <see cref="HaOptions.GrpcHealth"/> is on.</summary>
     public static HealthFeed CreateHealthFeed(IServiceProvider services)
@@ -47,13 +42,12 @@ internal static class NodeEndpoints
     /// <summary>Self, and the fixed leader where that is another node. Nothing is known of that one but its URL.</summary>
     private static ClusterView StaticView(HaNode node)
     {
-        var options = node.Options;
+        var settings = node.Settings;
         var leader = node.Provider.Current;
-        var local = options.LocalTarget ?? "";
         var self = new MemberView(
-            options.NodeId,
-            local,
-            options.PublicTarget ?? local,
+            settings.NodeId,
+            settings.LocalTarget ?? "",
+            settings.PublicTarget ?? "",
             Up: true,
             Ordinal: leader.LeadsSelf ? 0 : 1,
             node.Clock.GetUtcNow(),
