@@ -70,7 +70,7 @@ public class HiddenSecretsTests
         ];
         foreach (var mistake in mistakes)
         {
-            var error = Assert.Throws<InvalidHaOptionsException>(() => HaOptionsValidator.ThrowIfInvalid(Configuration.Settings.Read(Configuration.Settings.Cluster(mistake))));
+            var error = Assert.Throws<InvalidHaOptionsException>(() => HaSettings.Parse(Configuration.Settings.Read(Configuration.Settings.Cluster(mistake))));
             AssertHidden([error.Message, error.ToString(), .. error.Failures]);
         }
     }
@@ -87,9 +87,12 @@ public class HiddenSecretsTests
             records.SelectMany(type => type.GetProperties()),
             property => Assert.DoesNotMatch("(?i)secret|token(?!s?$)|password|privatekey|nodekey", property.Name));
         Assert.All(
-            new object[] { new HaOptions { NodeKey = NodeKeys.PrivateOf("a"), AdminToken = AdminToken }, new SecretText(ClusterSecret, null), new HmacKey(ClusterSecret) },
+            new object[] { Secretive(), HaSettings.Parse(Secretive()), new HashedToken(AdminToken), new SecretText(ClusterSecret, null), new HmacKey(ClusterSecret) },
             value => AssertHidden([value.ToString()!]));
     }
+
+    private static HaOptions Secretive() =>
+        new() { LocalTarget = "http://a", NodeKey = NodeKeys.PrivateOf("a"), AdminToken = AdminToken, ClusterSecrets = { ClusterSecret } };
 
     private static (string Key, string? Value)[] Variables() =>
     [

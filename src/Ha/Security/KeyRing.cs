@@ -15,7 +15,7 @@ internal readonly record struct RingKey(HaKey Key, string? NodeId)
 /// The keys of this node: the first signs, all verify, so that a key can be replaced without downtime.
 /// Immutable and thread-safe. An empty ring that is not <see cref="Unsigned"/> accepts nothing.
 /// </summary>
-internal sealed class KeyRing
+internal sealed class KeyRing : IFileContent<KeyRing>
 {
     // A handful: a scan compares spans and needs no string for the lookup.
     private readonly RingKey[] _keys;
@@ -38,7 +38,7 @@ internal sealed class KeyRing
     public int Count => _keys.Length;
 
     /// <summary>True when both sign with the same key and accept the same ones for the same nodes.</summary>
-    public bool HasSameKeys(KeyRing other) => _keys.Select(Identity).SequenceEqual(other._keys.Select(Identity));
+    public bool IsSameAs(KeyRing other) => _keys.Select(Identity).SequenceEqual(other._keys.Select(Identity));
 
     /// <returns>False when no key has this id.</returns>
     public bool TryFind(ReadOnlySpan<char> keyId, out RingKey found)

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Numerics;
 using System.Security.Cryptography;
-using Ha.Configuration;
 using Ha.Security;
+using Ha.Tests.Support;
 
 namespace Ha.Tests.Security.Signing.Keys;
 
@@ -254,7 +254,7 @@ public sealed class Ed25519KeyTests : KeyConformance
         var options = Options("node-1", _pem, $"node-1={RfcPublicKey}", $"node-2={_otherPublic}");
         var ring = Rings.Of(options);
 
-        Assert.Empty(HaOptionsValidator.Check(options));
+        Assert.Empty(TestSettings.Problems(options));
         Assert.Equal((Key.KeyId, 2), (ring.Signer!.KeyId, ring.Count));
         Assert.True(ring.TryFind(OtherKey.KeyId, out var other));
         Assert.Equal((true, false, "node-2"), (other.MaySpeakFor("node-2"), other.MaySpeakFor("node-1"), other.NodeId));
@@ -263,11 +263,11 @@ public sealed class Ed25519KeyTests : KeyConformance
     [Fact]
     public void Anothers_public_key_for_this_node_stops_the_start()
     {
-        var problem = Assert.Single(HaOptionsValidator.Check(Options("node-1", _pem, $"node-1={_otherPublic}")));
+        var problem = Assert.Single(TestSettings.Problems(Options("node-1", _pem, $"node-1={_otherPublic}")));
         Assert.StartsWith("BASE_PEER_KEYS (node-1) is not the public half of BASE_NODE_KEY", problem, StringComparison.Ordinal);
         Assert.Contains($"node-1={RfcPublicKey}", problem, StringComparison.Ordinal);
 
-        problem = Assert.Single(HaOptionsValidator.Check(Options("node-1", _pem, $"node-2={RfcPublicKey}")));
+        problem = Assert.Single(TestSettings.Problems(Options("node-1", _pem, $"node-2={RfcPublicKey}")));
         Assert.StartsWith("BASE_PEER_KEYS (node-2) is this node's own key", problem, StringComparison.Ordinal);
     }
 
@@ -278,12 +278,12 @@ public sealed class Ed25519KeyTests : KeyConformance
         string[] entries = [$"node-2={body}", body, $"={body}", $"node 2={body}"];
         foreach (var entry in entries)
         {
-            AssertHidden(HaOptionsValidator.Check(Options("node-1", _otherPem, entry)));
+            AssertHidden(TestSettings.Problems(Options("node-1", _otherPem, entry)));
         }
 
         foreach (var key in new[] { body[..^8], $"x{body}", _pem.Replace("PRIVATE", "SECRET", StringComparison.Ordinal), _pem[..^30] })
         {
-            AssertHidden(HaOptionsValidator.Check(Options("node-1", key, $"node-2={RfcPublicKey}")));
+            AssertHidden(TestSettings.Problems(Options("node-1", key, $"node-2={RfcPublicKey}")));
         }
 
         void AssertHidden(IReadOnlyList<string> problems)
