@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using Ha.Election;
 using Ha.Heartbeat;
 using Ha.Security;
@@ -208,7 +209,7 @@ internal sealed class SimulatedMembers
         }
     }
 
-    private static void Require(bool holds)
+    private static void Require([DoesNotReturnIf(false)] bool holds)
     {
         if (!holds)
         {

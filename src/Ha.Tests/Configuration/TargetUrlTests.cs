@@ -41,6 +41,7 @@ public class TargetUrlTests
     [InlineData("http://a?x=1", "after the host")]
     [InlineData("http://a#x", "after the host")]
     [InlineData("http://a\\b", "is not a valid URL")]
+    [InlineData("http://xn--é:1", "is not a valid URL")]
     [InlineData("http://a:0", "port 0")]
     [InlineData("http://0.0.0.0:5000", "to listen on")]
     [InlineData("http://[::]:5000", "to listen on")]

@@ -76,7 +76,7 @@ internal static class TargetUrl
             return "carries a user name or password; leave only scheme, host and port";
         }
 
-        if (!Uri.TryCreate(text, UriKind.Absolute, out uri) || uri.Host.Length == 0)
+        if (!Uri.TryCreate(text, UriKind.Absolute, out uri) || !HasHost(uri))
         {
             return "is not a valid URL; write scheme, host and port, such as http://node-1:8080";
         }
@@ -99,6 +99,19 @@ internal static class TargetUrl
         return uri.IdnHost is "0.0.0.0" or "::" || uri.IdnHost.Contains('%', StringComparison.Ordinal)
             ? "is an address to listen on, not one that others can connect to; write this node's name or IP address"
             : null;
+    }
+
+    // The host's ASCII form is made only when it is asked for, and not every host has one.
+    private static bool HasHost(Uri uri)
+    {
+        try
+        {
+            return uri.IdnHost.Length > 0;
+        }
+        catch (UriFormatException)
+        {
+            return false;
+        }
     }
 
     private static bool IsPlainAuthority(string text) =>

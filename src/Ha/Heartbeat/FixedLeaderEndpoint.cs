@@ -10,9 +10,9 @@ namespace Ha.Heartbeat;
 /// </summary>
 /// <param name="clusterId">This node's.</param>
 /// <param name="keys">Keys to verify requests with and to sign with; may be empty.</param>
-/// <param name="wallClock">Time for <c>created</c>.</param>
+/// <param name="clock">Time for <c>created</c>.</param>
 /// <param name="rejected">Told of each refusal.</param>
-internal sealed class FixedLeaderEndpoint(string clusterId, KeyRing keys, TimeProvider wallClock, Action rejected)
+internal sealed class FixedLeaderEndpoint(string clusterId, KeyRing keys, TimeProvider clock, Action rejected)
 {
     private readonly HeartbeatRefusal _refusal = HeartbeatRefusal.FixedLeader(clusterId);
 
@@ -25,22 +25,12 @@ internal sealed class FixedLeaderEndpoint(string clusterId, KeyRing keys, TimePr
         }
 
         rejected();
-        Sign(context);
-        return _refusal.WriteAsync(context);
-    }
-
-    private void Sign(HttpContext context)
-    {
-        var headers = context.Request.Headers;
-        if (keys.Signer is { } key
-            && SignatureHeaders.TryRead(
-                headers[SignatureHeaders.ContentDigestName],
-                headers[SignatureHeaders.SignatureInputName],
-                headers[SignatureHeaders.SignatureName],
-                out var request)
-            && HeartbeatSignature.VerifyRequestHeaders(keys, request, out _) == SignatureVerdict.Valid)
+        if (keys.Signer is { } key && HttpSignature.Verify(keys, context.Request, out var request, out _) == SignatureVerdict.Valid)
         {
-            SignedReply.Sign(context.Response, key, _refusal.Status, _refusal.Body, request, wallClock.GetUtcNow());
+            context.Response.StatusCode = _refusal.Status;
+            HttpSignature.Sign(context.Response, key, _refusal.Body, request, clock.GetUtcNow());
         }
+
+        return _refusal.WriteAsync(context);
     }
 }

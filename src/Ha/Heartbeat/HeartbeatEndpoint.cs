@@ -1,4 +1,3 @@
-using System.Buffers;
 using Ha.Election;
 using Ha.Security;
 using Microsoft.AspNetCore.Http;
@@ -12,10 +11,10 @@ namespace Ha.Heartbeat;
 /// </summary>
 /// <param name="source">Keys to verify requests with and to sign replies with.</param>
 /// <param name="receive">Answers a verified message; synchronous, thread-safe, does not throw.</param>
-/// <param name="wallClock">Time for <c>created</c> and for the limit on slow bodies.</param>
+/// <param name="clock">Time for <c>created</c> and for the limit on slow bodies.</param>
 /// <param name="rejected">Told one of a few fixed words for each request that never became a message.</param>
 internal sealed class HeartbeatEndpoint(
-    KeySource source, Func<Beat, BeatReply> receive, TimeProvider wallClock, Action<string>? rejected = null)
+    KeySource source, Func<Beat, BeatReply> receive, TimeProvider clock, Action<string>? rejected = null)
 {
     private const string JsonType = "application/json";
 
@@ -36,28 +35,32 @@ internal sealed class HeartbeatEndpoint(
         }
 
         // Step 2: the body, bounded in size and time.
-        var reader = context.Request.BodyReader;
-        var (outcome, body) = await BoundedBody.ReadAsync(
-            reader, context.Request.ContentLength, BeatJson.MaxBodyBytes, BodyTimeLimit, wallClock);
-        if (outcome == BodyOutcome.Aborted)
-        {
-            return;
-        }
-
-        // Step 3: digest, JSON, whether the key is the sender's, and the election's answer, signed.
-        refusal = outcome == BodyOutcome.Complete ? Answer(context.Response, keys, body, signature, signer) : Refusal(outcome);
-        if (outcome == BodyOutcome.Complete)
-        {
-            reader.AdvanceTo(body.End);
-        }
-
+        (var body, refusal) = await ReadBodyAsync(context.Request);
         if (refusal is not null)
         {
             await RefuseAsync(context, refusal);
             return;
         }
 
-        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        if (body is null)
+        {
+            // The sender is gone, and nobody waits for an answer.
+            return;
+        }
+
+        // Step 3: it is the body that was signed, a message, and about the signer.
+        refusal = Decode(body, signature, signer, out var beat);
+        if (refusal is not null)
+        {
+            await RefuseAsync(context, refusal);
+            return;
+        }
+
+        // Step 4: what the election says to it.
+        var reply = receive(beat!);
+
+        // Step 5: encoded, and signed for this request only.
+        await AnswerAsync(context.Response, keys.Signer, reply, signature);
     }
 
     private static HeartbeatRefusal? CheckHeader(KeyRing keys, HttpRequest request, out SignatureHeaders signature, out RingKey signer)
@@ -79,103 +82,77 @@ internal sealed class HeartbeatEndpoint(
             return HeartbeatRefusal.TooLarge;
         }
 
-        if (keys.Unsigned)
-        {
-            return null;
-        }
-
-        var headers = request.Headers;
-        var verdict = SignatureHeaders.TryRead(
-            headers[SignatureHeaders.ContentDigestName],
-            headers[SignatureHeaders.SignatureInputName],
-            headers[SignatureHeaders.SignatureName],
-            out signature)
-            ? HeartbeatSignature.VerifyRequestHeaders(keys, signature, out signer)
-            : SignatureVerdict.Malformed;
+        var verdict = keys.Unsigned ? SignatureVerdict.Valid : HttpSignature.Verify(keys, request, out signature, out signer);
         return verdict == SignatureVerdict.Valid ? null : HeartbeatRefusal.Unsigned(verdict);
     }
 
-    private static bool IsJson(HttpRequest request)
+    private static bool IsJson(HttpRequest request) =>
+        request.Headers.ContentEncoding.Count == 0 &&
+        MediaTypeHeaderValue.TryParse(request.ContentType, out var type) &&
+        type.MediaType.Equals(JsonType, StringComparison.OrdinalIgnoreCase) &&
+        (type.Charset.Length == 0 || HeaderUtilities.RemoveQuotes(type.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+
+    /// <returns>Neither a body nor a refusal: the sender is gone.</returns>
+    private async Task<(byte[]? Body, HeartbeatRefusal? Refusal)> ReadBodyAsync(HttpRequest request)
     {
-        if (request.Headers.ContentEncoding.Count > 0 || request.ContentType is not { } type)
-        {
-            return false;
-        }
-
-        if (string.Equals(type, JsonType, StringComparison.OrdinalIgnoreCase))
-        {
-            return true;
-        }
-
-        return MediaTypeHeaderValue.TryParse(type, out var parsed) &&
-            parsed.MediaType.Equals(JsonType, StringComparison.OrdinalIgnoreCase) &&
-            (parsed.Charset.Length == 0 || HeaderUtilities.RemoveQuotes(parsed.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase));
-    }
-
-    private HeartbeatRefusal? Answer(HttpResponse response, KeyRing keys, ReadOnlySequence<byte> body, SignatureHeaders signature, RingKey signer)
-    {
-        if (body.IsSingleSegment)
-        {
-            return Answer(response, keys, body.FirstSpan, signature, signer);
-        }
-
-        var rented = ArrayPool<byte>.Shared.Rent(BeatJson.MaxBodyBytes);
+        using var limit = new CancellationTokenSource(BodyTimeLimit, clock);
         try
         {
-            body.CopyTo(rented);
-            return Answer(response, keys, rented.AsSpan(0, (int)body.Length), signature, signer);
+            var body = await BoundedBody.ReadAsync(request.Body, limit.Token);
+            return (body, body is null ? HeartbeatRefusal.TooLarge : null);
         }
-        finally
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
-            ArrayPool<byte>.Shared.Return(rented);
+            return (null, HeartbeatRefusal.TooSlow);
+        }
+        catch (BadHttpRequestException e)
+        {
+            // The server found the body too large, too slow or badly framed before this did.
+            return (null, e.StatusCode switch
+            {
+                StatusCodes.Status413PayloadTooLarge => HeartbeatRefusal.TooLarge,
+                StatusCodes.Status408RequestTimeout => HeartbeatRefusal.TooSlow,
+
+                // Without chunks there is no framing to break: the sender gave up in the middle, as one does on a node
+                // that was stopped for a while.
+                _ => request.ContentLength is null ? HeartbeatRefusal.BadFraming : null,
+            });
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            return default;
         }
     }
 
-    /// <param name="response">Written to, unless the message is refused.</param>
-    /// <param name="keys">The ring that the headers were verified with.</param>
     /// <param name="body">All of it.</param>
     /// <param name="signature">The verified headers.</param>
     /// <param name="signer">Whose they are; without a key when none was asked for.</param>
-    private HeartbeatRefusal? Answer(HttpResponse response, KeyRing keys, ReadOnlySpan<byte> body, SignatureHeaders signature, RingKey signer)
+    /// <param name="beat">The message; null when it is refused.</param>
+    private static HeartbeatRefusal? Decode(byte[] body, SignatureHeaders signature, RingKey signer, out Beat? beat)
     {
+        beat = null;
         if (signer.Key is not null && !ContentDigest.Matches(signature.ContentDigest, body))
         {
             return HeartbeatRefusal.Unsigned(SignatureVerdict.WrongDigest);
         }
 
-        if (!BeatJson.TryParse(body, out Beat? beat, out var reason))
-        {
-            return HeartbeatRefusal.Malformed(reason);
-        }
-
-        if (!signer.MaySpeakFor(beat.From.Id))
-        {
-            return HeartbeatRefusal.Unsigned(SignatureVerdict.WrongNode);
-        }
-
-        PrepareReply(keys, response, receive(beat), signature);
-        return null;
+        return !BeatJson.TryParse(body, out beat, out var reason) ? HeartbeatRefusal.Malformed(reason)
+            : !signer.MaySpeakFor(beat.From.Id) ? HeartbeatRefusal.Unsigned(SignatureVerdict.WrongNode)
+            : null;
     }
 
-    private static HeartbeatRefusal Refusal(BodyOutcome outcome) => outcome switch
-    {
-        BodyOutcome.TooLarge => HeartbeatRefusal.TooLarge,
-        BodyOutcome.TooSlow => HeartbeatRefusal.TooSlow,
-        _ => HeartbeatRefusal.BadFraming,
-    };
-
-    private void PrepareReply(KeyRing keys, HttpResponse response, BeatReply reply, SignatureHeaders request)
+    private async Task AnswerAsync(HttpResponse response, HaKey? key, BeatReply reply, SignatureHeaders request)
     {
         var body = BeatJson.Serialize(reply);
         response.StatusCode = BeatStatusCodes.ToHttp(reply.Status);
         response.ContentType = JsonType;
         response.ContentLength = body.Length;
-        if (keys.Signer is { } key)
+        if (key is not null)
         {
-            SignedReply.Sign(response, key, response.StatusCode, body, request, wallClock.GetUtcNow());
+            HttpSignature.Sign(response, key, body, request, clock.GetUtcNow());
         }
 
-        response.BodyWriter.Write(body);
+        await response.Body.WriteAsync(body, response.HttpContext.RequestAborted);
     }
 
     private Task RefuseAsync(HttpContext context, HeartbeatRefusal refusal)

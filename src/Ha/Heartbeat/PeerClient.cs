@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
@@ -21,9 +19,6 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
 
     private readonly HttpMessageInvoker _http = new(handler, disposeHandler: false);
 
-    // Peers are members of the configuration: a handful.
-    private readonly ConcurrentDictionary<string, Uri> _urls = new(StringComparer.Ordinal);
-
     public void Dispose() => _http.Dispose();
 
     /// <param name="peerUrl">The peer's normalised base URL.</param>
@@ -38,9 +33,8 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
             return BeatExchange.Failed(ExchangeFailure.NoKey, "there is no key to sign with");
         }
 
-        var url = _urls.GetOrAdd(peerUrl, static text => new Uri(text + HaRoutes.Heartbeat));
         var body = BeatJson.Serialize(beat);
-        using var request = new HttpRequestMessage(HttpMethod.Post, url)
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(peerUrl + HaRoutes.Heartbeat))
         {
             // HTTP/1.1, because a timed-out exchange then takes its connection along. One HTTP/2 connection to a host
             // that vanished would be reused until TCP gives up, minutes after the network has healed.
@@ -97,23 +91,12 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
                 : BeatExchange.Failed(ExchangeFailure.UnexpectedStatus, $"the peer answered {status}");
         }
 
-        if (response.Content.Headers.ContentLength > BeatJson.MaxBodyBytes)
-        {
-            return TooLarge();
-        }
-
-        var buffer = ArrayPool<byte>.Shared.Rent(BeatJson.MaxBodyBytes + 1);
-        try
-        {
-            var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
-            var length = await stream.ReadAtLeastAsync(
-                buffer.AsMemory(0, BeatJson.MaxBodyBytes + 1), BeatJson.MaxBodyBytes + 1, throwOnEndOfStream: false, cancellationToken);
-            return length > BeatJson.MaxBodyBytes ? TooLarge() : Judge(response, buffer.AsSpan(0, length), request, clusterId);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+        var body = response.Content.Headers.ContentLength > BeatJson.MaxBodyBytes
+            ? null
+            : await BoundedBody.ReadAsync(await response.Content.ReadAsStreamAsync(cancellationToken), cancellationToken);
+        return body is null
+            ? BeatExchange.Failed(ExchangeFailure.TooLarge, "the answer has more than 16 KiB")
+            : Judge(response, body, request, clusterId);
     }
 
     private BeatExchange Judge(HttpResponseMessage response, ReadOnlySpan<byte> body, SignatureHeaders request, string clusterId)
@@ -168,8 +151,6 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
 
     private static StringValues Values(HttpResponseMessage response, string name) =>
         response.Headers.NonValidated.TryGetValues(name, out var values) ? new StringValues([.. values]) : default;
-
-    private static BeatExchange TooLarge() => BeatExchange.Failed(ExchangeFailure.TooLarge, "the answer has more than 16 KiB");
 
     private static BeatExchange Failed(HttpRequestException e) => e.HttpRequestError switch
     {
