@@ -9,16 +9,12 @@ public partial class ArrowTests
     /// <summary>Still to go.</summary>
     private static readonly string[] _known =
     [
-        "Contracts → Security",
         "Endpoints → Configuration",
         "Endpoints → Options",
-        "Forwarding → Configuration",
         "Forwarding → Options",
         "Forwarding.Local → Options",
-        "Heartbeat → Configuration",
         "Leadership → Options",
         "Security → Configuration",
-        "Security → Contracts",
         "Security → Options",
         "Security → Telemetry",
     ];

@@ -51,7 +51,7 @@ internal static class House
     {
         ["Hosting"] = ["Endpoints", "Forwarding", "Forwarding.Local", "Forwarding.Proxy", "Heartbeat", "Leadership", "Election", Messages, "Security", "Configuration", Options, Doors, .. Ground],
         ["Endpoints"] = ["Leadership", "Election", Messages, "Security", .. Ground],
-        ["Forwarding"] = ["Forwarding.Local", "Forwarding.Proxy", "Leadership", .. Ground],
+        ["Forwarding"] = ["Forwarding.Local", "Forwarding.Proxy", "Leadership", "Security", .. Ground],
         ["Forwarding.Local"] = ["Leadership", .. Ground],
         ["Forwarding.Proxy"] = ["Security", .. Ground],
         ["Heartbeat"] = [Messages, "Security", .. Ground],
@@ -62,7 +62,7 @@ internal static class House
         ["Telemetry"] = [Contracts, Messages],
         ["Http"] = [],
         ["Security"] = [],
-        [Messages] = [],
+        [Messages] = ["Http"],
         [Options] = [Contracts],
         [Contracts] = ["Http"],
     };
@@ -73,6 +73,7 @@ internal static class House
     {
         var space = type[..Math.Max(0, type.LastIndexOf('.'))];
         return _named.TryGetValue(type, out var room) ? room
+            : space == "Ha.Election" && type.Contains("Converter", StringComparison.Ordinal) ? Messages
             : space == "Ha" ? Contracts
             : space.StartsWith("Ha.Forwarding.", StringComparison.Ordinal) ? space["Ha.".Length..]
             : space.StartsWith("Ha.", StringComparison.Ordinal) ? space.Split('.')[1]

@@ -1,4 +1,5 @@
 using Ha.Configuration;
+using Ha.Http;
 using Microsoft.Extensions.Options;
 
 namespace Ha.Tests.Configuration;
@@ -149,7 +150,7 @@ public class HaOptionsValidatorTests
         Assert.Equal(
             "BASE_PEERS names 101 other nodes; use at most 100.",
             Settings.ProblemOfCluster(("BASE_PEERS", string.Join(',', peers.Append("http://one-more")))));
-        Assert.Empty(Settings.Problems(Settings.Cluster(("BASE_NODE_ID", new string('a', NameRules.MaxLength)))));
+        Assert.Empty(Settings.Problems(Settings.Cluster(("BASE_NODE_ID", new string('a', PlainName.MaxLength)))));
         Assert.Contains("has 129 characters; use at most 128", Settings.ProblemOfCluster(("BASE_NODE_ID", new string('a', 129))), StringComparison.Ordinal);
         Assert.Contains(
             "holds 17 secrets; use at most 16",
