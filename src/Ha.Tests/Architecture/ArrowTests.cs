@@ -13,6 +13,7 @@ public partial class ArrowTests
         "Endpoints → Options",
         "Forwarding → Options",
         "Forwarding.Local → Options",
+        "Forwarding.Proxy → Options",
         "Leadership → Options",
         "Security → Configuration",
         "Security → Options",
@@ -32,8 +33,12 @@ public partial class ArrowTests
     public void No_room_is_reached_again_from_those_it_uses()
     {
         // The hosting opens the doors, and they lead to it.
-        var rooms = House.Arrows.ToDictionary(room => room.Key, room => room.Value.Except([House.Doors]).ToArray(), StringComparer.Ordinal);
+        var rooms = House.Arrows
+            .GroupBy(room => Folder(room.Key), room => room.Value.Except([House.Doors]).Select(Folder), StringComparer.Ordinal)
+            .ToDictionary(room => room.Key, room => room.SelectMany(to => to).Where(to => to != room.Key).ToArray(), StringComparer.Ordinal);
         Assert.All(rooms.Keys, room => Assert.DoesNotContain(room, Reached(room, rooms)));
+
+        static string Folder(string room) => room == House.Settings ? "Configuration" : room;
     }
 
     [Fact]

@@ -18,7 +18,7 @@ internal static class House
     /// <summary>What travels between the election and those that carry it or tell of it.</summary>
     public const string Messages = nameof(Messages);
 
-    /// <summary>The settings in effect.</summary>
+    /// <summary>The settings in effect: all of the configuration that other rooms may use.</summary>
     public const string Settings = nameof(Settings);
 
     private static readonly Dictionary<string, string> _named = new(StringComparer.Ordinal)
@@ -58,7 +58,7 @@ internal static class House
         ["Leadership"] = ["Election", Messages, .. Ground],
         ["Election"] = [Messages],
         ["Configuration"] = [Options, "Security", .. Ground],
-        [Settings] = [Contracts, "Security"],
+        [Settings] = ["Configuration", Options, "Security", Contracts],
         ["Telemetry"] = [Contracts, Messages],
         ["Http"] = [],
         ["Security"] = [],
