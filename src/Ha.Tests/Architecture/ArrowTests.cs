@@ -65,7 +65,9 @@ public partial class ArrowTests
     [InlineData("Security")]
     [InlineData(House.Messages)]
     public void A_room_that_decides_or_signs_knows_nothing_of_a_web_server(string room) =>
-        Assert.DoesNotContain(_arrows, arrow => House.RoomOf(arrow.From) == room && !arrow.IsOwn && arrow.To.StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            _arrows,
+            arrow => House.RoomOf(arrow.From) == room && !arrow.IsOwn && arrow.To.StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal));
 
     [Theory]
     [InlineData(typeof(ByBase))]
@@ -78,7 +80,9 @@ public partial class ArrowTests
     [InlineData(typeof(ByLambda))]
     [InlineData(typeof(ByIterator))]
     public void A_mention_is_seen_wherever_it_stands(Type from) =>
-        Assert.Contains(new TypeArrow(from.FullName!, typeof(Mentioned).FullName!, IsOwn: true), AssemblyArrows.Read(typeof(Mentioned).Assembly, typeof(Mentioned).Namespace!));
+        Assert.Contains(
+            new TypeArrow(from.FullName!, typeof(Mentioned).FullName!, IsOwn: true),
+            AssemblyArrows.Read(typeof(Mentioned).Assembly, typeof(Mentioned).Namespace!));
 
     [Fact]
     public void A_list_without_an_arrow_that_is_there_is_refused()

@@ -49,7 +49,11 @@ internal static class House
     /// <summary>From each room to those it may use.</summary>
     public static IReadOnlyDictionary<string, string[]> Arrows { get; } = new Dictionary<string, string[]>(StringComparer.Ordinal)
     {
-        ["Hosting"] = ["Endpoints", "Forwarding", "Forwarding.Local", "Forwarding.Proxy", "Heartbeat", "Leadership", "Election", Messages, "Security", "Configuration", Options, Doors, .. Ground],
+        ["Hosting"] =
+        [
+            "Endpoints", "Forwarding", "Forwarding.Local", "Forwarding.Proxy", "Heartbeat", "Leadership", "Election", Messages, "Security",
+            "Configuration", Options, Doors, .. Ground,
+        ],
         ["Endpoints"] = ["Leadership", "Election", Messages, "Security", .. Ground],
         ["Forwarding"] = ["Forwarding.Local", "Forwarding.Proxy", "Leadership", "Security", .. Ground],
         ["Forwarding.Local"] = ["Leadership", .. Ground],
