@@ -2,6 +2,7 @@ using System.Collections;
 using System.Reflection;
 using Ha.Configuration;
 using Ha.Hosting;
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Telemetry;
@@ -217,7 +218,7 @@ public sealed class HaSettingsTests : IDisposable
         Assert.Equal(
             "BASE_PEERS names 101 other nodes; use at most 100.",
             Settings.ProblemOfCluster(("BASE_PEERS", string.Join(',', peers.Append("http://one-more")))));
-        Assert.Empty(Settings.Problems(Settings.Cluster(("BASE_NODE_ID", new string('a', NameRules.MaxLength)))));
+        Assert.Empty(Settings.Problems(Settings.Cluster(("BASE_NODE_ID", new string('a', PlainName.MaxLength)))));
         Assert.Contains("has 129 characters; use at most 128", Settings.ProblemOfCluster(("BASE_NODE_ID", new string('a', 129))), StringComparison.Ordinal);
         Assert.Contains(
             "holds 17 secrets; use at most 16",

@@ -1,4 +1,5 @@
 using System.Text;
+using Ha.Http;
 using Ha.Security;
 
 namespace Ha.Configuration;
@@ -153,7 +154,7 @@ internal sealed class KeyRules
         // An id may contain '='; base64 has it at the end only.
         var split = entry.TrimEnd('=').LastIndexOf('=');
         var id = split <= 0 ? null : entry[..split];
-        if (id is null || !NameRules.IsName(id))
+        if (id is null || !PlainName.IsValid(id))
         {
             // What stands here may be anything, a private key included.
             problems.Add($"{HaKeys.PeerKeys} (entry {place}, {entry.Length} characters) is not of the form id=publickey; write the node's {HaKeys.NodeId}, '=', and its public key, {HowToShowIt}.");

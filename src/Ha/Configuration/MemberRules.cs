@@ -1,3 +1,5 @@
+using Ha.Http;
+
 namespace Ha.Configuration;
 
 /// <summary>Reads who is in the cluster.</summary>
