@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Ha.Configuration;
+using Ha.Http;
 
 namespace Ha.Election;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 
-namespace Ha.Configuration;
+namespace Ha.Http;
 
 /// <summary>
 /// The one spelling of a node's base URL: lower-case scheme and host, default port dropped, nothing after the
