@@ -1,4 +1,4 @@
-using Ha.Forwarding;
+using Ha.Http;
 
 namespace Ha;
 

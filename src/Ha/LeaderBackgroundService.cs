@@ -31,7 +31,7 @@ public abstract class LeaderBackgroundService : BackgroundService
         ArgumentNullException.ThrowIfNull(logger);
         Leader = leader;
         Logger = logger;
-        _gate = (leader as LuxLeader)?.Gate;
+        _gate = (leader as LuxLeader)?.Election.Gate;
     }
 
     /// <summary>What the constructor was given: a subclass that used its own parameter would keep it twice (warning CS9107).</summary>
@@ -59,15 +59,15 @@ public abstract class LeaderBackgroundService : BackgroundService
         while (!stoppingToken.IsCancellationRequested)
         {
             await LeadingAsync(stoppingToken);
-            using var term = new LeaderTerm(Leader, stoppingToken);
+            using var permit = new JobPermit(Leader, stoppingToken);
             var delay = _firstDelay;
-            while (!await RunAsync(term, delay))
+            while (!await RunAsync(permit, delay))
             {
-                await EndOrAsync(term, delay);
+                await EndOrAsync(permit, delay);
                 delay = delay * 2 < _longestDelay ? delay * 2 : _longestDelay;
             }
 
-            await EndOrAsync(term, Timeout.InfiniteTimeSpan);
+            await EndOrAsync(permit, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -76,7 +76,7 @@ public abstract class LeaderBackgroundService : BackgroundService
         while (true)
         {
             var change = Leader.GetChangeToken();
-            if (LeaderTerm.Admits(Leader.Current))
+            if (Leader.Current.AdmitsNow())
             {
                 return;
             }
@@ -86,26 +86,26 @@ public abstract class LeaderBackgroundService : BackgroundService
     }
 
     /// <returns>False when it failed and should run again.</returns>
-    private async Task<bool> RunAsync(LeaderTerm term, TimeSpan delay)
+    private async Task<bool> RunAsync(JobPermit permit, TimeSpan delay)
     {
         var job = GetType().Name;
-        var epoch = term.Leadership.Epoch;
+        var epoch = permit.Leadership.Epoch;
 
         // Entered before the look at the gate: either this sees it closed or the drain sees this.
         _gate?.Enter();
         try
         {
-            if (!term.Holds)
+            if (!permit.Holds)
             {
                 return true;
             }
 
             Logger.JobStarted(job, epoch);
-            await ExecuteAsLeaderAsync(term.Leadership, term.Token);
+            await ExecuteAsLeaderAsync(permit.Leadership, permit.Token);
             Logger.JobEnded(job, epoch);
             return true;
         }
-        catch (OperationCanceledException) when (term.Token.IsCancellationRequested)
+        catch (OperationCanceledException) when (permit.Token.IsCancellationRequested)
         {
             Logger.JobEnded(job, epoch);
             return true;
@@ -113,7 +113,7 @@ public abstract class LeaderBackgroundService : BackgroundService
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             Logger.JobFailed(error, job, epoch, delay);
-            return term.Token.IsCancellationRequested;
+            return permit.Token.IsCancellationRequested;
         }
         finally
         {
@@ -121,7 +121,7 @@ public abstract class LeaderBackgroundService : BackgroundService
         }
     }
 
-    private Task EndOrAsync(LeaderTerm term, TimeSpan delay) =>
-        Task.Delay(delay, Clock, term.Token).ContinueWith(
+    private Task EndOrAsync(JobPermit permit, TimeSpan delay) =>
+        Task.Delay(delay, Clock, permit.Token).ContinueWith(
             static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 }

@@ -1,5 +1,3 @@
-using Ha.Leadership;
-
 namespace Ha;
 
 /// <summary>
@@ -48,19 +46,22 @@ public sealed class LeadershipSnapshot
                 return LeaderId is null ? TimeSpan.Zero : Timeout.InfiniteTimeSpan;
             }
 
-            var left = LeadsSelf && Term.Ended ? TimeSpan.Zero : _clock.GetElapsedTime(_clock.GetTimestamp(), until);
+            var left = LeadsSelf && Lease.Ended ? TimeSpan.Zero : _clock.GetElapsedTime(_clock.GetTimestamp(), until);
             return left > TimeSpan.Zero ? left : TimeSpan.Zero;
         }
     }
 
     /// <summary>Fires when the leadership this snapshot shows ends; already fired when this node does not lead.</summary>
-    public CancellationToken LeaseLost => LeadsSelf ? Term.LeaseLost : new CancellationToken(canceled: true);
+    public CancellationToken LeaseLost => LeadsSelf ? Lease.Lost : new CancellationToken(canceled: true);
 
     /// <summary>Where writes go, as clients reach it; null when nobody is known to lead, or this node does.</summary>
-    internal string? RedirectTarget => !LeadsSelf && this.KnowsLeader() ? LeaderUrl : null;
+    internal string? RedirectTarget => !LeadsSelf && KnowsLeader ? LeaderUrl : null;
 
-    /// <summary>The leadership this snapshot is of; ended before anybody else is told.</summary>
-    internal LeadershipTerm Term { get; init; } = LeadershipTerm.Endless;
+    /// <summary>True while somebody leads, evaluated at each call: a snapshot outlives the lease it shows, and then names nobody.</summary>
+    internal bool KnowsLeader => LeaderId is not null && LeaseRemaining != TimeSpan.Zero;
+
+    /// <summary>The lease of this node's own leadership; ended before anybody else is told.</summary>
+    internal OwnLease Lease { get; init; } = OwnLease.Endless;
 
     /// <summary>True when the role, without the lease, is leader.</summary>
     internal bool LeadsSelf { get; init; }
@@ -90,8 +91,41 @@ public sealed class LeadershipSnapshot
     internal bool IsLeaderFor(TimeSpan guard)
     {
         var until = LeaseUntil;
-        return LeadsSelf && !Term.Ended && (until == long.MaxValue || _clock.GetElapsedTime(_clock.GetTimestamp(), until) > guard);
+        return LeadsSelf && !Lease.Ended && (until == long.MaxValue || _clock.GetElapsedTime(_clock.GetTimestamp(), until) > guard);
     }
 
-    private long LeaseUntil => (LeadsSelf ? Term.RenewedUntil : null) ?? _saidUntil;
+    private long LeaseUntil => (LeadsSelf ? Lease.RenewedUntil : null) ?? _saidUntil;
+
+    /// <summary>
+    /// The lease of one unbroken leadership of this node in one epoch, shared by all its snapshots. Its end is marked under
+    /// the owner's lock, before any message that gives the lease away can leave; callbacks of the token run later, outside
+    /// the lock.
+    /// </summary>
+    internal sealed class OwnLease
+    {
+        /// <summary>What never ends: a static leader's.</summary>
+        public static readonly OwnLease Endless = new();
+
+        private const long NeverRenewed = -1;
+
+        private readonly CancellationTokenSource _lost = new();
+        private volatile bool _ended;
+        private long _renewedUntil = NeverRenewed;
+
+        public bool Ended => _ended;
+
+        public CancellationToken Lost => _lost.Token;
+
+        /// <summary>When it ends as of its last renewal, a timestamp of the owner's clock; null where nobody renews it.</summary>
+        public long? RenewedUntil => Volatile.Read(ref _renewedUntil) is var until and not NeverRenewed ? until : null;
+
+        /// <summary>Every snapshot of this leadership lives as long as its lease. Called under the owner's lock.</summary>
+        /// <param name="until">0 while the lease counts for nothing, as after a jump of the clock.</param>
+        public void Renew(long until) => Volatile.Write(ref _renewedUntil, until);
+
+        public void End() => _ended = true;
+
+        /// <summary>The token has fired when this returns; what is registered on it runs on the pool and may take its time.</summary>
+        public void Notify() => _ = _lost.CancelAsync();
+    }
 }

@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using Ha.Forwarding;
+using Ha.Http;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Ha;

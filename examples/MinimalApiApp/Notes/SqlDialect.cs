@@ -28,7 +28,6 @@ internal sealed record SqlDialect
 
     public static SqlDialect Sqlite(string connectionString)
     {
-        SQLitePCL.Batteries_V2.Init();
         // What the connection string says wins.
         var text = new SqliteConnectionStringBuilder($"Default Timeout=5;{connectionString}").ToString();
         return new SqlDialect

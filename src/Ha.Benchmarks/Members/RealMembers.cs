@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Ha.Benchmarks.Processes;
-using Ha.Leadership;
+using Ha.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -32,7 +32,7 @@ internal static partial class RealMembers
         var leader = apps[providers.FindIndex(provider => provider.IsLeader)];
         var others = providers.Where(provider => !provider.IsLeader).ToList();
         var gone = Stopwatch.GetTimestamp();
-        await leader.Services.GetRequiredService<HaNode>().Lux!.DisposeAsync();
+        await ((LuxLeader)leader.Services.GetRequiredService<ILeaderProvider>()).DisposeAsync();
         var epoch = others[0].Current.Epoch;
         var takeover = await AgreeAsync(others, gone, epoch);
         foreach (var app in apps)
@@ -83,7 +83,7 @@ internal static partial class RealMembers
     private static (TimeSpan Cpu, long Exchanges, long Bytes) Take(List<WebApplication> apps, int[] ports)
     {
         using var self = Process.GetCurrentProcess();
-        return (self.TotalProcessorTime, apps.Sum(app => app.Services.GetRequiredService<HaNode>().Lux!.Telemetry.Metrics.Totals.HeartbeatsSent), BytesSent(ports));
+        return (self.TotalProcessorTime, apps.Sum(app => app.Services.GetRequiredService<HaMetrics>().Totals.HeartbeatsSent), BytesSent(ports));
     }
 
     // The kernel counts what each socket has sent; every connection has both of its ends here.

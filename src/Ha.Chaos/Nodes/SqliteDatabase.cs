@@ -9,7 +9,6 @@ internal sealed class SqliteDatabase(string folder) : IDatabase
 
     public async Task<IAsyncDisposable> BlockWritersAsync(CancellationToken cancellationToken)
     {
-        SQLitePCL.Batteries_V2.Init();
         var connection = new SqliteConnection($"{ConnectionString};Pooling=false;Default Timeout=10");
         try
         {
@@ -27,7 +26,6 @@ internal sealed class SqliteDatabase(string folder) : IDatabase
 
     public async Task FlushAsync(CancellationToken cancellationToken)
     {
-        SQLitePCL.Batteries_V2.Init();
         await using var connection = new SqliteConnection($"{ConnectionString};Pooling=false;Default Timeout=5");
         await connection.OpenAsync(cancellationToken);
         await using var command = connection.CreateCommand();

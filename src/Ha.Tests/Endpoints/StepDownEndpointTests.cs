@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
-using Ha.Leadership;
+using Ha.Election;
 
 namespace Ha.Tests.Endpoints;
 
@@ -20,7 +20,7 @@ public sealed class StepDownEndpointTests
             StepDown = to =>
             {
                 asked = to;
-                return new StepDownResult(StepDownOutcome.Accepted, to ?? "node-b");
+                return new HandoffStart(HandoffResult.Accepted, to ?? "node-b");
             },
         };
         var (status, answer) = await PostAsync(node, body);
@@ -32,18 +32,18 @@ public sealed class StepDownEndpointTests
     [Fact]
     public async Task Not_leader_is_a_conflict_that_names_the_leader()
     {
-        await using var node = new TestNode { StepDown = _ => new StepDownResult(StepDownOutcome.NotLeader) };
+        await using var node = new TestNode { StepDown = _ => new HandoffStart(HandoffResult.NotLeader) };
         var (status, answer) = await PostAsync(node, "");
         Assert.Equal(HttpStatusCode.Conflict, status);
         Assert.Equal("""{"title":"Conflict","status":409,"error":"not leader","leader":"https://node-a.example"}""", answer);
     }
 
     [Theory]
-    [InlineData(StepDownOutcome.NotEligible, "target not eligible")]
-    [InlineData(StepDownOutcome.AlreadyRunning, "a handoff is already running")]
-    internal async Task Other_refusals_are_conflicts(StepDownOutcome outcome, string error)
+    [InlineData(HandoffResult.NotEligible, "target not eligible")]
+    [InlineData(HandoffResult.AlreadyRunning, "a handoff is already running")]
+    internal async Task Other_refusals_are_conflicts(HandoffResult outcome, string error)
     {
-        await using var node = new TestNode { StepDown = _ => new StepDownResult(outcome) };
+        await using var node = new TestNode { StepDown = _ => new HandoffStart(outcome) };
         var (status, answer) = await PostAsync(node, "");
         Assert.Equal(HttpStatusCode.Conflict, status);
         Assert.Equal($$"""{"title":"Conflict","status":409,"error":"{{error}}"}""", answer);

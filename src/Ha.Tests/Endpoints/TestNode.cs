@@ -1,4 +1,5 @@
 using Ha.Configuration;
+using Ha.Election;
 using Ha.Endpoints;
 using Ha.Endpoints.GrpcHealth;
 using Ha.Leadership;
@@ -10,6 +11,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Ha.Tests.Endpoints;
 
@@ -22,7 +24,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public TestNode(string self = "node-b", string? leader = "node-a")
     {
-        Clock = new ManualClock();
+        Clock = new FakeTimeProvider(new DateTimeOffset(2025, 7, 20, 8, 26, 40, TimeSpan.Zero));
         Settings = TestSettings.From(o => o.AdminToken = Token) with { NodeId = self, LocalTarget = $"http://{self}:8080" };
         Metrics = new HaMetrics();
         Telemetry = new ElectionTelemetry(NullLoggerFactory.Instance, Metrics, Clock);
@@ -30,7 +32,7 @@ internal sealed class TestNode : IAsyncDisposable
         Members = [.. new[] { "node-a", "node-b", "node-c" }.Select((id, i) => Member(id, i, self, leader))];
     }
 
-    public ManualClock Clock { get; }
+    public FakeTimeProvider Clock { get; }
 
     public HaSettings Settings { get; set; }
 
@@ -44,7 +46,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public string Quorum { get; set; } = "majority";
 
-    public Func<string?, StepDownResult>? StepDown { get; set; }
+    public Func<string?, HandoffStart>? StepDown { get; set; }
 
     public RequestDelegate? Heartbeat { get; set; }
 

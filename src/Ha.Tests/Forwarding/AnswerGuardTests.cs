@@ -1,5 +1,5 @@
 using System.Net;
-using Ha.Forwarding;
+using Ha.Forwarding.Local;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 
@@ -245,14 +245,14 @@ public sealed class AnswerGuardTests
     [InlineData(300, 15)]
     [InlineData(1500, 75)]
     public void The_commit_guard_is_a_twentieth_of_the_lease_and_at_least_15_ms(int leaseMilliseconds, int expectedMilliseconds) =>
-        Assert.Equal(TimeSpan.FromMilliseconds(expectedMilliseconds), LeaderRun.CommitGuard(TimeSpan.FromMilliseconds(leaseMilliseconds)));
+        Assert.Equal(TimeSpan.FromMilliseconds(expectedMilliseconds), WritePermit.CommitGuard(TimeSpan.FromMilliseconds(leaseMilliseconds)));
 
     [Fact]
     public void A_commit_needs_the_same_unbroken_leadership_and_time_enough()
     {
         var time = new ManualTime();
         using var leadership = new FakeLeadership("me", time).Lead(epoch: 1, lease: TimeSpan.FromSeconds(1));
-        var run = new LeaderRun(leadership, leadership.Current, TimeSpan.FromMilliseconds(75));
+        var run = new WritePermit(leadership, leadership.Current, TimeSpan.FromMilliseconds(75));
 
         time.Advance(TimeSpan.FromMilliseconds(924));
         run.EnsureStillLeader();
@@ -269,7 +269,7 @@ public sealed class AnswerGuardTests
     {
         var time = new ManualTime();
         using var leadership = new FakeLeadership("me", time).Lead(epoch: 1, lease: TimeSpan.FromSeconds(1));
-        var run = new LeaderRun(leadership, leadership.Current, TimeSpan.FromMilliseconds(75));
+        var run = new WritePermit(leadership, leadership.Current, TimeSpan.FromMilliseconds(75));
 
         time.Advance(TimeSpan.FromMilliseconds(930));
         Assert.Throws<NotLeaderException>(run.EnsureStillLeader);
@@ -283,7 +283,7 @@ public sealed class AnswerGuardTests
     public void A_refused_commit_names_the_new_leader()
     {
         using var leadership = new FakeLeadership("me").Lead();
-        var run = new LeaderRun(leadership, leadership.Current, TimeSpan.Zero);
+        var run = new WritePermit(leadership, leadership.Current, TimeSpan.Zero);
         leadership.Follow("http://inside", epoch: 7, publicUrl: "https://next");
 
         var refusal = Assert.Throws<NotLeaderException>(run.EnsureStillLeader);

@@ -1,4 +1,3 @@
-using Ha.Leadership;
 using Microsoft.Extensions.Primitives;
 
 namespace Ha.Tests.Forwarding;
@@ -9,7 +8,7 @@ internal sealed class FakeLeadership : ILeaderProvider, IDisposable
     private readonly Lock _lock = new();
     private readonly TimeProvider _clock;
     private CancellationTokenSource _changed = new();
-    private LeadershipTerm _term = new();
+    private LeadershipSnapshot.OwnLease _lease = new();
     private LeadershipSnapshot _current;
     private long _generation;
 
@@ -64,7 +63,7 @@ internal sealed class FakeLeadership : ILeaderProvider, IDisposable
 
     public FakeLeadership Lead(long epoch = 1, TimeSpan? lease = null, bool admits = true)
     {
-        _term = new LeadershipTerm();
+        _lease = new LeadershipSnapshot.OwnLease();
         Publish(new LeadershipSnapshot(_clock, _clock.GetTimestamp() + Ticks(lease ?? TimeSpan.FromHours(1)))
         {
             NodeId = NodeId,
@@ -76,7 +75,7 @@ internal sealed class FakeLeadership : ILeaderProvider, IDisposable
             Draining = !admits,
             Epoch = epoch,
             Generation = Interlocked.Increment(ref _generation),
-            Term = _term,
+            Lease = _lease,
         });
         return this;
     }
@@ -96,7 +95,7 @@ internal sealed class FakeLeadership : ILeaderProvider, IDisposable
             Draining = true,
             Epoch = now.Epoch,
             Generation = now.Generation,
-            Term = now.Term,
+            Lease = now.Lease,
         });
     }
 
@@ -147,10 +146,10 @@ internal sealed class FakeLeadership : ILeaderProvider, IDisposable
             _changed = new CancellationTokenSource();
         }
 
-        if (before.LeadsSelf && before.Term != snapshot.Term)
+        if (before.LeadsSelf && before.Lease != snapshot.Lease)
         {
-            before.Term.End();
-            before.Term.Notify();
+            before.Lease.End();
+            before.Lease.Notify();
         }
 
         changed.Cancel();

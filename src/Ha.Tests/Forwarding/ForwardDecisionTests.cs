@@ -1,4 +1,5 @@
 using Ha.Forwarding;
+using Ha.Http;
 
 namespace Ha.Tests.Forwarding;
 

@@ -1,5 +1,5 @@
 using System.Net;
-using Ha.Forwarding;
+using Ha.Forwarding.Proxy;
 using Ha.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,8 +1,9 @@
 using System.Net;
 using System.Net.WebSockets;
 using System.Text;
-using Ha.Forwarding;
+using Ha.Forwarding.Local;
 using Ha.Leadership;
+using Ha.Telemetry;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;
@@ -126,7 +127,7 @@ public sealed class LeaderConnectionTests
     {
         using var leadership = new FakeLeadership("me").Lead();
         var clock = new ManualTime();
-        using var terms = new LeaderTerms(leadership, clock, TimeSpan.FromSeconds(1));
+        using var terms = new AnswerGrace(leadership, clock, TimeSpan.FromSeconds(1));
         var gate = new WriteGate();
         var runs = 0;
         var pipeline = new LeaderPipeline(

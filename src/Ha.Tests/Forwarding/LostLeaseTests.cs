@@ -1,5 +1,5 @@
 using System.Net;
-using Ha.Forwarding;
+using Ha.Forwarding.Local;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;

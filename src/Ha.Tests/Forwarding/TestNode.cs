@@ -1,6 +1,8 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Ha.Forwarding;
+using Ha.Forwarding.Local;
+using Ha.Forwarding.Proxy;
 using Ha.Hosting;
 using Ha.Http;
 using Ha.Leadership;
@@ -55,7 +57,7 @@ internal sealed class TestNode : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly NodeTls _tls;
     private readonly LeaderForwarder _forwarder;
-    private readonly LeaderTerms _terms;
+    private readonly AnswerGrace _terms;
 
     private TestNode(TestNodeSetup setup)
     {
@@ -67,7 +69,7 @@ internal sealed class TestNode : IAsyncDisposable
         });
         var reports = new ForwardingReports(Logs, setup.Clock);
         Hold = new WriteHold(Leadership, setup.Clock, settings.WriteHoldMax);
-        _terms = new LeaderTerms(Leadership, setup.Clock, settings.LeaseTimeout);
+        _terms = new AnswerGrace(Leadership, setup.Clock, settings.LeaseTimeout);
         _tls = HaNodeFactory.CreateTls(settings, new ElectionTelemetry(Logs, Metrics, setup.Clock));
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment });

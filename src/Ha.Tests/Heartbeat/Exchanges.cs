@@ -1,4 +1,5 @@
 using Ha.Heartbeat;
+using Ha.Leadership;
 using Ha.Security;
 
 namespace Ha.Tests.Heartbeat;

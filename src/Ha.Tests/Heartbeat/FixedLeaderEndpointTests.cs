@@ -1,5 +1,6 @@
 using System.Net;
 using Ha.Heartbeat;
+using Ha.Leadership;
 using Ha.Security;
 using Ha.Tests.Signing;
 using static Ha.Tests.Heartbeat.Exchanges;

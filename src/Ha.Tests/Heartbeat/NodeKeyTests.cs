@@ -1,4 +1,5 @@
 using Ha.Heartbeat;
+using Ha.Leadership;
 using Ha.Security;
 using Ha.Tests.Signing;
 using static Ha.Tests.Heartbeat.Exchanges;

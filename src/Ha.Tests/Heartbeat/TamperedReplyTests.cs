@@ -1,6 +1,7 @@
 using System.Text;
 using Ha.Election;
 using Ha.Heartbeat;
+using Ha.Leadership;
 using Ha.Security;
 using Ha.Tests.Signing;
 using Microsoft.AspNetCore.Http;

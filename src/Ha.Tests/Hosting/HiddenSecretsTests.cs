@@ -39,6 +39,7 @@ public class HiddenSecretsTests
                 await AskAsync(node);
                 Say(node.Provider.Current);
                 Say(node.App.Services.GetRequiredService<IOptions<HaOptions>>().Value);
+                Say(node.App.Services.GetRequiredService<HaSettings>());
             }
 
             meters.RecordObservableInstruments();

@@ -1,4 +1,3 @@
-using Ha.Leadership;
 using Microsoft.Extensions.Primitives;
 
 namespace Ha.Tests.Hosting;
@@ -7,7 +6,7 @@ namespace Ha.Tests.Hosting;
 internal sealed class TestLeader : ILeaderProvider, IDisposable
 {
     private CancellationTokenSource _changed = new();
-    private LeadershipTerm _term = new();
+    private LeadershipSnapshot.OwnLease _lease = new();
 
     public TestLeader() => Current = Snapshot(leads: false, admits: false, epoch: 0);
 
@@ -27,7 +26,7 @@ internal sealed class TestLeader : ILeaderProvider, IDisposable
 
     public void Lead(long epoch)
     {
-        EndTerm();
+        EndLease();
         Publish(Snapshot(leads: true, admits: true, epoch));
     }
 
@@ -37,15 +36,15 @@ internal sealed class TestLeader : ILeaderProvider, IDisposable
 
     public void Lose()
     {
-        EndTerm();
+        EndLease();
         Publish(Snapshot(leads: false, admits: false, epoch: 0));
     }
 
-    private void EndTerm()
+    private void EndLease()
     {
-        var ended = _term;
+        var ended = _lease;
         ended.End();
-        _term = new LeadershipTerm();
+        _lease = new LeadershipSnapshot.OwnLease();
         ended.Notify();
     }
 
@@ -65,6 +64,6 @@ internal sealed class TestLeader : ILeaderProvider, IDisposable
         Draining = leads && !admits,
         LeaderId = leads ? "n1" : null,
         Epoch = epoch,
-        Term = _term,
+        Lease = _lease,
     };
 }

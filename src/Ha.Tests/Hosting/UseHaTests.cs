@@ -1,5 +1,5 @@
 using System.Net;
-using Ha.Forwarding;
+using Ha.Http;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;

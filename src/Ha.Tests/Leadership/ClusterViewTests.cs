@@ -12,7 +12,7 @@ public class ClusterViewTests
 
         Assert.Equal(
             [(0, "b", "http://b"), (1, "", "http://a"), (2, "", "http://c")],
-            node.View().Members.Select(member => (member.Ordinal, member.NodeId, member.Target)));
+            node.Election.View().Members.Select(member => (member.Ordinal, member.NodeId, member.Target)));
     }
 
     private sealed class Silent : HttpMessageHandler

@@ -24,7 +24,7 @@ public class LapsedViewTests
 
         _cores.Sleep(Cores.Lease);
 
-        Assert.False(seen.KnowsLeader());
+        Assert.False(seen.KnowsLeader);
         Assert.Null(seen.RedirectTarget);
     }
 

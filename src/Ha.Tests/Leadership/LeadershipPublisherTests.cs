@@ -1,7 +1,7 @@
 using Ha.Configuration;
 using Ha.Election;
 using Ha.Leadership;
-using Ha.Tests.Endpoints;
+using Ha.Tests.Forwarding;
 using Ha.Tests.Support;
 
 namespace Ha.Tests.Leadership;
@@ -11,7 +11,7 @@ public class LeadershipPublisherTests
 {
     private static readonly HaSettings _alone = TestSettings.From(o => o.NodeId = "a");
 
-    private readonly ManualClock _clock = new();
+    private readonly ManualTime _clock = new();
     private readonly ElectionCore _core;
     private readonly LeadershipPublisher _publisher;
 

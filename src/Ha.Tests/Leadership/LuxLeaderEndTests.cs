@@ -52,12 +52,12 @@ public class LuxLeaderEndTests
     {
         await using var cluster = await LedAsync();
         var a = cluster["a"];
-        a.Gate.Enter();
+        a.Election.Gate.Enter();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => a.StopAsync(new CancellationToken(canceled: true)));
 
         Assert.True(a.IsLeader);
-        a.Gate.Exit();
+        a.Election.Gate.Exit();
         await Eventually.True(() => cluster["b"].IsLeader || cluster["c"].IsLeader);
     }
 

@@ -1,4 +1,4 @@
-using Ha.Leadership;
+using Ha.Election;
 using Ha.Tests.Support;
 
 namespace Ha.Tests.Leadership;
@@ -51,17 +51,17 @@ public class LuxLeaderTests
     public async Task A_step_down_hands_over_to_the_named_node_and_ends_the_old_leadership_first()
     {
         await using var cluster = new LuxCluster("a", "b", "c").StartAll();
-        await Eventually.True(() => cluster["a"].IsLeader && cluster["a"].View().Members.All(m => m.Up));
+        await Eventually.True(() => cluster["a"].IsLeader && cluster["a"].Election.View().Members.All(m => m.Up));
         var old = cluster["a"].Current;
 
-        await Eventually.True(() => cluster["a"].StepDown("c") is { Outcome: StepDownOutcome.NotLeader } || cluster["c"].IsLeader);
+        await Eventually.True(() => cluster["a"].Election.StepDown("c") is { Result: HandoffResult.NotLeader } || cluster["c"].IsLeader);
         await Eventually.True(() => cluster["c"].IsLeader);
 
         Assert.False(old.IsLeader);
         Assert.True(old.LeaseLost.IsCancellationRequested);
         Assert.True(cluster["c"].Current.Epoch > old.Epoch);
-        Assert.Equal(StepDownOutcome.NotLeader, cluster["b"].StepDown(null).Outcome);
-        Assert.Equal(StepDownOutcome.NotEligible, cluster["c"].StepDown("nobody").Outcome);
+        Assert.Equal(HandoffResult.NotLeader, cluster["b"].Election.StepDown(null).Result);
+        Assert.Equal(HandoffResult.NotEligible, cluster["c"].Election.StepDown("nobody").Result);
     }
 
     [Fact]
@@ -69,14 +69,14 @@ public class LuxLeaderTests
     {
         using var unblock = new ManualResetEventSlim();
         await using var cluster = new LuxCluster("a", "b", "c").StartAll();
-        await Eventually.True(() => cluster["a"].IsLeader && cluster["a"].View().Members.All(m => m.Up));
+        await Eventually.True(() => cluster["a"].IsLeader && cluster["a"].Election.View().Members.All(m => m.Up));
         using var throwing = cluster["a"].Current.LeaseLost.Register(() => throw new InvalidOperationException("a broken application"));
         using var blocking = cluster["a"].Current.LeaseLost.Register(() => unblock.Wait());
         using var changed = cluster["a"].GetChangeToken().RegisterChangeCallback(_ => unblock.Wait(), state: null);
 
         try
         {
-            await Task.Run(() => cluster["a"].StepDown("b")).WaitAsync(TimeSpan.FromSeconds(30));
+            await Task.Run(() => cluster["a"].Election.StepDown("b")).WaitAsync(TimeSpan.FromSeconds(30));
             await Eventually.True(() => cluster["b"].IsLeader && cluster["a"].Current.LeaderId == "b");
             var epoch = cluster["b"].Current.Epoch;
             await cluster.KillAsync("b");
@@ -93,14 +93,14 @@ public class LuxLeaderTests
     {
         await using var cluster = new LuxCluster("a", "b", "c").StartAll();
         await Eventually.True(() => cluster["a"].IsLeader);
-        cluster["a"].Gate.Enter();
+        cluster["a"].Election.Gate.Enter();
 
-        await Eventually.True(() => cluster["a"].StepDown("b").Outcome == StepDownOutcome.AlreadyRunning);
+        await Eventually.True(() => cluster["a"].Election.StepDown("b").Result == HandoffResult.AlreadyRunning);
         await Eventually.True(() => !cluster["a"].Current.AdmitsWrites);
 
         Assert.True(cluster["a"].IsLeader);
         Assert.False(cluster["b"].IsLeader);
-        cluster["a"].Gate.Exit();
+        cluster["a"].Election.Gate.Exit();
         await Eventually.True(() => cluster["b"].IsLeader);
     }
 
@@ -114,9 +114,9 @@ public class LuxLeaderTests
         await Eventually.True(() => a.IsLeader || cluster["b"].IsLeader);
         var leader = a.IsLeader ? a : cluster["b"];
         var lease = leader.Current;
-        leader.Gate.Enter();
+        leader.Election.Gate.Enter();
 
-        await leader.HandOffForShutdownAsync(CancellationToken.None);
+        await leader.Election.HandOffForShutdownAsync(CancellationToken.None);
 
         Assert.False(leader.IsLeader);
         Assert.True(leader.Current.Draining);
@@ -179,7 +179,7 @@ public class LuxLeaderTests
         await Eventually.True(() => !ReferenceEquals(cluster["a"].Current, before));
         Assert.False(change.HasChanged);
 
-        cluster["a"].StepDown(null);
+        cluster["a"].Election.StepDown(null);
         await Eventually.True(() => change.HasChanged);
     }
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Ha.Forwarding;
+using Ha.Http;
 
 namespace Ha.Tests.Pipelines;
 

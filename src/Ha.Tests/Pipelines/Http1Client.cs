@@ -23,14 +23,16 @@ internal sealed class Http1Client : IDisposable
             connection = await Http1Connection.ConnectAsync(new Uri(url).Port);
         }
 
-        using var leaving = leaves.UnsafeRegister(static c => ((Http1Connection)c!).Dispose(), connection!);
+        var leaving = leaves.UnsafeRegister(static c => ((Http1Connection)c!).Dispose(), connection!);
         var seen = await connection!.ExchangeAsync(message) with { Reused = reused };
         if (leaves.IsCancellationRequested || message.Plan.LeavesInBody)
         {
             seen = seen.Ending == Ending.Broken ? new Seen(Ending.Left) : seen;
         }
 
-        if (seen.Ending == Ending.Answered && connection.CanBeReused)
+        // From here on it cannot be closed by a client that leaves late, or it was already.
+        leaving.Unregister();
+        if (seen.Ending == Ending.Answered && connection.CanBeReused && !leaves.IsCancellationRequested)
         {
             _idle[url] = connection;
         }

@@ -1,5 +1,5 @@
-using Ha.Forwarding;
 using Ha.Hosting;
+using Ha.Http;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;

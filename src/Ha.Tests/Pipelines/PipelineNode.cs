@@ -1,6 +1,6 @@
 using System.Net;
 using Ha.Configuration;
-using Ha.Forwarding;
+using Ha.Forwarding.Local;
 using Ha.Hosting;
 using Ha.Leadership;
 using Ha.Tests.Forwarding;
@@ -112,7 +112,7 @@ internal sealed class PipelineNode : IAsyncDisposable
     {
         if (!_nodes.TryGetValue(settings, out var made))
         {
-            var node = new HaNode(settings, Leadership, lux: null, TimeProvider.System);
+            var node = new HaNode(settings, Leadership, election: null, TimeProvider.System);
             made = new ForwardingNode(node, ActivatorUtilities.CreateInstance<ForwardingServices>(Services, node));
             _nodes.Add(settings, made);
         }

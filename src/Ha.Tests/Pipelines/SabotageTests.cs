@@ -1,4 +1,4 @@
-using Ha.Forwarding;
+using Ha.Forwarding.Local;
 using Ha.Http;
 using Microsoft.AspNetCore.Http;
 

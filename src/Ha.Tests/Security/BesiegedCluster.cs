@@ -52,7 +52,7 @@ public sealed class BesiegedCluster : IAsyncLifetime, IAsyncDisposable
     /// <summary>Whatever nobody without a key may change, as each node sees it.</summary>
     internal string State => string.Join('\n', Nodes.Select(node =>
     {
-        var view = Lux(node).View();
+        var view = Election(node).View();
         var members = view.Members.Select(m => $"{m.NodeId} {m.Target} {m.PublicTarget} {(m.IsLeader ? "leads" : "follows")} {m.ConfigMismatch}");
         return $"{node.Id}: {view.Leader.LeaderId} at {view.Leader.LeaderUrl} ({view.Leader.LeaderTarget}) in epoch {view.Leader.Epoch}; "
             + $"{string.Join(", ", members)}; {Totals(node).LeadershipChanges} changes, {Totals(node).Conflicts} conflicts";
@@ -111,9 +111,9 @@ public sealed class BesiegedCluster : IAsyncLifetime, IAsyncDisposable
         Assert.DoesNotContain(_journal.Entries, entry => entry.Level >= LogLevel.Error && entry.Id != MarkReport);
     }
 
-    private Task AllUpAsync() => Eventually.True(() => Nodes.All(node => Lux(node).View().Members.All(member => member.Up)));
+    private Task AllUpAsync() => Eventually.True(() => Nodes.All(node => Election(node).View().Members.All(member => member.Up)));
 
-    private static LuxLeader Lux(KestrelCluster.Node node) => node.App.Services.GetRequiredService<HaNode>().Lux!;
+    private static ElectionRunner Election(KestrelCluster.Node node) => node.App.Services.GetRequiredService<HaNode>().Election!;
 
     private static HaCounters Totals(KestrelCluster.Node node) => node.App.Services.GetRequiredService<ElectionTelemetry>().Metrics.Totals;
 }

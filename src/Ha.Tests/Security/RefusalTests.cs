@@ -49,7 +49,7 @@ public sealed class RefusalTests : IAsyncLifetime, IDisposable
         await Node.App.StartAsync();
 
         // Both ways, so that no first contact of theirs is counted among ours.
-        await Eventually.True(() => _cluster.Nodes.Take(2).All(node => ((LuxLeader)node.Provider).View().Members.Any(member => member is { IsSelf: false, Up: true, RoundTrip: not null })));
+        await Eventually.True(() => _cluster.Nodes.Take(2).All(node => ((LuxLeader)node.Provider).Election.View().Members.Any(member => member is { IsSelf: false, Up: true, RoundTrip: not null })));
     }
 
     public async Task DisposeAsync() => await _cluster.DisposeAsync();
@@ -123,7 +123,7 @@ public sealed class RefusalTests : IAsyncLifetime, IDisposable
         options.ClusterSecrets.Add(Rings.OldSecret);
         await using var stranger = new LuxLeader(options);
 
-        await Eventually.True(() => stranger.View().Members.Any(member => member.ConfigMismatch == "it says that this node is not in its BASE_PEERS"));
+        await Eventually.True(() => stranger.Election.View().Members.Any(member => member.ConfigMismatch == "it says that this node is not in its BASE_PEERS"));
     }
 
     private async Task ShowsAsync(string mismatch)

@@ -1,4 +1,5 @@
 using Ha.Configuration;
+using Ha.Election;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Ha.Tests.Client;
@@ -40,7 +41,7 @@ public sealed class ReplayTests(ITestOutputHelper output)
         {
             var settings = services.GetRequiredService<HaSettings>();
             var lux = new LuxLeader(settings, handler: null, _clock, services.GetRequiredService<ElectionTelemetry>(), services.GetRequiredService<NodeTls>());
-            return new HaNode(settings, lux, lux, _clock);
+            return new HaNode(settings, lux, lux.Election, _clock);
         });
         _tape.Attach(id, builder);
     }
@@ -49,7 +50,7 @@ public sealed class ReplayTests(ITestOutputHelper output)
     private static async Task LiveThroughAsync(RestartableCluster cluster)
     {
         await cluster.StartAsync();
-        await Eventually.True(() => LeaderOf(cluster) is { } at && cluster.NodeAt(at)!.StepDown(null).Outcome == StepDownOutcome.Accepted);
+        await Eventually.True(() => LeaderOf(cluster) is { } at && cluster.NodeAt(at)!.Election.StepDown(null).Result == HandoffResult.Accepted);
         await cluster.SettledAsync();
         var second = await NextLeaderAsync(cluster);
         await cluster.KillAsync(second);
@@ -112,7 +113,7 @@ public sealed class ReplayTests(ITestOutputHelper output)
         await Eventually.True(() => first.Requests > heard + 3 && second.Requests > heardToo + 3);
 
         Assert.False(leader.IsLeader);
-        Assert.All(leader.View().Members.Where(member => !member.IsSelf), member => Assert.False(member.Up));
+        Assert.All(leader.Election.View().Members.Where(member => !member.IsSelf), member => Assert.False(member.Up));
     }
 
     private static int? LeaderOf(RestartableCluster cluster) => cluster.LeaderIndex is >= 0 and var at ? at : null;
@@ -130,7 +131,7 @@ public sealed class ReplayTests(ITestOutputHelper output)
         _clock.Stop();
         var nodes = _ids.Select((_, i) => cluster.NodeAt(i)!).ToArray();
         var settled = cluster.LeaderIndex >= 0
-            && nodes.All(node => node is { Current: { LeaderId: not null, Quarantined: false } } && node.View().Members.All(member => member.Up && member.IsLeader == (member.Role == "leader")))
+            && nodes.All(node => node is { Current: { LeaderId: not null, Quarantined: false } } && node.Election.View().Members.All(member => member.Up && member.IsLeader == (member.Role == "leader")))
             && nodes.Select(node => node.Current.LeaderId).Distinct().Count() == 1;
         if (!settled)
         {
@@ -145,7 +146,7 @@ public sealed class ReplayTests(ITestOutputHelper output)
     {
         var node = cluster.NodeAt(i)!;
         var current = node.Current;
-        var members = node.View().Members.Select(member => $"{member.NodeId} {member.Target} {member.PublicTarget} {member.Role} {member.Up} {member.ConfigMismatch}");
+        var members = node.Election.View().Members.Select(member => $"{member.NodeId} {member.Target} {member.PublicTarget} {member.Role} {member.Up} {member.ConfigMismatch}");
         return $"{id}: {current.LeaderId} {current.Epoch} {current.LeaderTarget} {current.LeaderUrl} {current.LeadsSelf} [{string.Join(", ", members)}]";
     }));
 

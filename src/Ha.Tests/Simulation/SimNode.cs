@@ -3,7 +3,7 @@ using Ha.Election;
 namespace Ha.Tests.Simulation;
 
 /// <summary>
-/// One machine with one process on it: the owner of a production core, as <c>LuxLeader</c> is, but on simulated time.
+/// One machine with one process on it: the owner of a production core, as <c>ElectionRunner</c> is, but on simulated time.
 /// Calls the core, sends what it wants sent, keeps one request outstanding per peer, wakes it at its deadline.
 /// </summary>
 internal sealed partial class SimNode

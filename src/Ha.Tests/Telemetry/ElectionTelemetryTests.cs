@@ -1,8 +1,8 @@
 using Ha.Election;
 using Ha.Telemetry;
-using Ha.Tests.Endpoints;
 using Ha.Tests.Heartbeat;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Ha.Tests.Telemetry;
 
@@ -10,7 +10,7 @@ public sealed class ElectionTelemetryTests : IDisposable
 {
     private readonly RecordedLogs _logs = new();
     private readonly Measured _measured = new();
-    private readonly ManualClock _clock = new();
+    private readonly FakeTimeProvider _clock = new();
     private readonly ElectionTelemetry _telemetry;
 
     public ElectionTelemetryTests() => _telemetry = new ElectionTelemetry(_logs, _measured.Metrics, _clock);

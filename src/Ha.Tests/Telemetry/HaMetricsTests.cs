@@ -1,5 +1,6 @@
 using Ha.Telemetry;
 using Ha.Tests.Endpoints;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Ha.Tests.Telemetry;
 
@@ -34,7 +35,7 @@ public sealed class HaMetricsTests
     public void Gauges_show_the_provider_once_attached()
     {
         using var measured = new Measured();
-        var clock = new ManualClock();
+        var clock = new FakeTimeProvider();
         measured.ReadGauges();
         Assert.Empty(measured.All);
 
@@ -56,7 +57,7 @@ public sealed class HaMetricsTests
     public void Gauges_fall_when_the_lease_runs_out()
     {
         using var measured = new Measured();
-        var clock = new ManualClock();
+        var clock = new FakeTimeProvider();
         measured.Metrics.Attach(new FakeProvider(new LeadershipSnapshot(clock, clock.GetTimestamp() + clock.TimestampFrequency)
         {
             NodeId = "a",
@@ -75,7 +76,7 @@ public sealed class HaMetricsTests
     public void A_lease_without_an_end_is_not_measured()
     {
         using var measured = new Measured();
-        measured.Metrics.Attach(new FakeProvider(new LeadershipSnapshot(new ManualClock(), long.MaxValue)
+        measured.Metrics.Attach(new FakeProvider(new LeadershipSnapshot(new FakeTimeProvider(), long.MaxValue)
         {
             NodeId = "a",
             LeaderId = "a",

@@ -5,6 +5,7 @@ using Ha.Telemetry;
 using Ha.Tests.Endpoints;
 using Ha.Tests.Support;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Ha.Tests.Telemetry;
 
@@ -66,7 +67,7 @@ public sealed partial class TelemetryTableTests
 
     private static void UseEverything(HaMetrics metrics)
     {
-        var clock = new ManualClock();
+        var clock = new FakeTimeProvider();
         metrics.Attach(new FakeProvider(new LeadershipSnapshot(clock, clock.GetTimestamp() + 1) { NodeId = "a", LeaderId = "a" }));
         metrics.LeadershipChanged("won");
         metrics.ConflictSeen("leaders");

@@ -1,4 +1,4 @@
-using Ha.Forwarding;
+using Ha.Forwarding.Proxy;
 using Ha.Http;
 using Ha.Tests.Hosting;
 using Ha.Tests.Support;

@@ -1,4 +1,5 @@
 using Ha.Heartbeat;
+using Ha.Leadership;
 using Ha.Security;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Signing;

@@ -42,13 +42,20 @@ internal sealed record ElectionConfig
     /// </summary>
     public long FencePatienceMicros { get; init; } = 10_000_000;
 
-    /// <summary>Digest over what every member must agree on; see <c>ConfigDigest</c>.</summary>
+    /// <summary>Digest over what every member must agree on; see <see cref="ConfigDigest"/>.</summary>
     public required string Digest { get; init; }
 
     /// <summary>Source of nonces and of campaign jitter.</summary>
     public required Func<Guid> NewNonce { get; init; }
 
     public long CandidacyMicros => IntervalMicros;
+
+    /// <summary>
+    /// How long a message may take, answer included. One that is merely slow still counts, and after one that hangs the
+    /// next try, which is due by then, has almost half an interval left before a lease of three intervals ends.
+    /// </summary>
+    public long BeatTimeoutMicros => IntervalMicros * 3 / 2;
+
     public long QuarantineMicros => LeaseMicros + CandidacyMicros;
     public int Voters => Peers.Count + 1;
     public int Quorum => Voters / 2 + 1;

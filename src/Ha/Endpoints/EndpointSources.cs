@@ -1,4 +1,5 @@
 using Ha.Configuration;
+using Ha.Election;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
@@ -25,7 +26,7 @@ internal sealed record EndpointSources
     public RequestDelegate? Heartbeat { get; init; }
 
     /// <summary>Starts a handoff to the named node or to the best one; null where there is no election: 409.</summary>
-    public Func<string?, StepDownResult>? StepDown { get; init; }
+    public Func<string?, HandoffStart>? StepDown { get; init; }
 
     /// <summary>Recognises this node's own look at its URL.</summary>
     public OwnAddress OwnAddress { get; init; } = new();

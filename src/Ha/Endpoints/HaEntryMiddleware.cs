@@ -1,5 +1,4 @@
 using Ha.Endpoints.GrpcHealth;
-using Ha.Forwarding;
 using Ha.Http;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;

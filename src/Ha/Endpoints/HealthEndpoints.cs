@@ -1,4 +1,3 @@
-using Ha.Leadership;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Endpoints;
@@ -17,26 +16,20 @@ internal sealed class HealthEndpoints(EndpointSources sources)
     public Task LeaderAsync(HttpContext context) =>
         sources.Provider.IsLeader ? AliveAsync(context) : UnavailableAsync(context, _notLeader);
 
-    /// <summary>
-    /// Never tied to being leader: followers serve. Without a leader it is ready too, or a first pod that waits for
-    /// its peers would block the rollout that starts them.
-    /// </summary>
     public Task ReadyAsync(HttpContext context)
     {
         var snapshot = sources.Provider.Current;
-        if (snapshot.Draining || sources.Stopping.IsCancellationRequested)
+        return ReadinessRule.Of(snapshot, sources.Stopping) switch
         {
-            return UnavailableAsync(context, _draining);
-        }
-
-        if (snapshot.Quarantined)
-        {
-            return UnavailableAsync(context, _quarantined);
-        }
-
-        var needsLeader = string.Equals(context.Request.Query["leader"], "known", StringComparison.OrdinalIgnoreCase);
-        return needsLeader && !snapshot.KnowsLeader() ? UnavailableAsync(context, _noLeader) : AliveAsync(context);
+            Readiness.Draining => UnavailableAsync(context, _draining),
+            Readiness.Quarantined => UnavailableAsync(context, _quarantined),
+            _ when NeedsLeader(context) && !snapshot.KnowsLeader => UnavailableAsync(context, _noLeader),
+            _ => AliveAsync(context),
+        };
     }
+
+    private static bool NeedsLeader(HttpContext context) =>
+        string.Equals(context.Request.Query["leader"], "known", StringComparison.OrdinalIgnoreCase);
 
     private static Task UnavailableAsync(HttpContext context, byte[] word) =>
         TextAsync(context, StatusCodes.Status503ServiceUnavailable, word);

@@ -22,7 +22,7 @@ internal sealed class InfoEndpoints(EndpointSources sources)
     public Task PeersAsync(HttpContext context)
     {
         var view = sources.View();
-        var known = view.Leader.KnowsLeader();
+        var known = view.Leader.KnowsLeader;
         var peers = view.Members.Select(member => Peer(member, known)).ToArray();
         return Answer.JsonAsync(context, StatusCodes.Status200OK, peers, EndpointJson.Default.PeerAnswerArray);
     }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Ha.Configuration;
 using Ha.Http;
-using Ha.Leadership;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
@@ -67,7 +66,7 @@ internal sealed class LeaderHeaders
     private Values Current()
     {
         var snapshot = _provider.Current;
-        var known = snapshot.KnowsLeader();
+        var known = snapshot.KnowsLeader;
         var url = known ? snapshot.LeaderUrl : null;
         var epoch = known ? snapshot.Epoch : 0;
         var values = Volatile.Read(ref _values);

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Ha.Leadership;
+using Ha.Election;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
 
@@ -27,9 +27,9 @@ internal sealed class StepDownEndpoint(EndpointSources sources)
             return;
         }
 
-        var result = sources.StepDown?.Invoke(to) ?? new StepDownResult(StepDownOutcome.NotLeader);
-        sources.Log.StepDownRequested(to ?? "the best node", context.Connection.RemoteIpAddress, Word(result.Outcome));
-        await AnswerAsync(context, result);
+        var start = sources.StepDown?.Invoke(to) ?? new HandoffStart(HandoffResult.NotLeader);
+        sources.Log.StepDownRequested(to ?? "the best node", context.Connection.RemoteIpAddress, Word(start.Result));
+        await AnswerAsync(context, start);
     }
 
     private static async Task<ReadOnlyMemory<byte>> ReadAsync(Stream body, CancellationToken aborted)
@@ -59,29 +59,29 @@ internal sealed class StepDownEndpoint(EndpointSources sources)
         }
     }
 
-    private Task AnswerAsync(HttpContext context, StepDownResult result)
+    private Task AnswerAsync(HttpContext context, HandoffStart start)
     {
-        switch (result.Outcome)
+        switch (start.Result)
         {
-            case StepDownOutcome.Accepted:
-                var answer = new StepDownAnswer(result.Successor ?? "");
+            case HandoffResult.Accepted:
+                var answer = new StepDownAnswer(start.Successor ?? "");
                 return Answer.JsonAsync(context, StatusCodes.Status202Accepted, answer, EndpointJson.Default.StepDownAnswer);
-            case StepDownOutcome.NotLeader when sources.Provider.Current is var snapshot && snapshot.KnowsLeader():
-                return ConflictAsync(context, result.Outcome, snapshot.LeaderUrl);
+            case HandoffResult.NotLeader when sources.Provider.Current is var snapshot && snapshot.KnowsLeader:
+                return ConflictAsync(context, start.Result, snapshot.LeaderUrl);
             default:
-                return ConflictAsync(context, result.Outcome);
+                return ConflictAsync(context, start.Result);
         }
     }
 
-    private static string Word(StepDownOutcome outcome) => outcome switch
+    private static string Word(HandoffResult result) => result switch
     {
-        StepDownOutcome.Accepted => "accepted",
-        StepDownOutcome.NotLeader => "not leader",
-        StepDownOutcome.NotEligible => "target not eligible",
-        StepDownOutcome.AlreadyRunning => "a handoff is already running",
-        _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, message: null),
+        HandoffResult.Accepted => "accepted",
+        HandoffResult.NotLeader => "not leader",
+        HandoffResult.NotEligible => "target not eligible",
+        HandoffResult.AlreadyRunning => "a handoff is already running",
+        _ => throw new ArgumentOutOfRangeException(nameof(result), result, message: null),
     };
 
-    private static Task ConflictAsync(HttpContext context, StepDownOutcome outcome, string? leader = null) =>
-        Answer.ProblemAsync(context, StatusCodes.Status409Conflict, Word(outcome), leader);
+    private static Task ConflictAsync(HttpContext context, HandoffResult result, string? leader = null) =>
+        Answer.ProblemAsync(context, StatusCodes.Status409Conflict, Word(result), leader);
 }

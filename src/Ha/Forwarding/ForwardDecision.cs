@@ -1,4 +1,5 @@
 using Ha.Http;
+using Ha.Leadership;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Forwarding;
@@ -63,7 +64,6 @@ internal sealed record ForwardPolicy(ForwardMode Mode, bool AllowOverride);
 /// <summary>Decides and touches nothing.</summary>
 internal static class ForwardDecision
 {
-    private const string Query = "QUERY";
     private const string OwnRoutes = "/_ha/";
     private const string OwnPage = "/_ha";
     private const string GrpcHealth = "/grpc.health.v1.Health/";
@@ -75,7 +75,7 @@ internal static class ForwardDecision
             return ForwardOutcome.Pass;
         }
 
-        if (leadership.AdmitsWrites && leadership.IsLeader)
+        if (leadership.AdmitsNow())
         {
             return ForwardOutcome.RunHere;
         }
@@ -91,7 +91,7 @@ internal static class ForwardDecision
             return ForwardOutcome.RefuseExtendedConnect;
         }
 
-        if (!LeadsElsewhere(leadership))
+        if (!leadership.LeadsElsewhere())
         {
             return ForwardOutcome.Hold;
         }
@@ -109,26 +109,8 @@ internal static class ForwardDecision
     {
         NodeChoice.LeaderOnly => true,
         NodeChoice.AnyNode => false,
-        _ => IsWrite(method),
+        _ => WriteMethods.Contains(method),
     };
-
-    /// <summary>
-    /// Writes are all methods but the listed ones, so an unknown method is a write. Case is ignored because
-    /// ASP.NET Core's routing ignores it too.
-    /// </summary>
-    public static bool IsWrite(string method) =>
-        !(HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method)
-            || HttpMethods.IsTrace(method) || HttpMethods.IsConnect(method)
-            || string.Equals(method, Query, StringComparison.OrdinalIgnoreCase));
-
-    /// <summary>True when another node that can be named leads.</summary>
-    public static bool LeadsElsewhere(LeadershipSnapshot leadership) =>
-        !leadership.LeadsSelf && leadership is { LeaderTarget: not null, LeaderUrl: not null }
-        && !string.Equals(leadership.LeaderId, leadership.NodeId, StringComparison.Ordinal);
-
-    /// <summary>True when a held request could move on: this node admits it, or another leads.</summary>
-    public static bool CanMoveOn(LeadershipSnapshot leadership) =>
-        (leadership.AdmitsWrites && leadership.IsLeader) || LeadsElsewhere(leadership);
 
     // Ordinal on purpose: what merely resembles our routes is the application's, and a write.
     private static bool IsExempt(PathString path) =>

@@ -1,4 +1,6 @@
 using Ha.Configuration;
+using Ha.Forwarding.Local;
+using Ha.Forwarding.Proxy;
 using Ha.Http;
 using Ha.Leadership;
 using Ha.Telemetry;
@@ -10,7 +12,7 @@ namespace Ha.Forwarding;
 
 /// <summary>
 /// Lets writes through on the leader and takes them elsewhere on any other node. This class decides who handles a
-/// request: <see cref="LeaderPipeline"/> runs it here, <see cref="AwayPipeline"/> brings it to the leader. Reads pass
+/// request: <see cref="LeaderPipeline"/> runs it here, <see cref="FollowerPath"/> brings it to the leader. Reads pass
 /// without an allocation unless they wait for something.
 /// </summary>
 internal sealed class WriteForwardingMiddleware
@@ -19,7 +21,7 @@ internal sealed class WriteForwardingMiddleware
     private readonly WriteGate _gate;
     private readonly ForwardPolicy _policy;
     private readonly LeaderPipeline _here;
-    private readonly AwayPipeline _away;
+    private readonly FollowerPath _away;
     private readonly ForwardingReports _reports;
     private readonly bool _routingRan;
 
@@ -30,7 +32,7 @@ internal sealed class WriteForwardingMiddleware
         WriteGate gate,
         TimeProvider clock,
         LeaderForwarder forwarder,
-        LeaderTerms terms,
+        AnswerGrace terms,
         WriteHold hold,
         HaMetrics metrics,
         ForwardingReports reports,
@@ -41,8 +43,8 @@ internal sealed class WriteForwardingMiddleware
         _provider = provider;
         _gate = gate;
         _policy = new ForwardPolicy(settings.ForwardMode, settings.ForwardOverride);
-        _here = new LeaderPipeline(next, provider, gate, LeaderRun.CommitGuard(settings.LeaseTimeout), terms, reports);
-        _away = new AwayPipeline(settings, provider, _policy, clock, forwarder, terms, hold, metrics, reports, this);
+        _here = new LeaderPipeline(next, provider, gate, WritePermit.CommitGuard(settings.LeaseTimeout), terms, reports);
+        _away = new FollowerPath(settings, provider, _policy, clock, forwarder, terms, hold, metrics, reports, this);
     }
 
     public Task InvokeAsync(HttpContext context)

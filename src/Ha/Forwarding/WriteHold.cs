@@ -1,3 +1,4 @@
+using Ha.Leadership;
 using Microsoft.Extensions.Primitives;
 
 namespace Ha.Forwarding;
@@ -154,7 +155,7 @@ internal sealed class WriteHold : IDisposable
     private void OnChange()
     {
         var leadership = _provider.Current;
-        if (!ForwardDecision.CanMoveOn(leadership))
+        if (!leadership.TakesWrites())
         {
             return;
         }
@@ -285,7 +286,7 @@ internal sealed class WriteHold : IDisposable
         public void Cancel() => hold.Release(this, HoldOutcome.Cancelled);
 
         public bool MovesOnWith(LeadershipSnapshot now) =>
-            ForwardDecision.CanMoveOn(now)
+            now.TakesWrites()
             && (refusedBy is null
                 || refusedBy.Epoch != now.Epoch
                 || refusedBy.LeadsSelf != now.LeadsSelf

@@ -1,4 +1,3 @@
-using System.Text;
 using Ha.Election;
 
 namespace Ha.Heartbeat;
@@ -6,8 +5,6 @@ namespace Ha.Heartbeat;
 /// <summary>The one mapping between how a heartbeat was taken and the HTTP status of its reply.</summary>
 internal static class BeatStatusCodes
 {
-    private static readonly string[] _words = [.. Wire.Statuses.Select(static quoted => Encoding.ASCII.GetString(quoted).Trim('"'))];
-
     public static int ToHttp(BeatStatus status) => status switch
     {
         BeatStatus.Ok => 200,
@@ -15,9 +12,6 @@ internal static class BeatStatusCodes
         BeatStatus.ConfigMismatch => 412,
         _ => 403,
     };
-
-    /// <summary>The word of the wire, for logs and counters.</summary>
-    public static string Word(BeatStatus status) => _words[(int)status];
 
     /// <summary>True for a status whose body may be a signed message.</summary>
     public static bool CarriesReply(int http) => http is 200 or 403 or 409 or 412;

@@ -5,6 +5,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using Ha.Configuration;
 using Ha.Election;
+using Ha.Leadership;
 using Ha.Security;
 using Microsoft.Extensions.Primitives;
 

@@ -1,4 +1,6 @@
 using Ha.Forwarding;
+using Ha.Forwarding.Local;
+using Ha.Forwarding.Proxy;
 using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
@@ -18,7 +20,7 @@ internal sealed class ForwardingServices : IDisposable
     private readonly HaMetrics _metrics;
     private readonly ForwardingReports _reports;
     private readonly LeaderForwarder _forwarder;
-    private readonly LeaderTerms _terms;
+    private readonly AnswerGrace _terms;
 
     public ForwardingServices(HaNode node, HaMetrics metrics, ILoggerFactory loggers, NodeTls tls, IOptions<KestrelServerOptions> server)
     {
@@ -29,7 +31,7 @@ internal sealed class ForwardingServices : IDisposable
         _reports = new ForwardingReports(loggers, node.Clock);
         _forwarder = new LeaderForwarder(
             _ownMark, settings.PublicInfo, settings.LeaseTimeout, _reports, tls, new HeaderEncodings(server.Value));
-        _terms = new LeaderTerms(node.Provider, node.Clock, settings.LeaseTimeout);
+        _terms = new AnswerGrace(node.Provider, node.Clock, settings.LeaseTimeout);
         Hold = new WriteHold(node.Provider, node.Clock, settings.WriteHoldMax);
     }
 

@@ -34,9 +34,9 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
 
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        if (_node?.Lux is { } lux)
+        if (_node?.Election is { } election)
         {
-            lux.SetReady();
+            election.SetReady();
             EarlyCompilation.Start();
         }
 
@@ -58,7 +58,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
         try
         {
             var delay = settings.ShutdownDelay;
-            if (node.Lux is { } lux && await lux.HandOffForShutdownAsync(cancellationToken) && delay < _lastArrivals)
+            if (node.Election is { } election && await election.HandOffForShutdownAsync(cancellationToken) && delay < _lastArrivals)
             {
                 delay = _lastArrivals;
             }
@@ -91,7 +91,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
     /// <summary>Nobody can reach this node any more, so it stops to call others. A handoff that was cut short stays so.</summary>
     public Task StoppedAsync(CancellationToken cancellationToken)
     {
-        _node?.Lux?.Dispose();
+        _node?.Dispose();
         return Task.CompletedTask;
     }
 

@@ -16,12 +16,12 @@ internal static class HaNodeFactory
         var settings = services.GetRequiredService<HaSettings>();
         if (!settings.IsActive)
         {
-            return new HaNode(settings, new StaticLeader(settings.NodeId), lux: null, TimeProvider.System);
+            return new HaNode(settings, new StaticLeader(settings.NodeId), election: null, TimeProvider.System);
         }
 
         var telemetry = services.GetRequiredService<ElectionTelemetry>();
         var node = settings.StaticLeader is { } leader
-            ? new HaNode(settings, new StaticLeader(settings.NodeId, leader, settings.LocalTarget), lux: null, TimeProvider.System)
+            ? new HaNode(settings, new StaticLeader(settings.NodeId, leader, settings.LocalTarget), election: null, TimeProvider.System)
             : Elect(settings, telemetry, services.GetRequiredService<NodeTls>());
         telemetry.Metrics.Attach(node.Provider);
         return node;
@@ -33,6 +33,6 @@ internal static class HaNodeFactory
     private static HaNode Elect(HaSettings settings, ElectionTelemetry telemetry, NodeTls tls)
     {
         var lux = new LuxLeader(settings, handler: null, BootClock.Instance, telemetry, tls);
-        return new HaNode(settings, lux, lux, BootClock.Instance);
+        return new HaNode(settings, lux, lux.Election, BootClock.Instance);
     }
 }

@@ -1,4 +1,4 @@
-using Ha.Forwarding;
+using Ha.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
@@ -58,7 +58,7 @@ internal sealed class HaPipeline
     private static bool MayRunAnywhere(Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<IHaMetadata>() is not null
             ? !HaMetadata.MustBeSeen(endpoint.Metadata)
-            : endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods.Any(ForwardDecision.IsWrite) != true;
+            : endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods.Any(WriteMethods.Contains) != true;
 
     private static string Name(Endpoint endpoint) =>
         endpoint.DisplayName ?? (endpoint as RouteEndpoint)?.RoutePattern.RawText ?? "without a name";

@@ -19,11 +19,11 @@ internal static class NodeEndpoints
         {
             Settings = node.Settings,
             Provider = node.Provider,
-            View = node.Lux is { } lux ? lux.View : () => StaticView(node),
+            View = node.Election is { } election ? election.View : () => FixedView(node),
             Telemetry = telemetry,
             Clock = node.Clock,
-            Heartbeat = node.Lux is { } elects ? elects.HandleHeartbeatAsync : FixedLeader(node, telemetry).HandleAsync,
-            StepDown = node.Lux is null ? null : node.Lux.StepDown,
+            Heartbeat = node.Provider is LuxLeader lux ? lux.HandleHeartbeatAsync : FixedLeader(node, telemetry).HandleAsync,
+            StepDown = node.Election is null ? null : node.Election.StepDown,
             OwnAddress = ownAddress,
             Stopping = shutdown.Token,
             Log = loggers.CreateLogger(Category),
@@ -32,47 +32,16 @@ internal static class NodeEndpoints
     private static FixedLeaderEndpoint FixedLeader(HaNode node, ElectionTelemetry telemetry) =>
         new(node.Settings.ClusterId, node.Settings.Keys.AtStart, node.Clock, telemetry.HeartbeatMetFixedLeader);
 
+    private static ClusterView FixedView(HaNode node)
+    {
+        var settings = node.Settings;
+        return ClusterViews.OfFixedLeader(settings.LocalTarget ?? "", settings.PublicTarget ?? "", node.Provider.Current, node.Clock.GetUtcNow());
+    }
+
     /// <summary>Needed where <see cref="HaOptions.GrpcHealth"/> is on.</summary>
     public static HealthFeed CreateHealthFeed(IServiceProvider services)
     {
         var node = services.GetRequiredService<HaNode>();
         return new HealthFeed(node.Provider, node.Clock, services.GetRequiredService<ShutdownSignal>().Token);
-    }
-
-    /// <summary>Self, and the fixed leader where that is another node. Nothing is known of that one but its URL.</summary>
-    private static ClusterView StaticView(HaNode node)
-    {
-        var settings = node.Settings;
-        var leader = node.Provider.Current;
-        var self = new MemberView(
-            settings.NodeId,
-            settings.LocalTarget ?? "",
-            settings.PublicTarget ?? "",
-            Up: true,
-            Ordinal: leader.LeadsSelf ? 0 : 1,
-            node.Clock.GetUtcNow(),
-            leader.LeadsSelf,
-            IsSelf: true,
-            leader.LeadsSelf ? "leader" : "follower",
-            ConfigMismatch: null,
-            RoundTrip: null);
-        if (leader.LeadsSelf)
-        {
-            return new ClusterView([self], "static", leader);
-        }
-
-        var other = self with
-        {
-            NodeId = "",
-            Target = leader.LeaderTarget ?? "",
-            PublicTarget = leader.LeaderUrl ?? "",
-            Up = false,
-            Ordinal = 0,
-            LastSeen = null,
-            IsLeader = true,
-            IsSelf = false,
-            Role = "leader",
-        };
-        return new ClusterView([other, self], "static", leader);
     }
 }

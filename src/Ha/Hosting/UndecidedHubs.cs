@@ -1,4 +1,4 @@
-using Ha.Forwarding;
+using Ha.Http;
 using Microsoft.AspNetCore.Http.Connections;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.SignalR;

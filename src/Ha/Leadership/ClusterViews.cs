@@ -2,10 +2,10 @@ using Ha.Election;
 
 namespace Ha.Leadership;
 
-/// <summary>What the core knows of its members, for people.</summary>
+/// <summary>Makes what people see of the members.</summary>
 internal static class ClusterViews
 {
-    public static ClusterView Create(ElectionConfig config, ElectionCore core, LeadershipSnapshot leader, long now, DateTimeOffset wall)
+    public static ClusterView OfElection(ElectionConfig config, ElectionCore core, LeadershipSnapshot leader, long now, DateTimeOffset wall)
     {
         var members = new List<MemberView>(config.Voters)
         {
@@ -19,6 +19,17 @@ internal static class ClusterViews
 
         members.Sort(CompareInSuccession);
         return new ClusterView([.. members.Select((member, at) => member with { Ordinal = at })], config.Majority ? "majority" : "off", leader);
+    }
+
+    /// <summary>Self, and the fixed leader where that is another node. Nothing is known of that one but its URL.</summary>
+    public static ClusterView OfFixedLeader(string target, string publicTarget, LeadershipSnapshot leader, DateTimeOffset wall)
+    {
+        var leads = leader.LeadsSelf;
+        var self = new MemberView(
+            leader.NodeId, target, publicTarget, Up: true, leads ? 0 : 1, wall, leads, IsSelf: true, Word(leads ? NodeRole.Leader : NodeRole.Follower), null, null);
+        var other = new MemberView(
+            "", leader.LeaderTarget ?? "", leader.LeaderUrl ?? "", Up: false, 0, null, IsLeader: true, IsSelf: false, Word(NodeRole.Leader), null, null);
+        return new ClusterView(leads ? [self] : [other, self], "static", leader);
     }
 
     /// <summary>Lowest id first; whoever was never heard has none and comes last.</summary>

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Ha.Configuration;
 using Ha.Election;
-using Ha.Heartbeat;
 
 namespace Ha.Leadership;
 

@@ -7,7 +7,7 @@ namespace Ha.Leadership;
 /// Sources to cancel once the lock is released, the lease's before the change's. Not inline: what applications
 /// register on these tokens may block or throw, and this thread keeps the lease.
 /// </summary>
-internal readonly record struct Published(LeadershipTerm? Ended, CancellationTokenSource? Changed)
+internal readonly record struct Published(LeadershipSnapshot.OwnLease? Ended, CancellationTokenSource? Changed)
 {
     public void Fire()
     {
@@ -25,7 +25,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LeadershipSnapshot _current = null!;
     private CancellationTokenSource _changed = new();
-    private LeadershipTerm? _lease;
+    private LeadershipSnapshot.OwnLease? _lease;
     private (NodeRole Role, long Epoch, long Generation) _term;
     private bool _closed;
 
@@ -68,7 +68,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
         return previous is null || Differs(previous, next) ? Interlocked.Exchange(ref _changed, new CancellationTokenSource()) : null;
     }
 
-    private LeadershipTerm? EndTermNeedsLock((NodeRole Role, long Epoch, long Generation) term)
+    private LeadershipSnapshot.OwnLease? EndTermNeedsLock((NodeRole Role, long Epoch, long Generation) term)
     {
         if (term == _term)
         {
@@ -77,7 +77,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
 
         var ended = _lease;
         _term = term;
-        _lease = term.Role == NodeRole.Leader ? new LeadershipTerm() : null;
+        _lease = term.Role == NodeRole.Leader ? new LeadershipSnapshot.OwnLease() : null;
         ended?.End();
         return ended;
     }
@@ -98,7 +98,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
             LeaderTarget = leads ? config.Target : seen?.Target,
             Epoch = leads ? core.Epoch : seen?.Epoch ?? 0,
             Generation = core.Generation,
-            Term = leads ? _lease! : LeadershipTerm.Endless,
+            Lease = leads ? _lease! : LeadershipSnapshot.OwnLease.Endless,
             WhyNobodyLeads = leads || seen is not null ? null : core.WhyNobodyLeads,
             Quarantined = core.IsQuarantined(now),
             Draining = draining || core.GateClosed,
@@ -107,7 +107,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
 
     /// <summary>A lease that ran out and came back in one step is a change too: somebody may have seen that it ran out.</summary>
     private static bool Differs(LeadershipSnapshot a, LeadershipSnapshot b) =>
-        a.KnowsLeader() != b.KnowsLeader() || a.LeadsSelf != b.LeadsSelf || a.AdmitsWrites != b.AdmitsWrites || a.LeaderId != b.LeaderId
+        a.KnowsLeader != b.KnowsLeader || a.LeadsSelf != b.LeadsSelf || a.AdmitsWrites != b.AdmitsWrites || a.LeaderId != b.LeaderId
         || a.LeaderUrl != b.LeaderUrl || a.Epoch != b.Epoch || a.Generation != b.Generation
         || a.Quarantined != b.Quarantined || a.Draining != b.Draining || a.AwaitsFence != b.AwaitsFence;
 }

@@ -14,19 +14,19 @@ internal sealed class NodeTls : IDisposable
 
     /// <param name="files">What to begin with, and what to look at.</param>
     /// <param name="clock">Times the looks at the files.</param>
-    /// <param name="inUse">Told of what is used from now on, and whether it was read anew.</param>
+    /// <param name="inUse">Told when the certificate that is used from now on ends, and whether it was read anew.</param>
     /// <param name="refused">Told why changed files could not be used.</param>
-    public NodeTls(FileBacked<TlsMaterial> files, TimeProvider clock, Action<TlsMaterial, bool> inUse, Action<IReadOnlyList<string>> refused)
+    public NodeTls(FileBacked<TlsMaterial> files, TimeProvider clock, Action<DateTimeOffset?, bool> inUse, Action<IReadOnlyList<string>> refused)
     {
         _changes = files.HasFiles;
         _current = files.AtStart;
-        inUse(_current, false);
+        inUse(_current.ExpiresAt, false);
         files.Watch(clock, Renew, refused, _stopping.Token);
 
         void Renew(TlsMaterial read)
         {
             Volatile.Write(ref _current, read);
-            inUse(read, true);
+            inUse(read.ExpiresAt, true);
         }
     }
 

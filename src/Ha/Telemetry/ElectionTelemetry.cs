@@ -1,8 +1,6 @@
 using System.Globalization;
 using Ha.Configuration;
 using Ha.Election;
-using Ha.Heartbeat;
-using Ha.Security;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Telemetry;
@@ -86,7 +84,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     /// <param name="from">Its sender.</param>
     public void HeartbeatRefused(BeatStatus status, in NodeFacts from)
     {
-        var reason = BeatStatusCodes.Word(status);
+        var reason = Reason(status);
         Metrics.HeartbeatRejected(reason);
 
         // Only a conflict's target is one of the member list. Any other is the sender's choice, and one that names
@@ -120,7 +118,9 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     }
 
     /// <summary>Says that keys were read anew and are in use.</summary>
-    public void KeysReplaced(KeyRing keys) => _log.KeysReplaced(keys.Signer, keys.Count);
+    /// <param name="signer">Names the key that signs; null: none does.</param>
+    /// <param name="accepted">How many keys are accepted.</param>
+    public void KeysReplaced(string? signer, int accepted) => _log.KeysReplaced(signer, accepted);
 
     /// <summary>Says why changed keys were not taken; once per change, so nothing to limit.</summary>
     /// <param name="problems">From the rules of the configuration, which show no secret.</param>
@@ -143,14 +143,16 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     public void TlsRefused(IEnumerable<string> problems) => _log.TlsRefused(string.Join(' ', problems));
 
     /// <summary>Says when certificates were read anew and are in use, and when this node's own has ended.</summary>
-    public void TlsInUse(TlsMaterial tls, bool readAnew)
+    /// <param name="expiresAt">The end of the own certificate; null: there is none.</param>
+    /// <param name="readAnew">False at the start.</param>
+    public void TlsInUse(DateTimeOffset? expiresAt, bool readAnew)
     {
         if (readAnew)
         {
             _log.TlsRenewed();
         }
 
-        if (tls.ExpiresAt is { } end && end < clock.GetUtcNow())
+        if (expiresAt is { } end && end < clock.GetUtcNow())
         {
             _log.TlsExpired(end);
         }
@@ -176,6 +178,17 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         ElectionEventKind.CampaignRefusedSlowNetwork or ElectionEventKind.PreemptionPending or
         ElectionEventKind.ConflictSeen or ElectionEventKind.ClockJumped or
         ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch or ElectionEventKind.TwinSeen;
+
+    /// <summary>As the wire spells it.</summary>
+    private static string Reason(BeatStatus status) => status switch
+    {
+        BeatStatus.Conflict => "conflict",
+        BeatStatus.OtherCluster => "other_cluster",
+        BeatStatus.NotMember => "not_member",
+        BeatStatus.DuplicateId => "duplicate_id",
+        BeatStatus.ConfigMismatch => "config_mismatch",
+        _ => throw new ArgumentOutOfRangeException(nameof(status), status, message: null),
+    };
 
     private static string LeftOut(int suppressed) =>
         suppressed == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {suppressed} more like it were left out.");

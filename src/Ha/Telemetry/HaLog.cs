@@ -94,7 +94,7 @@ internal static partial class HaLog
     public static partial void HeartbeatFailed(this ILogger logger, string peer, string reason, string detail, string leftOut);
 
     [LoggerMessage(1102, LogLevel.Information, "Changed keys were taken from their files: this node signs with {Key} and accepts {Accepted} keys.")]
-    public static partial void KeysReplaced(this ILogger logger, HaKey? key, int accepted);
+    public static partial void KeysReplaced(this ILogger logger, string? key, int accepted);
 
     [LoggerMessage(1103, LogLevel.Warning, "Changed keys were not taken, the ones in use stay. {Problems}")]
     public static partial void KeysRefused(this ILogger logger, string problems);

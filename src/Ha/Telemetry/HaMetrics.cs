@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using Ha.Leadership;
 
 namespace Ha.Telemetry;
 
@@ -166,7 +165,7 @@ internal sealed class HaMetrics : IDisposable
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, message: null),
     };
 
-    private static long KnownEpoch(LeadershipSnapshot snapshot) => snapshot.KnowsLeader() ? snapshot.Epoch : 0;
+    private static long KnownEpoch(LeadershipSnapshot snapshot) => snapshot.KnowsLeader ? snapshot.Epoch : 0;
 
     private static Measurement<double>[] Remaining(ILeaderProvider provider)
     {

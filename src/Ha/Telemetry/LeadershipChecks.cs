@@ -1,4 +1,3 @@
-using Ha.Leadership;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Ha.Telemetry;
@@ -8,7 +7,7 @@ internal sealed class KnownLeaderCheck(ILeaderProvider provider) : IHealthCheck
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         var snapshot = provider.Current;
-        return Task.FromResult(snapshot.KnowsLeader()
+        return Task.FromResult(snapshot.KnowsLeader
             ? HealthCheckResult.Healthy($"{snapshot.LeaderId} leads.", LeadershipData.Of(snapshot))
             : new HealthCheckResult(context.Registration.FailureStatus, "No leader is known."));
     }

@@ -64,7 +64,7 @@ internal sealed class HealthFeed : IDisposable
             before = _moment;
             var snapshot = _provider.Current;
             var leads = snapshot.IsLeader;
-            var ready = !snapshot.Draining && !snapshot.Quarantined && !_stopping.IsCancellationRequested;
+            var ready = ReadinessRule.Of(snapshot, _stopping) == Readiness.Ready;
             if (leads && !_armed && !before.Ended && snapshot.LeaseRemaining is var left && left != Timeout.InfiniteTimeSpan)
             {
                 _armed = true;

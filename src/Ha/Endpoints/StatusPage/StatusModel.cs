@@ -12,7 +12,7 @@ internal sealed record StatusModel(
     HaCounters Totals,
     DateTimeOffset Now,
     DateTimeOffset StartedAt,
-    bool Stopping)
+    CancellationToken Stopping)
 {
     /// <summary>Read once, so that the page does not contradict itself.</summary>
     public TimeSpan LeaseLeft { get; } = View.Leader.LeaseRemaining;
@@ -21,7 +21,7 @@ internal sealed record StatusModel(
 
     public bool LeaseIsEndless => LeaseLeft == Timeout.InfiniteTimeSpan;
 
-    public bool Draining => Stopping || View.Leader.Draining;
+    public bool Draining => ReadinessRule.Of(View.Leader, Stopping) == Readiness.Draining;
 
     /// <summary>Without an election nobody hears of anybody, so nothing is known of the others.</summary>
     public bool IsStatic => string.Equals(View.Quorum, "static", StringComparison.Ordinal);

@@ -17,7 +17,7 @@ internal sealed class StatusPageEndpoint(EndpointSources sources)
             sources.Telemetry.Metrics.Totals,
             sources.Clock.GetUtcNow(),
             _startedAt,
-            sources.Stopping.IsCancellationRequested);
+            sources.Stopping);
         var headers = context.Response.Headers;
         headers.ContentSecurityPolicy = StatusAssets.ContentSecurityPolicy;
         headers["Referrer-Policy"] = "no-referrer";

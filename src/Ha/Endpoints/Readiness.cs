@@ -1,0 +1,27 @@
+namespace Ha.Endpoints;
+
+/// <summary>
+/// Whether this node takes requests. Never tied to being leader: followers serve. Without a leader a node is ready too, or a
+/// first pod that waits for its peers would block the rollout that starts them.
+/// </summary>
+internal enum Readiness
+{
+    Ready,
+
+    /// <summary>The start-up quarantine lasts.</summary>
+    Quarantined,
+
+    /// <summary>This node is handing over, or its process is going.</summary>
+    Draining,
+}
+
+/// <summary>The one rule, for <c>/_ha/healthz/ready</c>, gRPC health and the status page.</summary>
+internal static class ReadinessRule
+{
+    /// <param name="snapshot">How leadership is now.</param>
+    /// <param name="stopping">Has fired when the process is going.</param>
+    public static Readiness Of(LeadershipSnapshot snapshot, CancellationToken stopping) =>
+        snapshot.Draining || stopping.IsCancellationRequested ? Readiness.Draining
+        : snapshot.Quarantined ? Readiness.Quarantined
+        : Readiness.Ready;
+}

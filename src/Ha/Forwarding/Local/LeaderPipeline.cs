@@ -1,0 +1,217 @@
+using Ha.Http;
+using Ha.Leadership;
+using Ha.Telemetry;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Ha.Forwarding.Local;
+
+/// <summary>
+/// Runs the rest of the pipeline on this node. The result is null, or what the handler refused with: then nothing of
+/// its answer has left, and another answer is due. After the first byte the connection is aborted instead.
+/// </summary>
+/// <param name="next">The rest of the pipeline.</param>
+/// <param name="provider">Who leads.</param>
+/// <param name="gate">Entered by who calls.</param>
+/// <param name="commitGuard">What a handler needs of the lease before it commits.</param>
+/// <param name="terms">How long a gRPC answer may go on after the lease.</param>
+/// <param name="reports">Told of every outcome that stays unknown.</param>
+internal sealed class LeaderPipeline(
+    RequestDelegate next, ILeaderProvider provider, WriteGate gate, TimeSpan commitGuard, AnswerGrace terms, ForwardingReports reports)
+{
+    private static readonly Task<Exception?> _noRefusal = Task.FromResult<Exception?>(null);
+
+    private WritePermit? _run;
+
+    /// <summary>A request that may run on any node. Not async itself, so that a quick answer costs nothing.</summary>
+    public Task<Exception?> PassAsync(HttpContext context)
+    {
+        Task running;
+        try
+        {
+            running = next(context);
+        }
+        catch (Exception thrown)
+        {
+            running = Task.FromException(thrown);
+        }
+
+        if (!running.IsCompletedSuccessfully || CaughtRefusal.IsKept(context))
+        {
+            return AwaitAsync(context, running);
+        }
+
+        // A read may be decided again: it needs no leader then either.
+        if (context.Response.StatusCode >= StatusCodes.Status400BadRequest || WriteMethods.Contains(context.Request.Method))
+        {
+            DecidedMark.LeaveReturned(context);
+        }
+
+        return _noRefusal;
+    }
+
+    /// <summary>A request that was admitted with <paramref name="admitted"/>; the gate is entered.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="admitted">The leadership it runs under.</param>
+    /// <param name="longLived">True: no handover waits for its end; it ends with the leadership.</param>
+    public Task<Exception?> RunAsync(HttpContext context, LeadershipSnapshot admitted, bool longLived)
+    {
+        var run = RunOf(admitted);
+        var features = context.Features;
+        features.Set<IHaFeature>(run);
+        if (longLived)
+        {
+            gate.Exit();
+            return AwaitAsync(context, RunUntilLostAsync(context, run));
+        }
+
+        var inner = features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        var guard = AnswerGuard.Begin(context, inner, run, gate, terms);
+        features.Set<IHttpResponseBodyFeature>(guard);
+        Task running;
+        try
+        {
+            running = next(context);
+        }
+        catch (Exception thrown)
+        {
+            running = Task.FromException(thrown);
+        }
+
+        if (!running.IsCompletedSuccessfully || CaughtRefusal.AnyKept || guard.Refuses() is not null || guard.Tripped)
+        {
+            return AwaitGuardedAsync(context, running, inner, guard, run);
+        }
+
+        // As below, for a handler that never waited: no state machine, no allocation.
+        guard.End();
+        features.Set(inner);
+        DecidedMark.LeaveReturned(context);
+        return _noRefusal;
+    }
+
+    private async Task RunUntilLostAsync(HttpContext context, WritePermit run)
+    {
+        if (!run.StillLeads())
+        {
+            // Lost since it was admitted. Nothing is broken off and nothing was executed: another node can have it.
+            throw new NotLeaderException();
+        }
+
+        await using var end = LeaderConnection.EndWith(context, run.LeaseLost);
+        if (run.LeaseLost.IsCancellationRequested)
+        {
+            throw new AnswerBrokenOffException();
+        }
+
+        try
+        {
+            await next(context);
+        }
+        catch (OperationCanceledException) when (run.LeaseLost.IsCancellationRequested)
+        {
+            throw new AnswerBrokenOffException();
+        }
+    }
+
+    private WritePermit RunOf(LeadershipSnapshot admitted)
+    {
+        var run = Volatile.Read(ref _run);
+        if (run?.IsUnbroken(admitted) != true)
+        {
+            run = new WritePermit(provider, admitted, commitGuard);
+            Volatile.Write(ref _run, run);
+        }
+
+        return run;
+    }
+
+    private async Task<Exception?> AwaitGuardedAsync(HttpContext context, Task running, IHttpResponseBodyFeature inner, AnswerGuard guard, WritePermit run)
+    {
+        Exception? refusal;
+        bool tripped, dirty;
+        try
+        {
+            await running;
+
+            // The last chance for an answer without a body. Inside the gate, or the handover that this write held
+            // up would be taken for a lost lease.
+            refusal = CaughtRefusal.Take(context) ?? guard.Refuses();
+        }
+        catch (OperationCanceledException) when (guard.OutlivedLease)
+        {
+            context.Abort();
+            throw new AnswerBrokenOffException();
+        }
+        catch (Exception thrown) when (Refusal.In(thrown, context) is { } found)
+        {
+            refusal = found;
+        }
+        catch (Exception) when (guard.Tripped)
+        {
+            // Whatever it was, it came from an answer that could not be given.
+            refusal = new OutcomeUnknownException();
+        }
+        finally
+        {
+            (tripped, dirty) = (guard.Tripped, guard.IsDirty);
+            guard.End();
+            context.Features.Set(inner);
+            DecidedMark.Leave(context);
+        }
+
+        if (tripped)
+        {
+            // Whatever the handler threw afterwards, its answer came too late.
+            reports.Withheld();
+        }
+        else if (refusal is OutcomeUnknownException unknown)
+        {
+            reports.OutcomeUnknown(unknown);
+        }
+
+        if (refusal is NotLeaderException && run.StillLeads())
+        {
+            (provider as IFencedLeader)?.CheckFence(run.Epoch);
+        }
+
+        return Keep(context, refusal, dirty);
+    }
+
+    private async Task<Exception?> AwaitAsync(HttpContext context, Task running)
+    {
+        Exception? refusal;
+        try
+        {
+            await running;
+            refusal = CaughtRefusal.Take(context);
+        }
+        catch (Exception thrown) when (Refusal.In(thrown, context) is { } found)
+        {
+            refusal = found;
+        }
+        finally
+        {
+            DecidedMark.Leave(context);
+        }
+
+        if (refusal is OutcomeUnknownException unknown)
+        {
+            reports.OutcomeUnknown(unknown);
+        }
+
+        return Keep(context, refusal, isDirty: false);
+    }
+
+    private static Exception? Keep(HttpContext context, Exception? refusal, bool isDirty)
+    {
+        if (refusal is not null && (isDirty || context.Response.HasStarted))
+        {
+            // Half an answer that claims success is out, or bound to go out: only a broken connection takes it back.
+            context.Abort();
+            throw new AnswerBrokenOffException();
+        }
+
+        return refusal;
+    }
+}

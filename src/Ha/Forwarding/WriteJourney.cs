@@ -1,0 +1,80 @@
+using Ha.Forwarding.Proxy;
+using Ha.Http;
+using Ha.Telemetry;
+using Microsoft.AspNetCore.Http;
+
+namespace Ha.Forwarding;
+
+/// <summary>One request looking for the leader: what is fixed about it, and what it went through so far.</summary>
+/// <param name="context">The request.</param>
+/// <param name="facts">What decisions look at.</param>
+/// <param name="body">Its body.</param>
+/// <param name="refusal">What a handler on this node refused with; null: none ran.</param>
+internal sealed class WriteJourney(HttpContext context, RequestFacts facts, ReplayableBody body, NotLeaderException? refusal)
+{
+    private const int FirstPauseMilliseconds = 25;
+    private const int LongestPauseMilliseconds = 250;
+
+    // A handler that says it is not the leader's may have been called a moment too early. One that goes on saying it
+    // would be run for as long as the write may be held.
+    private const int MostHandlerRuns = 4;
+
+    private int _pauseMilliseconds = FirstPauseMilliseconds;
+    private int _handlerRuns;
+    private LeadershipSnapshot? _lastRefusedBy;
+
+    public HttpContext Context => context;
+
+    public RequestFacts Facts => facts;
+
+    public ReplayableBody Body => body;
+
+    public NotLeaderException? Refusal => refusal;
+
+    /// <summary>What to count when it is over; null: nothing (it ran here after all, or nobody was left to answer).</summary>
+    public WriteOutcome? Outcome { get; set; }
+
+    /// <summary>How the last attempt ended; null: there was none.</summary>
+    public ForwardResult? LastResult { get; set; }
+
+    /// <summary>Whose attempt it was; null: any leader is worth a try.</summary>
+    public LeadershipSnapshot? RefusedBy { get; set; }
+
+    /// <summary>True once an attempt may have been executed; never false again.</summary>
+    public bool MayHaveBeenExecuted { get; set; }
+
+    /// <summary>True when executing it twice is the endpoint's promise to prevent.</summary>
+    public bool MayRepeat =>
+        body.CanReplay
+        && IdempotencyKey.Of(context.Request.Headers[IdempotencyKey.Header]) is not null
+        && context.GetEndpoint()?.Metadata.GetMetadata<HonorsIdempotencyKeyAttribute>() is not null;
+
+    /// <summary>
+    /// When to look again though nothing was announced: after a refusal, because the same leader may take it back
+    /// (an aborted handover, a restart), and while this node itself leads without admitting writes.
+    /// </summary>
+    public long NextRetry(LeadershipSnapshot leadership, long now, long frequency)
+    {
+        if (RefusedBy is null && !leadership.LeadsSelf)
+        {
+            return long.MaxValue;
+        }
+
+        // The patience that the last leader has worn out is not the next one's.
+        if (RefusedBy is not null && RefusedBy.Epoch != _lastRefusedBy?.Epoch)
+        {
+            _pauseMilliseconds = FirstPauseMilliseconds;
+            _handlerRuns = 0;
+            _lastRefusedBy = RefusedBy;
+        }
+
+        if (LastResult == ForwardResult.RefusedByHandler && ++_handlerRuns >= MostHandlerRuns)
+        {
+            return long.MaxValue;
+        }
+
+        var pause = _pauseMilliseconds * frequency / 1000;
+        _pauseMilliseconds = Math.Min(2 * _pauseMilliseconds, LongestPauseMilliseconds);
+        return now + pause;
+    }
+}

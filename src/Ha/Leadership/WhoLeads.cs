@@ -1,0 +1,16 @@
+namespace Ha.Leadership;
+
+/// <summary>What a write asks of a snapshot.</summary>
+internal static class WhoLeads
+{
+    /// <summary>True when this node leads at this moment and its gate is open.</summary>
+    public static bool AdmitsNow(this LeadershipSnapshot leadership) => leadership.AdmitsWrites && leadership.IsLeader;
+
+    /// <summary>True when another node that can be named leads.</summary>
+    public static bool LeadsElsewhere(this LeadershipSnapshot leadership) =>
+        !leadership.LeadsSelf && leadership is { LeaderTarget: not null, LeaderUrl: not null }
+        && !string.Equals(leadership.LeaderId, leadership.NodeId, StringComparison.Ordinal);
+
+    /// <summary>True when a held request could move on: this node admits it, or another leads.</summary>
+    public static bool TakesWrites(this LeadershipSnapshot leadership) => leadership.AdmitsNow() || leadership.LeadsElsewhere();
+}

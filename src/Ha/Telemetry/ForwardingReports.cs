@@ -1,0 +1,156 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+
+namespace Ha.Telemetry;
+
+/// <summary>
+/// What the write path tells a log: once a minute per cause, because a failover makes every request report the same.
+/// Thread-safe.
+/// </summary>
+internal sealed class ForwardingReports(ILoggerFactory loggers, TimeProvider clock)
+{
+    /// <summary>Logger category.</summary>
+    public const string Category = "Ha.Forwarding";
+
+    private readonly ILogger _log = loggers.CreateLogger(Category);
+    private readonly LogLimiter _limiter = new(clock, ElectionTelemetry.ReportInterval);
+
+    public void Broken(string leader, Exception failure)
+    {
+        if (_limiter.Passes("broken " + leader, out var leftOut))
+        {
+            _log.LeaderBroken(leader, failure.GetBaseException().Message, LeftOut(leftOut));
+        }
+    }
+
+    public void Unreachable(string leader, string why)
+    {
+        if (_limiter.Passes("unreachable " + leader, out var leftOut))
+        {
+            _log.LeaderUnreachable(leader, why, LeftOut(leftOut));
+        }
+    }
+
+    public void NoHttp2(string leader)
+    {
+        if (_limiter.Passes("http2 " + leader, out var leftOut))
+        {
+            _log.NoHttp2(leader, LeftOut(leftOut));
+        }
+    }
+
+    public void BodyReadBefore(string path)
+    {
+        if (_limiter.Passes("body", out var leftOut))
+        {
+            _log.BodyReadBefore(path, LeftOut(leftOut));
+        }
+    }
+
+    public void Unseen(string method, string path, int status)
+    {
+        if (_limiter.Passes("unseen", out var leftOut))
+        {
+            _log.Unseen(method, path, status, LeftOut(leftOut));
+        }
+    }
+
+    public void HeaderDropped(string name)
+    {
+        if (_limiter.Passes("header", out var leftOut))
+        {
+            _log.HeaderDropped(name, LeftOut(leftOut));
+        }
+    }
+
+    public void HttpsLoop(string leader)
+    {
+        if (_limiter.Passes("https", out var leftOut))
+        {
+            _log.HttpsLoop(leader, LeftOut(leftOut));
+        }
+    }
+
+    public void HoldFull()
+    {
+        if (_limiter.Passes("full", out var leftOut))
+        {
+            _log.HoldFull(LeftOut(leftOut));
+        }
+    }
+
+    public void Loop()
+    {
+        if (_limiter.Passes("loop", out var leftOut))
+        {
+            _log.Loop(LeftOut(leftOut));
+        }
+    }
+
+    public void Withheld()
+    {
+        if (_limiter.Passes("withheld", out var leftOut))
+        {
+            _log.Withheld(LeftOut(leftOut));
+        }
+    }
+
+    public void OutcomeUnknown(Exception failure)
+    {
+        if (_limiter.Passes("unknown", out var leftOut))
+        {
+            _log.OutcomeUnknown(failure, LeftOut(leftOut));
+        }
+    }
+
+    public void TriedAgain()
+    {
+        if (_limiter.Passes("again", out var leftOut))
+        {
+            _log.TriedAgain(LeftOut(leftOut));
+        }
+    }
+
+    private static string LeftOut(int count) =>
+        count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {count} more like it were left out.");
+}
+
+/// <summary>Event ids 1200-1299, listed in docs/operations.md; a number is never used again.</summary>
+internal static partial class ForwardingLog
+{
+    [LoggerMessage(1200, LogLevel.Warning, "A write's outcome is unknown, the connection to the leader at {Leader} broke: {Why}{LeftOut}")]
+    public static partial void LeaderBroken(this ILogger logger, string leader, string why, string leftOut);
+
+    [LoggerMessage(1201, LogLevel.Warning, "The leader at {Leader} cannot be connected to, writes wait for it or the next one: {Why}{LeftOut}")]
+    public static partial void LeaderUnreachable(this ILogger logger, string leader, string why, string leftOut);
+
+    [LoggerMessage(1202, LogLevel.Warning, "As many writes wait for a leader as BASE_WRITE_HOLD_MAX allows; more were refused.{LeftOut}")]
+    public static partial void HoldFull(this ILogger logger, string leftOut);
+
+    [LoggerMessage(1203, LogLevel.Error, "A forwarded request came back to this node: the leader's URL leads here, or a client made up the mark.{LeftOut}")]
+    public static partial void Loop(this ILogger logger, string leftOut);
+
+    [LoggerMessage(1204, LogLevel.Warning, "The lease was lost while a write ran, so its success was not confirmed.{LeftOut}")]
+    public static partial void Withheld(this ILogger logger, string leftOut);
+
+    [LoggerMessage(1205, LogLevel.Warning, "A handler could not tell whether its write was committed.{LeftOut}")]
+    public static partial void OutcomeUnknown(this ILogger logger, Exception exception, string leftOut);
+
+    [LoggerMessage(1206, LogLevel.Error, "gRPC calls cannot be forwarded: the leader's listener at {Leader} does not take HTTP/2. Use TLS between the nodes.{LeftOut}")]
+    public static partial void NoHttp2(this ILogger logger, string leader, string leftOut);
+
+    [LoggerMessage(1207, LogLevel.Error, "A write to {Path} was refused: a middleware before UseHa() has read its body (UseAntiforgery does). Call UseHa() before it.{LeftOut}")]
+    public static partial void BodyReadBefore(this ILogger logger, string path, string leftOut);
+
+    [LoggerMessage(1208, LogLevel.Warning, "The leader's answer lost its header {Name}, which this node's server cannot send: see KestrelServerOptions.ResponseHeaderEncodingSelector.{LeftOut}")]
+    public static partial void HeaderDropped(this ILogger logger, string name, string leftOut);
+
+    [LoggerMessage(1209, LogLevel.Warning, "A write's outcome is unknown: a middleware ran it a second time, and this node no longer led.{LeftOut}")]
+    public static partial void TriedAgain(this ILogger logger, string leftOut);
+
+    [LoggerMessage(1210, LogLevel.Warning, "The leader at {Leader} redirects writes to the https URL that they came to: its UseHttpsRedirection sees the http between the nodes. Call UseForwardedHeaders, with the members as KnownProxies, before it, or use https between the nodes.{LeftOut}")]
+    public static partial void HttpsLoop(this ILogger logger, string leader, string leftOut);
+
+    [LoggerMessage(1220, LogLevel.Error, "A write, {Method} {Path}, was answered {Status} without coming to UseHa(), so it ran on the node that was asked, whoever leads. Call UseHa() before the branch or middleware that answers it, or, for an endpoint, in its branch of the pipeline.{LeftOut}")]
+    public static partial void Unseen(this ILogger logger, string method, string path, int status, string leftOut);
+}
