@@ -6,7 +6,6 @@ using Ha.Forwarding;
 using Ha.Forwarding.Local;
 using Ha.Hosting;
 using Ha.Leadership;
-using Ha.Security;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;

@@ -6,6 +6,7 @@ using System.Reflection;
 using System.Text;
 using System.Text.Json;
 using Ha.Configuration;
+using Ha.Configuration;
 using Ha.Security;
 using Ha.Tests.Security.Signing;
 using Microsoft.Extensions.DependencyInjection;
@@ -39,6 +40,7 @@ public class HiddenSecretsTests
                 await AskAsync(node);
                 Say(node.Provider.Current);
                 Say(node.App.Services.GetRequiredService<IOptions<HaOptions>>().Value);
+                Say(node.App.Services.GetRequiredService<HaSettings>());
             }
 
             meters.RecordObservableInstruments();
