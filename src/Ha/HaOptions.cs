@@ -67,8 +67,8 @@ public sealed class HaOptions
     public string? ClusterSecretFile { get; set; }
 
     /// <value>
-    /// This node's private key: PEM (PKCS#8 or SEC1), or the base64 of its DER on one line. When set it signs, and
-    /// <see cref="ClusterSecrets"/> are only accepted. Default null. Key <c>BASE_NODE_KEY</c>.
+    /// This node's private Ed25519 key (RFC 8410): PEM of PKCS#8, or the base64 of its DER on one line. When set it signs,
+    /// and <see cref="ClusterSecrets"/> are only accepted. Default null. Key <c>BASE_NODE_KEY</c>.
     /// </value>
     public string? NodeKey { get; set; }
 
@@ -76,13 +76,10 @@ public sealed class HaOptions
     public string? NodeKeyFile { get; set; }
 
     /// <value>
-    /// The nodes' public keys as <c>id=publickey</c>, base64 of DER SubjectPublicKeyInfo; a node signing with one is
-    /// believed under that id only. An id may have several. Key <c>BASE_PEER_KEYS</c>, comma-separated.
+    /// The nodes' public Ed25519 keys as <c>id=publickey</c>, base64 of DER SubjectPublicKeyInfo; a node signing with one
+    /// is believed under that id only. An id may have several. Key <c>BASE_PEER_KEYS</c>, comma-separated.
     /// </value>
     public IList<string> PeerKeys { get; } = [];
-
-    /// <value>Algorithms for <see cref="NodeKey"/> and <see cref="PeerKeys"/> beside ECDSA P-256. Default: none.</value>
-    public IList<HaKeyAlgorithm> KeyAlgorithms { get; } = [];
 
     /// <value>Allow unsigned heartbeats. Default false. Key <c>BASE_INSECURE</c>.</value>
     public bool Insecure { get; set; }

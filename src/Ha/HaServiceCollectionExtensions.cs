@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Ha;
 using Ha.Configuration;
 using Ha.Endpoints;
+using Ha.Forwarding;
 using Ha.Forwarding.Local;
 using Ha.Hosting;
 using Ha.Leadership;

@@ -10,27 +10,39 @@ namespace Ha;
 /// </summary>
 public sealed class NotLeaderException : Exception
 {
-    /// <summary>No leader is known.</summary>
+    private readonly string? _leaderUrl;
+
+    /// <summary>Names the leader by <see cref="LeaderUrl"/> and <see cref="Epoch"/>, where it is known.</summary>
     public NotLeaderException()
-        : this(leaderUrl: null)
     {
     }
 
-    /// <summary>The leader is elsewhere.</summary>
-    /// <param name="leaderUrl">The leader's URL as clients reach it, or null when none is known.</param>
+    /// <inheritdoc cref="NotLeaderException()"/>
     /// <param name="innerException">What revealed it, for example a fence that refused the epoch.</param>
-    public NotLeaderException(string? leaderUrl, Exception? innerException = null)
-        : base(
-            leaderUrl is null
-                ? "This node is not the leader and knows of none; nothing was committed."
-                : $"This node is not the leader, {leaderUrl} is; nothing was committed.",
-            innerException) =>
-        LeaderUrl = leaderUrl;
+    public NotLeaderException(Exception? innerException)
+        : base(message: null, innerException)
+    {
+    }
 
-    /// <summary>The leader's URL as clients reach it, or null when none is known.</summary>
-    public string? LeaderUrl { get; }
+    /// <summary>For logs: who leads.</summary>
+    public override string Message => LeaderUrl is null
+        ? "This node is not the leader and knows of none; nothing was committed."
+        : $"This node is not the leader, {LeaderUrl} is; nothing was committed.";
 
-    /// <summary>The epoch of the leader at <see cref="LeaderUrl"/>, or null when it is not known.</summary>
+    /// <value>
+    /// The leader's base URL as clients reach it, http or https with nothing after host and port, as in
+    /// <see cref="ILeaderProvider.RedirectTarget"/>; kept in lower case without a default port. Default null: none is known.
+    /// </value>
+    /// <exception cref="ArgumentException">It is set to something else.</exception>
+    public string? LeaderUrl
+    {
+        get => _leaderUrl;
+        init => _leaderUrl = value is null ? null
+            : TargetUrl.TryNormalise(value, out var normalised, out var error) ? normalised
+            : throw new ArgumentException($"'{TargetUrl.Redact(value)}' {error}.", nameof(value));
+    }
+
+    /// <value>The epoch of the leader at <see cref="LeaderUrl"/>. Default null: it is not known.</value>
     public long? Epoch { get; init; }
 
     /// <summary>

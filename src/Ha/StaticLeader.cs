@@ -1,3 +1,4 @@
+using Ha.Http;
 using Microsoft.Extensions.Primitives;
 
 namespace Ha;
@@ -58,7 +59,7 @@ public sealed class StaticLeader : ILeaderProvider
             return null;
         }
 
-        return Configuration.TargetUrl.TryNormalise(url, out var normalised, out var error)
+        return TargetUrl.TryNormalise(url, out var normalised, out var error)
             ? normalised
             : throw new ArgumentException(error, parameter);
     }

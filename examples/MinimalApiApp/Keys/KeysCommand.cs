@@ -1,9 +1,10 @@
 using System.Security.Cryptography;
+using NSec.Cryptography;
 
 namespace MinimalApiApp.Keys;
 
 /// <summary>
-/// <c>-- keys a b c</c> makes a key pair for each node id and prints the variables; without ids, a shared secret.
+/// <c>-- keys a b c</c> makes an Ed25519 key pair for each node id and prints the variables; without ids, a shared secret.
 /// Nothing is written anywhere else.
 /// </summary>
 internal static class KeysCommand
@@ -22,11 +23,12 @@ internal static class KeysCommand
         var publicKeys = new List<string>();
         foreach (var id in nodeIds)
         {
-            using var pair = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            publicKeys.Add($"{id}={Convert.ToBase64String(pair.ExportSubjectPublicKeyInfo())}");
+            using var pair = Key.Create(
+                SignatureAlgorithm.Ed25519, new KeyCreationParameters { ExportPolicy = KeyExportPolicies.AllowPlaintextExport });
+            publicKeys.Add($"{id}={Convert.ToBase64String(pair.Export(KeyBlobFormat.PkixPublicKey))}");
             output.WriteLine($"# Only on {id}, and secret:");
             output.WriteLine($"BASE_NODE_ID={id}");
-            output.WriteLine($"BASE_NODE_KEY={Convert.ToBase64String(pair.ExportPkcs8PrivateKey())}");
+            output.WriteLine($"BASE_NODE_KEY={Convert.ToBase64String(pair.Export(KeyBlobFormat.PkixPrivateKey))}");
             output.WriteLine();
         }
 

@@ -38,13 +38,13 @@ internal sealed record WriteTicket(string Node, long Epoch, Action EnsureStillLe
     {
         if (!leadership.IsLeader)
         {
-            throw new NotLeaderException(leader.RedirectTarget);
+            throw new NotLeaderException { LeaderUrl = leader.RedirectTarget };
         }
     }, () => leader.Current);
 
     /// <summary>What to throw when the database has seen a later epoch.</summary>
     public NotLeaderException FencedOut(Exception? why = null) =>
         Now() is { LeaderUrl: { } url } now && now.LeaderId != now.NodeId
-            ? new NotLeaderException(url, why) { Epoch = now.Epoch }
-            : new NotLeaderException(leaderUrl: null, why);
+            ? new NotLeaderException(why) { LeaderUrl = url, Epoch = now.Epoch }
+            : new NotLeaderException(why);
 }

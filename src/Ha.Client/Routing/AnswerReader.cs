@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Ha.Http;
 
 namespace Ha.Client.Routing;
 
@@ -9,10 +10,6 @@ namespace Ha.Client.Routing;
 /// </summary>
 internal static class AnswerReader
 {
-    public const string LeaderHeader = "X-Base-Leader";
-    public const string EpochHeader = "X-Base-Epoch";
-    public const string NodeHeader = "X-Base-Node";
-    public const string NotExecutedHeader = "X-Base-Not-Executed";
     public const int MaxErrorBytes = 64 * 1024;
 
     /// <param name="response">The response; its body is buffered where it must be read, and can be read again.</param>
@@ -22,7 +19,7 @@ internal static class AnswerReader
     public static async Task<Answer> ReadAsync(HttpResponseMessage response, Uri sent, TimeProvider clock, CancellationToken cancellationToken)
     {
         var status = (int)response.StatusCode;
-        if (First(response, NotExecutedHeader) == "1")
+        if (First(response, HaHeaders.NotExecuted) == "1")
         {
             return Refusal(response, $"{status} not executed", clock);
         }
@@ -49,7 +46,7 @@ internal static class AnswerReader
 
     /// <summary>The epoch of the leader that a response names; 0 when it does not say, as under a static leader.</summary>
     public static long Epoch(HttpResponseMessage response) =>
-        long.TryParse(First(response, EpochHeader), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) ? epoch : 0;
+        long.TryParse(First(response, HaHeaders.Epoch), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) ? epoch : 0;
 
     public static string? First(HttpResponseMessage response, string header) =>
         response.Headers.NonValidated.TryGetValues(header, out var values) && values.Count == 1 ? values.ToString() : null;
@@ -62,7 +59,7 @@ internal static class AnswerReader
 
     // Behind a node that shows itself, who does not mark a refusal is the application: the node always does, and lets
     // nobody else. Where BASE_PUBLIC_INFO is off the words are all there is; whoever uses them says the same by them.
-    private static bool ShowsItself(HttpResponseMessage response) => response.Headers.NonValidated.Contains(NodeHeader);
+    private static bool ShowsItself(HttpResponseMessage response) => response.Headers.NonValidated.Contains(HaHeaders.Node);
 
     // A date counts from the server's clock: the client's may be wrong by hours.
     private static TimeSpan? Wait(HttpResponseMessage response, TimeProvider clock)
@@ -90,7 +87,7 @@ internal static class AnswerReader
             return saysSo ? Refusal(response, "307 to itself", clock) : Application(response, clock);
         }
 
-        var named = saysSo || (MemberUrl.TryParse(First(response, LeaderHeader), out var leader) && leader == target);
+        var named = saysSo || (MemberUrl.TryParse(First(response, HaHeaders.Leader), out var leader) && leader == target);
         return new Answer(Meaning.Redirected, $"307 to {target}") { Response = response, Target = target, Epoch = Epoch(response), NamedByNode = named };
     }
 

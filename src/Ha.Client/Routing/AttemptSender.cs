@@ -1,3 +1,5 @@
+using Ha.Http;
+
 namespace Ha.Client.Routing;
 
 /// <summary>Sends one copy of a request to one node, and says what came of it; knows nothing of repetition.</summary>
@@ -53,7 +55,7 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
         try
         {
             routing.Map.Answered(member);
-            if (member.Trusted && AnswerReader.First(response, AnswerReader.LeaderHeader) is { } leader)
+            if (member.Trusted && AnswerReader.First(response, HaHeaders.Leader) is { } leader)
             {
                 routing.Map.Learn(leader, AnswerReader.Epoch(response), member);
             }

@@ -5,7 +5,6 @@ namespace Ha.Client.Routing;
 /// <summary>The caller's request and the copies that its attempts send. Of the original only the history changes.</summary>
 internal sealed class CallRequest
 {
-    private static readonly string[] _safeMethods = ["GET", "HEAD", "OPTIONS", "TRACE", "QUERY", "CONNECT"];
     private static readonly string[] _credentials = ["Authorization", "Proxy-Authorization", "Cookie"];
 
     private readonly HttpRequestMessage _original;
@@ -17,7 +16,7 @@ internal sealed class CallRequest
         _original = original;
         _mayExpect = proof != Proof.RuntimeExceptions;
         History = CallHistory.Of(original);
-        IsWrite = !_safeMethods.Contains(original.Method.Method, StringComparer.OrdinalIgnoreCase);
+        IsWrite = WriteMethods.Contains(original.Method.Method);
         ToLeader = original.Options.TryGetValue(LeaderRouting.ToLeader, out var toLeader) ? toLeader : IsWrite;
         Body = History.Body(original.Content, IsWrite, options.MaxBufferedBodyBytes);
         string[] lines = original.Headers.NonValidated.TryGetValues(IdempotencyKey.Header, out var values) ? [.. values] : [];

@@ -1,3 +1,5 @@
+using Ha.Http;
+
 namespace Ha.Client.Routing;
 
 /// <summary>Asks nodes at <c>GET /_ha/leader</c>, without the caller's headers. To learn nothing is no error.</summary>
@@ -39,7 +41,7 @@ internal static class LeaderLookup
         AttemptSender.Transport transport,
         CancellationToken cancellationToken)
     {
-        using var request = call.CreateQuestion(member, "/_ha/leader");
+        using var request = call.CreateQuestion(member, HaRoutes.Leader);
         using var response = await transport(request, cancellationToken);
         routing.Map.Answered(member);
         if (!response.IsSuccessStatusCode)

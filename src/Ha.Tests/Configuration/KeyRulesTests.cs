@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 
 namespace Ha.Tests.Configuration;
 
@@ -28,20 +28,36 @@ public sealed class KeyRulesTests : IDisposable
     [InlineData("-----BEGIN PRIVATE KEY-----\nMIGHAgEA\n-----END")]
     [InlineData("-----BEGIN CERTIFICATE-----\nMIGH\n-----END CERTIFICATE-----")]
     public void A_node_key_in_no_known_form_is_refused(string text) => Assert.Equal(
-        $"BASE_NODE_KEY ({text.Length} characters) is neither PEM nor the base64 of a PKCS#8 key; make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256.",
+        $"BASE_NODE_KEY ({text.Length} characters) is neither PEM nor the base64 of a PKCS#8 key; make one with: openssl genpkey -algorithm ed25519.",
         ProblemWith(("BASE_NODE_KEY", text)));
 
     [Fact]
-    public void A_node_key_of_another_algorithm_is_refused()
+    public void A_node_key_of_another_kind_or_form_is_refused_and_not_shown()
     {
         using var rsa = RSA.Create(2048);
+        using var p256 = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var p384 = ECDsa.Create(ECCurve.NamedCurves.nistP384);
-        Assert.All(
-            [rsa.ExportPkcs8PrivateKeyPem(), p384.ExportPkcs8PrivateKeyPem(), Convert.ToBase64String(p384.ExportECPrivateKey())],
-            text => Assert.Contains(
-                "is not a private key of ecdsa-p256-sha256 (Ed25519 needs the package Ha.NSec); make one with: openssl genpkey",
-                ProblemWith(("BASE_NODE_KEY", text)),
-                StringComparison.Ordinal));
+        const string Parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+        string[] keys =
+        [
+            rsa.ExportPkcs8PrivateKeyPem(), rsa.ExportRSAPrivateKeyPem(), p256.ExportPkcs8PrivateKeyPem(), Parameters + p256.ExportECPrivateKeyPem(),
+            p384.ExportPkcs8PrivateKeyPem(), Convert.ToBase64String(p256.ExportPkcs8PrivateKey()), Convert.ToBase64String(p384.ExportECPrivateKey()),
+            PemEncoding.WriteString("OPENSSH PRIVATE KEY", "openssh-key-v1"u8),
+        ];
+        Assert.All(keys, text => Assert.Equal(
+            $"BASE_NODE_KEY ({text.Length} characters) is not an Ed25519 key in PKCS#8; make one with: openssl genpkey -algorithm ed25519.",
+            ProblemWith(("BASE_NODE_KEY", text))));
+    }
+
+    [Fact]
+    public void A_peer_key_of_another_kind_is_refused()
+    {
+        using var rsa = RSA.Create(2048);
+        using var p256 = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        byte[][] keys = [rsa.ExportSubjectPublicKeyInfo(), p256.ExportSubjectPublicKeyInfo(), p256.ExportPkcs8PrivateKey()];
+        Assert.All(keys, der => Assert.Equal(
+            "BASE_PEER_KEYS (n2) is not followed by the base64 of an Ed25519 public key; print it with: openssl pkey -in node.key -pubout -outform DER | openssl base64 -A.",
+            ProblemWith(("BASE_PEER_KEYS", $"n2={Convert.ToBase64String(der)}"))));
     }
 
     [Fact]
@@ -58,9 +74,9 @@ public sealed class KeyRulesTests : IDisposable
     [InlineData("n2", "(entry 1, 2 characters) is not of the form id=publickey")]
     [InlineData("=AAAA", "(entry 1, 5 characters) is not of the form id=publickey")]
     [InlineData("n 2=AAAA", "(entry 1, 8 characters) is not of the form id=publickey")]
-    [InlineData("n2=AAAA", "(n2) is not followed by the base64 of a public key")]
-    [InlineData("n2=!", "(n2) is not followed by the base64 of a public key")]
-    [InlineData("a=b=AAAA==", "(a=b) is not followed by the base64 of a public key")]
+    [InlineData("n2=AAAA", "(n2) is not followed by the base64 of an Ed25519 public key")]
+    [InlineData("n2=!", "(n2) is not followed by the base64 of an Ed25519 public key")]
+    [InlineData("a=b=AAAA==", "(a=b) is not followed by the base64 of an Ed25519 public key")]
     public void Peer_keys_that_cannot_be_read_are_named_by_id_or_place(string entry, string expected) =>
         Assert.StartsWith($"BASE_PEER_KEYS {expected}", ProblemWith(("BASE_PEER_KEYS", entry)), StringComparison.Ordinal);
 

@@ -1,4 +1,4 @@
-using Ha.Configuration;
+using Ha.Http;
 
 namespace Ha.Tests.Configuration;
 

@@ -34,7 +34,7 @@ internal static class FencedSaving
             // Lets this epoch in only if no later one was here, and locks every other out until the commit.
             if (await db.Database.ExecuteSqlAsync($"UPDATE fence SET epoch = {epoch} WHERE epoch <= {epoch}", http.RequestAborted) == 0)
             {
-                throw new NotLeaderException(leader.RedirectTarget);
+                throw new NotLeaderException { LeaderUrl = leader.RedirectTarget };
             }
 
             await db.SaveChangesAsync(acceptAllChangesOnSuccess: false, http.RequestAborted);
@@ -45,7 +45,7 @@ internal static class FencedSaving
         catch (Exception e) when (e.GetBaseException() is PostgresException { SqlState: "25P03" })
         {
             // This process stood still for so long that the server has rolled the transaction back.
-            throw new NotLeaderException(leader.RedirectTarget, e);
+            throw new NotLeaderException(e) { LeaderUrl = leader.RedirectTarget };
         }
         catch (NpgsqlException e) when (committing)
         {

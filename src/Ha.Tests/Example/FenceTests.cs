@@ -166,7 +166,7 @@ public class FenceTests(PostgresServer postgres)
     {
         if (leads?.Invoke() == false)
         {
-            throw new NotLeaderException("http://elsewhere");
+            throw new NotLeaderException { LeaderUrl = "http://elsewhere" };
         }
     }
 

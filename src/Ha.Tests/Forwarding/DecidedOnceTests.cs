@@ -109,7 +109,7 @@ public sealed class DecidedOnceTests
                     node!.Leadership.Follow(other.Url, epoch: 2);
                     throw new InvalidOperationException("after the commit");
                 });
-                app.Map("/error", string () => throw new NotLeaderException(other.Url));
+                app.Map("/error", string () => throw new NotLeaderException { LeaderUrl = other.Url });
             },
             Setup(_exceptionPage, ForwardMode.Proxy));
         using var client = TestNode.Client();

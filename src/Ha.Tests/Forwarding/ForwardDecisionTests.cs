@@ -55,6 +55,10 @@ public sealed class ForwardDecisionTests
     }
 
     [Fact]
+    public void The_leader_does_not_run_what_its_own_handler_has_refused() =>
+        Assert.Equal(ForwardOutcome.RefuseSecondRun, Decide(_post with { RefusedHere = true }, Leader()));
+
+    [Fact]
     public void A_leader_that_admits_no_writes_holds_them()
     {
         using var leadership = new FakeLeadership("me").Lead(admits: false);

@@ -1,6 +1,5 @@
 using System.Net;
 using Ha.Forwarding.Proxy;
-using Ha.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -127,8 +127,8 @@ public sealed class LeaderConnectionTests
     {
         using var leadership = new FakeLeadership("me").Lead();
         var clock = new ManualTime();
-        using var terms = new AnswerGrace(leadership, clock, TimeSpan.FromSeconds(1));
-        var gate = new WriteGate();
+        using var grace = new AnswerGrace(leadership, clock, TimeSpan.FromSeconds(1));
+        using var node = new HaNode(new HaOptions { NodeId = "me" }, leadership, election: null, clock);
         var runs = 0;
         var pipeline = new LeaderPipeline(
             _ =>
@@ -136,15 +136,13 @@ public sealed class LeaderConnectionTests
                 runs++;
                 return Task.CompletedTask;
             },
-            leadership,
-            gate,
-            TimeSpan.Zero,
-            terms,
+            node,
+            grace,
             new ForwardingReports(new RecordedLogs(), clock));
         var connection = new Connection();
         var context = new DefaultHttpContext();
         context.Features.Set<IHttpRequestLifetimeFeature>(connection);
-        gate.Enter();
+        node.Gate.Enter();
         var admitted = leadership.Current;
         leadership.LoseLeader();
 
@@ -153,7 +151,7 @@ public sealed class LeaderConnectionTests
         Assert.IsType<NotLeaderException>(refusal);
         Assert.Equal(0, runs);
         Assert.False(connection.WasAborted);
-        Assert.Equal(0, gate.Inside);
+        Assert.Equal(0, node.Gate.Inside);
     }
 
     [Theory]

@@ -127,7 +127,7 @@ public sealed class LeaderRunTests
     [Fact]
     public async Task The_leader_that_the_handler_names_is_where_the_client_is_sent()
     {
-        await using var node = await ThrowingAsync(new NotLeaderException("http://OTHER.example:80/"), Environments.Production, afterRouting: false);
+        await using var node = await ThrowingAsync(new NotLeaderException { LeaderUrl = "http://OTHER.example:80/" }, Environments.Production, afterRouting: false);
         using var client = TestNode.Client();
 
         using var answer = await client.PostAsync(node.Url + "/x", content: null);
@@ -144,7 +144,7 @@ public sealed class LeaderRunTests
             App = app => app.Run(async context =>
             {
                 await context.Request.Body.CopyToAsync(Stream.Null);
-                throw new NotLeaderException("http://next");
+                throw new NotLeaderException { LeaderUrl = "http://next" };
             }),
         });
         node.Leadership.Lead();
@@ -227,7 +227,7 @@ public sealed class LeaderRunTests
             {
                 app.UseExceptionHandler(error => error.Run(context => context.Response.WriteAsync("swallowed")));
                 app.MapControllers();
-                app.MapPost("/minimal", void () => throw new NotLeaderException("http://next"));
+                app.MapPost("/minimal", void () => throw new NotLeaderException { LeaderUrl = "http://next" });
             },
         });
         node.Leadership.Lead();
@@ -243,7 +243,7 @@ public sealed class LeaderRunTests
     [Fact]
     public void A_batch_endpoint_can_say_the_same_per_item()
     {
-        var refusal = new NotLeaderException("http://next") { Epoch = 7 }.ToProblemDetails();
+        var refusal = new NotLeaderException { LeaderUrl = "http://next", Epoch = 7 }.ToProblemDetails();
         var unknown = new OutcomeUnknownException().ToProblemDetails();
 
         Assert.Equal(503, refusal.Status);
@@ -253,6 +253,27 @@ public sealed class LeaderRunTests
         Assert.Equal(true, refusal.Extensions["leader_known"]);
         Assert.Equal(502, unknown.Status);
         Assert.Equal("outcome unknown", unknown.Extensions["error"]);
+    }
+
+    [Theory]
+    [InlineData("The fence has seen a later epoch.")]
+    [InlineData("")]
+    [InlineData("next:8080")]
+    [InlineData("ftp://next")]
+    [InlineData("http://next/notes")]
+    public void A_refusal_takes_nothing_but_a_URL_for_the_leaders(string text)
+    {
+        Assert.Throws<ArgumentException>(() => new NotLeaderException { LeaderUrl = text });
+        Assert.Null(new NotLeaderException { LeaderUrl = null }.LeaderUrl);
+    }
+
+    [Fact]
+    public void A_refusal_says_who_leads()
+    {
+        Assert.Equal(
+            "This node is not the leader, http://next is; nothing was committed.",
+            new NotLeaderException { LeaderUrl = "http://NEXT:80" }.Message);
+        Assert.Equal("This node is not the leader and knows of none; nothing was committed.", new NotLeaderException(new TimeoutException()).Message);
     }
 
     private static Task<TestNode> ThrowingAsync(Exception refusal, string environment, bool afterRouting) => LeadingAsync(new TestNodeSetup

@@ -65,7 +65,7 @@ public sealed class LostLeaseTests
         { new AggregateException(new NotLeaderException(), new InvalidOperationException("the other part")), typeof(OutcomeUnknownException) },
         { new AggregateException(new NotLeaderException(), new OutcomeUnknownException()), typeof(OutcomeUnknownException) },
         { new OutcomeUnknownException(null, new NotLeaderException()), typeof(OutcomeUnknownException) },
-        { new NotLeaderException(null, new OutcomeUnknownException()), typeof(NotLeaderException) },
+        { new NotLeaderException(new OutcomeUnknownException()), typeof(NotLeaderException) },
         { new InvalidOperationException("x", new TimeoutException()), null },
         { new AggregateException(new InvalidOperationException("x")), null },
         { new OperationCanceledException(), null },
@@ -82,7 +82,7 @@ public sealed class LostLeaseTests
     public async Task A_wrapped_refusal_is_answered_like_a_bare_one(string environment)
     {
         await using var leader = await TestNode.LeaderAsync(
-            app => app.Run(static _ => throw new InvalidOperationException("save failed", new NotLeaderException("http://next"))),
+            app => app.Run(static _ => throw new InvalidOperationException("save failed", new NotLeaderException { LeaderUrl = "http://next" })),
             new TestNodeSetup { Environment = environment });
         using var client = TestNode.Client();
 
@@ -132,7 +132,7 @@ public sealed class LostLeaseTests
             app =>
             {
                 app.UseExceptionHandler(static _ => { });
-                app.Run(static _ => throw new NotLeaderException("http://next"));
+                app.Run(static _ => throw new NotLeaderException { LeaderUrl = "http://next" });
             },
             new TestNodeSetup
             {

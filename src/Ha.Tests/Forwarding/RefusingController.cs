@@ -10,7 +10,7 @@ namespace Ha.Tests.Forwarding;
 public sealed class RefusingController : ControllerBase
 {
     [HttpPost]
-    public IActionResult Post() => throw new NotLeaderException("http://next");
+    public IActionResult Post() => throw new NotLeaderException { LeaderUrl = "http://next" };
 
     [HttpGet]
     [RequireLeader]

@@ -2,8 +2,6 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Ha.Forwarding;
 using Ha.Forwarding.Local;
-using Ha.Forwarding.Proxy;
-using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Telemetry;
@@ -54,17 +52,15 @@ internal sealed class TestNode : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly NodeTls _tls;
-    private readonly LeaderForwarder _forwarder;
-    private readonly AnswerGrace _terms;
+    private readonly HaNode _node;
+    private readonly ForwardingServices _forwarding;
 
     private TestNode(TestNodeSetup setup)
     {
         Leadership = new FakeLeadership(setup.Id, setup.Clock);
         var options = new HaOptions { NodeId = setup.Id };
         setup.Options(options);
-        var reports = new ForwardingReports(Logs, setup.Clock);
-        Hold = new WriteHold(Leadership, setup.Clock, options.WriteHoldMax);
-        _terms = new AnswerGrace(Leadership, setup.Clock, options.EffectiveLeaseTimeout);
+        _node = new HaNode(options, Leadership, election: null, setup.Clock);
         _tls = new NodeTls(options, new ElectionTelemetry(Logs, Metrics, setup.Clock), setup.Clock);
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment });
@@ -79,10 +75,8 @@ internal sealed class TestNode : IAsyncDisposable
         }));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
         ExceptionCatchers.Add(builder.Services);
-        Func<RequestDelegate, RequestDelegate> middleware = next => new WriteForwardingMiddleware(
-            next, options, Leadership, Gate, setup.Clock, _forwarder!, _terms, Hold, Metrics, reports).InvokeAsync;
-        builder.Services.AddSingleton<IStartupFilter>(new First(
-            next => new HopArrival(next, HaHeaders.EncodeId(setup.Id), Metrics, reports).InvokeAsync));
+        Func<RequestDelegate, RequestDelegate> middleware = next => _forwarding!.Create(next, routingRan: true).InvokeAsync;
+        builder.Services.AddSingleton<IStartupFilter>(new First(next => _forwarding!.CreateArrival(next).InvokeAsync));
         if (!setup.AfterRouting)
         {
             builder.Services.AddSingleton<IStartupFilter>(new First(middleware));
@@ -90,14 +84,8 @@ internal sealed class TestNode : IAsyncDisposable
 
         setup.Builder(builder);
         _app = builder.Build();
-        _forwarder = new LeaderForwarder(
-            HaHeaders.EncodeId(setup.Id),
-            options.PublicInfo,
-            options.EffectiveLeaseTimeout,
-            reports,
-            _tls,
-            new HeaderEncodings(_app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value),
-            setup.Resolve);
+        var server = _app.Services.GetRequiredService<IOptions<KestrelServerOptions>>();
+        _forwarding = new ForwardingServices(_node, Metrics, Logs, _tls, server, setup.Resolve);
         if (setup.AfterRouting)
         {
             setup.Before(_app);
@@ -110,9 +98,9 @@ internal sealed class TestNode : IAsyncDisposable
 
     public FakeLeadership Leadership { get; }
 
-    public WriteGate Gate { get; } = new();
+    public WriteGate Gate => _node.Gate;
 
-    public WriteHold Hold { get; }
+    public WriteHold Hold => _forwarding.Hold;
 
     public RecordedLogs Logs { get; } = new();
 
@@ -163,9 +151,8 @@ internal sealed class TestNode : IAsyncDisposable
         Hold.Stop();
         await _app.StopAsync();
         await _app.DisposeAsync();
-        Hold.Dispose();
-        _terms.Dispose();
-        _forwarder.Dispose();
+        _forwarding.Dispose();
+        _node.Dispose();
         _tls.Dispose();
         Metrics.Dispose();
         Leadership.Dispose();

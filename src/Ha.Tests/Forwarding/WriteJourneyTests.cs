@@ -1,5 +1,4 @@
 using Ha.Forwarding;
-using Ha.Forwarding.Proxy;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Tests.Forwarding;
@@ -11,8 +10,7 @@ public sealed class WriteJourneyTests
     {
         using var leadership = new FakeLeadership("me");
         var context = new DefaultHttpContext();
-        using var body = new ReplayableBody(context.Request);
-        var journey = new WriteJourney(context, new RequestFacts { Method = "POST", Path = "/" }, body, refusal: null);
+        using var journey = new WriteJourney(context, new RequestFacts { Method = "POST", Path = "/" }, refusal: null, TimeProvider.System);
         Assert.Equal(long.MaxValue, Next());
 
         journey.RefusedBy = leadership.Follow("http://old", epoch: 1).Current;

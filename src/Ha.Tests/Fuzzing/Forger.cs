@@ -1,3 +1,5 @@
+using Ha.Security;
+
 namespace Ha.Tests.Fuzzing;
 
 /// <summary>Signs with one key and says that it was another.</summary>

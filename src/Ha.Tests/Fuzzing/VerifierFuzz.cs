@@ -1,7 +1,7 @@
 using Ha.Heartbeat;
 using Ha.Security;
 using Ha.Tests.Heartbeat;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 
 namespace Ha.Tests.Fuzzing;
 

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Text.Unicode;
-using Ha.Configuration;
+using Ha.Http;
 using Ha.Tests.Support;
 
 namespace Ha.Tests.Heartbeat;

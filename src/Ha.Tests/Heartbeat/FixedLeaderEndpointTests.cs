@@ -2,7 +2,7 @@ using System.Net;
 using Ha.Heartbeat;
 using Ha.Leadership;
 using Ha.Security;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using static Ha.Tests.Heartbeat.Exchanges;
 
 namespace Ha.Tests.Heartbeat;

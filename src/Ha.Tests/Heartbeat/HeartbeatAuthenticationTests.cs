@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using Ha.Heartbeat;
 using Ha.Security;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using static Ha.Tests.Heartbeat.HeartbeatRequests;
 
 namespace Ha.Tests.Heartbeat;

@@ -3,7 +3,7 @@ using System.Text;
 using Ha.Election;
 using Ha.Heartbeat;
 using Ha.Security;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using static Ha.Tests.Heartbeat.HeartbeatRequests;
 
 namespace Ha.Tests.Heartbeat;

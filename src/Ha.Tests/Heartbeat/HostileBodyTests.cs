@@ -1,7 +1,7 @@
 using System.Text;
 using Ha.Heartbeat;
 using Ha.Security;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 
 namespace Ha.Tests.Heartbeat;
 

@@ -1,7 +1,7 @@
 using Ha.Heartbeat;
 using Ha.Leadership;
 using Ha.Security;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using static Ha.Tests.Heartbeat.Exchanges;
 
 namespace Ha.Tests.Heartbeat;

@@ -3,7 +3,7 @@ using Ha.Election;
 using Ha.Heartbeat;
 using Ha.Leadership;
 using Ha.Security;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using Microsoft.AspNetCore.Http;
 using static Ha.Tests.Heartbeat.Exchanges;
 

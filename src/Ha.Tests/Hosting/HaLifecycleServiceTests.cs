@@ -48,7 +48,7 @@ public class HaLifecycleServiceTests
         await app.StartAsync();
         using var client = app.GetTestClient();
         var held = client.PostAsync(new Uri("/notes", UriKind.Relative), new StringContent("x"));
-        var hold = app.Services.GetRequiredService<Ha.Hosting.ForwardingServices>().Hold;
+        var hold = app.Services.GetRequiredService<Ha.Forwarding.ForwardingServices>().Hold;
         await Eventually.True(() => hold.Held == 1);
         await app.StopAsync();
         using var answer = await held;

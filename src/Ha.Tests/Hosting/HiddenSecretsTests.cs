@@ -7,7 +7,7 @@ using System.Text;
 using System.Text.Json;
 using Ha.Configuration;
 using Ha.Security;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -118,7 +118,7 @@ public class HiddenSecretsTests
             await SayAsync(await node.Client.SendAsync(request));
         }
 
-        foreach (var key in new HaKey[] { new HmacKey(ClusterSecret), new HmacKey(ClusterSecret + "!"), EcdsaAlgorithm.Instance.ReadPrivateKey(KeyText.Decode(NodeKeys.PrivateOf("a"))!)! })
+        foreach (var key in new HaKey[] { new HmacKey(ClusterSecret), new HmacKey(ClusterSecret + "!"), Ed25519Key.ReadPrivate(KeyText.Decode(NodeKeys.PrivateOf("a"))!)! })
         {
             foreach (var body in new[] { "{}", "not JSON", JsonSerializer.Serialize(new { from = "x" }) })
             {
@@ -158,12 +158,12 @@ public class HiddenSecretsTests
 
         foreach (var id in _ids)
         {
-            // The private number itself stands in the first half of the DER form, after some fifty letters.
+            // The private number itself: the last 32 bytes of the DER form.
             var line = OneLine(NodeKeys.PrivateOf(id));
             var der = KeyText.Decode(NodeKeys.PrivateOf(id))!;
-            yield return line[56..80];
-            yield return Convert.ToHexString(der.AsSpan(36, 32));
-            yield return Convert.ToBase64String(der.AsSpan(36, 32))[..40];
+            yield return line[24..48];
+            yield return Convert.ToHexString(der.AsSpan(^32..));
+            yield return Convert.ToBase64String(der.AsSpan(^32..))[..40];
         }
     }
 

@@ -1,4 +1,4 @@
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;

@@ -1,7 +1,6 @@
 using System.Net;
 using Ha.Endpoints;
 using Ha.Hosting;
-using Ha.Http;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Http;
@@ -33,7 +32,7 @@ public class OwnAddressTests
         var node = cluster.Nodes[0];
         var own = node.App.Services.GetRequiredService<OwnAddress>();
         await Eventually.True(() => own.Arrivals == 3);
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/_ha/healthz") { Headers = { { OwnAddress.Header, "guess" } } };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/_ha/healthz") { Headers = { { HaHeaders.Probe, "guess" } } };
         using var answer = await node.Client.SendAsync(request);
         Assert.Equal("ok\n", await answer.Content.ReadAsStringAsync());
         Assert.Equal(3, own.Arrivals);
@@ -113,7 +112,7 @@ public class OwnAddressTests
             {
                 case "home":
                     var arrived = new DefaultHttpContext().Request;
-                    arrived.Headers[OwnAddress.Header] = string.Join(',', request.Headers.GetValues(OwnAddress.Header));
+                    arrived.Headers[HaHeaders.Probe] = string.Join(',', request.Headers.GetValues(HaHeaders.Probe));
                     Assert.True(own.Recognises(arrived));
                     break;
                 case "unknown":

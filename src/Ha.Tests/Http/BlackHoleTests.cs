@@ -4,7 +4,7 @@ using Ha.Leadership;
 using Ha.Security;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Heartbeat;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using Microsoft.AspNetCore.Builder;
 
 namespace Ha.Tests.Http;

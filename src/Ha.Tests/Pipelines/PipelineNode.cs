@@ -1,6 +1,6 @@
 using System.Net;
+using Ha.Forwarding;
 using Ha.Forwarding.Local;
-using Ha.Hosting;
 using Ha.Leadership;
 using Ha.Tests.Forwarding;
 using Microsoft.AspNetCore.Builder;

@@ -1,5 +1,4 @@
 using Ha.Forwarding.Local;
-using Ha.Http;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Tests.Pipelines;

@@ -5,7 +5,7 @@ using Ha.Security;
 using Ha.Tests.Client;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Heartbeat;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Http;
 

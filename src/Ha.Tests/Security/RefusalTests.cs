@@ -4,7 +4,7 @@ using Ha.Heartbeat;
 using Ha.Security;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Hosting;
-using Ha.Tests.Signing;
+using Ha.Tests.Security.Signing;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,4 +1,5 @@
 using System.Net;
+using Ha.Http;
 
 namespace Ha.Configuration;
 

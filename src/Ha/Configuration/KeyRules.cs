@@ -10,7 +10,7 @@ internal static class KeyRules
 {
     public const int MaxPeerKeys = 256;
 
-    private const string HowToMakeOne = "make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256";
+    private const string HowToMakeOne = "make one with: openssl genpkey -algorithm ed25519";
     private const string HowToShowIt = "print it with: openssl pkey -in node.key -pubout -outform DER | openssl base64 -A";
 
     /// <param name="options">Everything that does not stand in files.</param>
@@ -21,9 +21,8 @@ internal static class KeyRules
     public static KeyRing Build(HaOptions options, IEnumerable<string> secrets, string? nodeKey, List<string> problems)
     {
         var before = problems.Count;
-        HaKeyAlgorithm[] algorithms = [EcdsaAlgorithm.Instance, .. options.KeyAlgorithms];
         var keys = new List<RingKey>();
-        var own = nodeKey is null ? null : ReadNodeKey(options, nodeKey, algorithms, problems);
+        var own = nodeKey is null ? null : ReadNodeKey(options, nodeKey, problems);
         if (own is not null)
         {
             keys.Add(new RingKey(own, options.NodeId));
@@ -32,7 +31,7 @@ internal static class KeyRules
         // After the node's own key, which signs as soon as it is there: the secret is then only accepted.
         keys.AddRange(secrets.Where(secret => !string.IsNullOrEmpty(secret)).Select(secret => new RingKey(new HmacKey(secret), null)));
         var shared = keys.Exists(entry => entry.NodeId is null);
-        var peers = ReadPeerKeys(options, algorithms, problems);
+        var peers = ReadPeerKeys(options, problems);
         keys.AddRange(peers);
         CheckOwn(options, own, peers, problems);
         if (problems.Count == before)
@@ -43,24 +42,24 @@ internal static class KeyRules
         return new KeyRing(keys, options.Insecure);
     }
 
-    private static HaKey? ReadNodeKey(HaOptions options, string text, HaKeyAlgorithm[] algorithms, List<string> problems)
+    private static Ed25519Key? ReadNodeKey(HaOptions options, string text, List<string> problems)
     {
         var where = options.NodeKeyFile is null ? HaKeys.NodeKey : HaKeys.NodeKeyFile;
         var der = KeyText.Decode(text);
-        var key = der is null ? null : ReadPrivate(algorithms, der);
+        var key = der is null ? null : Ed25519Key.ReadPrivate(der);
         if (key is null)
         {
             var what = text.Contains("ENCRYPTED", StringComparison.Ordinal) ? "is encrypted, and nobody is there to type the passphrase; decrypt it with: openssl pkey"
-                : der is not null && ReadPublic(algorithms, der) is not null ? $"is a public key; give the private one, {HowToMakeOne}"
+                : der is not null && Ed25519Key.ReadPublic(der) is not null ? $"is a public key; give the private one, {HowToMakeOne}"
                 : der is null ? $"is neither PEM nor the base64 of a PKCS#8 key; {HowToMakeOne}"
-                : $"is not a private key of {Names(algorithms)} (Ed25519 needs the package Ha.NSec); {HowToMakeOne}";
+                : $"is not an Ed25519 key in PKCS#8; {HowToMakeOne}";
             problems.Add($"{where} ({text.Length} characters) {what}.");
         }
 
         return key;
     }
 
-    private static List<RingKey> ReadPeerKeys(HaOptions options, HaKeyAlgorithm[] algorithms, List<string> problems)
+    private static List<RingKey> ReadPeerKeys(HaOptions options, List<string> problems)
     {
         var keys = new List<RingKey>();
         if (options.PeerKeys.Count > MaxPeerKeys)
@@ -71,7 +70,7 @@ internal static class KeyRules
 
         for (var i = 0; i < options.PeerKeys.Count; i++)
         {
-            if (ReadPeerKey(options.PeerKeys[i] ?? "", i + 1, algorithms, problems) is { } read && !keys.Contains(read))
+            if (ReadPeerKey(options.PeerKeys[i] ?? "", i + 1, problems) is { } read && !keys.Contains(read))
             {
                 keys.Add(read);
             }
@@ -89,7 +88,7 @@ internal static class KeyRules
         return keys;
     }
 
-    private static RingKey? ReadPeerKey(string entry, int place, HaKeyAlgorithm[] algorithms, List<string> problems)
+    private static RingKey? ReadPeerKey(string entry, int place, List<string> problems)
     {
         // An id may contain '='; base64 has it at the end only.
         var split = entry.TrimEnd('=').LastIndexOf('=');
@@ -102,14 +101,14 @@ internal static class KeyRules
         }
 
         var der = KeyText.FromBase64(entry.AsSpan(split + 1)) ?? [];
-        if (ReadPublic(algorithms, der) is { } key)
+        if (Ed25519Key.ReadPublic(der) is { } key)
         {
             return new RingKey(key, id);
         }
 
-        var what = ReadPrivate(algorithms, der) is not null
+        var what = Ed25519Key.ReadPrivate(der) is not null
             ? $"is followed by a private key, which now is known to whoever could read this setting; make a new one, and give here the public half, {HowToShowIt}"
-            : $"is not followed by the base64 of a public key of {Names(algorithms)} (Ed25519 needs the package Ha.NSec); {HowToShowIt}";
+            : $"is not followed by the base64 of an Ed25519 public key; {HowToShowIt}";
         problems.Add($"{HaKeys.PeerKeys} ({id}) {what}.");
         return null;
     }
@@ -156,12 +155,4 @@ internal static class KeyRules
                 "a node without a key is never heard; add the missing ones as id=publickey.");
         }
     }
-
-    private static HaKey? ReadPublic(HaKeyAlgorithm[] algorithms, byte[] der) =>
-        algorithms.Select(algorithm => algorithm.ReadPublicKey(der)).FirstOrDefault(key => key is not null);
-
-    private static HaKey? ReadPrivate(HaKeyAlgorithm[] algorithms, byte[] der) =>
-        algorithms.Select(algorithm => algorithm.ReadPrivateKey(der)).FirstOrDefault(key => key is not null);
-
-    private static string Names(HaKeyAlgorithm[] algorithms) => string.Join(" or ", algorithms.Select(algorithm => algorithm.Name));
 }

@@ -1,3 +1,5 @@
+using Ha.Http;
+
 namespace Ha.Configuration;
 
 /// <summary>Who is in the cluster. Valid URLs are rewritten to their normal form on the way.</summary>

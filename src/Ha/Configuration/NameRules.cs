@@ -1,9 +1,11 @@
+using Ha.Http;
+
 namespace Ha.Configuration;
 
-/// <summary>Names travel in headers, in signatures and in lists, so they are plain ASCII without separators.</summary>
+/// <summary>What an operator is told about a name that is none, see <see cref="NodeName"/>.</summary>
 internal static class NameRules
 {
-    public const int MaxLength = 128;
+    public const int MaxLength = NodeName.MaxLength;
 
     public static void Check(HaOptions options, List<string> problems)
     {
@@ -11,9 +13,7 @@ internal static class NameRules
         Check(HaKeys.ClusterId, options.ClusterId, problems);
     }
 
-    public static bool IsName(string text) => text.Length is > 0 and <= MaxLength && !text.Any(IsForbidden);
-
-    private static bool IsForbidden(char c) => c is <= ' ' or > '~' or ',' or '"' or '\'' or '\\';
+    public static bool IsName(string text) => NodeName.IsValid(text);
 
     private static void Check(string key, string? name, List<string> problems)
     {
@@ -25,7 +25,7 @@ internal static class NameRules
         {
             problems.Add($"{key} ({name[..32]}…) has {name.Length} characters; use at most {MaxLength}.");
         }
-        else if (name.Any(IsForbidden))
+        else if (name.Any(NodeName.IsForbidden))
         {
             problems.Add($"{key} ({Printable(name)}) must be printable ASCII without spaces, commas, quotes and backslashes; use letters, digits, '-', '.' and '_'.");
         }

@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Ha.Configuration;
+using Ha.Http;
 
 namespace Ha.Election;
 
@@ -27,7 +27,10 @@ internal class CounterConverter : JsonConverter<long>
 
 internal sealed class EpochConverter : CounterConverter
 {
-    protected override long Max => ElectionCore.MaxEpoch;
+    /// <summary>A double holds it exactly, and it leaves 34 years of microseconds to climb.</summary>
+    public const long MaxEpoch = (1L << 53) - (1L << 40);
+
+    protected override long Max => MaxEpoch;
 }
 
 /// <summary>Microseconds up to one day: a longer lease makes no sense and would let a liar block a vote.</summary>
@@ -75,7 +78,7 @@ internal class NameConverter : JsonConverter<string>
             ? JsonEncodedText.Encode(value, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)
             : throw new InvalidOperationException("An id or a URL is too long, not in normal form or not plain ASCII."));
 
-    protected virtual bool IsValid(string text) => NameRules.IsName(text);
+    protected virtual bool IsValid(string text) => NodeName.IsValid(text);
 }
 
 /// <summary>A node's base URL in its one spelling: it ends up in headers and pages and is compared as text.</summary>

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Ha.Http;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
 
 namespace Ha.Endpoints;
@@ -9,14 +9,11 @@ namespace Ha.Endpoints;
 /// <summary>Writes whole small answers; a HEAD gets the headers of the GET and no body.</summary>
 internal static class Answer
 {
-    public static Task JsonAsync<T>(HttpContext context, int status, T value, JsonTypeInfo<T> type, string contentType = "application/json") =>
-        BytesAsync(context, status, contentType, JsonSerializer.SerializeToUtf8Bytes(value, type));
+    public static Task JsonAsync<T>(HttpContext context, int status, T value, JsonTypeInfo<T> type) =>
+        BytesAsync(context, status, "application/json", JsonSerializer.SerializeToUtf8Bytes(value, type));
 
-    public static Task ProblemAsync(HttpContext context, int status, string error, string? leader = null)
-    {
-        var problem = new Problem(ReasonPhrases.GetReasonPhrase(status), status, error, leader);
-        return JsonAsync(context, status, problem, EndpointJson.Default.Problem, "application/problem+json");
-    }
+    public static Task ProblemAsync(HttpContext context, int status, string error, string? leader = null) =>
+        new HaProblem(status, error) { Leader = leader }.WriteBodyAsync(context);
 
     public static Task MethodNotAllowedAsync(HttpContext context, string allow)
     {

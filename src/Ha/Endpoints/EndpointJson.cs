@@ -31,16 +31,6 @@ internal sealed record PeerAnswer(
     string Role,
     string? ConfigMismatch);
 
-/// <param name="Title">The status in words.</param>
-/// <param name="Status">The status code.</param>
-/// <param name="Error">What went wrong, one of a few fixed texts.</param>
-/// <param name="Leader">Who to ask instead.</param>
-internal sealed record Problem(
-    string Title,
-    int Status,
-    string Error,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Leader = null);
-
 /// <summary>A misspelt member is an error: leadership must not go to just anybody instead.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record StepDownRequest(string? To = null);
@@ -50,7 +40,6 @@ internal sealed record StepDownAnswer(string Successor);
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(LeaderAnswer))]
 [JsonSerializable(typeof(PeerAnswer[]))]
-[JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(StepDownRequest))]
 [JsonSerializable(typeof(StepDownAnswer))]
 internal sealed partial class EndpointJson : JsonSerializerContext;

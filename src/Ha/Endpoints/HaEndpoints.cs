@@ -1,3 +1,4 @@
+using Ha.Http;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Endpoints;
@@ -20,16 +21,16 @@ internal sealed class HaEndpoints(EndpointSources sources)
         headers.XContentTypeOptions = "nosniff";
 
         // As in ASP.NET Core's routing, case and a trailing slash make no difference.
-        return (route.Value ?? "").TrimEnd('/').ToLowerInvariant() switch
+        return (HaRoutes.Root + route.Value).TrimEnd('/').ToLowerInvariant() switch
         {
-            "" => sources.Options.StatusPage ? ShowAsync(context, _page.HandleAsync) : NotFoundAsync(context),
-            "/leader" => ShowAsync(context, _info.LeaderAsync),
-            "/peers" => ShowAsync(context, _info.PeersAsync),
-            "/healthz" => AliveAsync(context),
-            "/healthz/leader" => ReadAsync(context, _health.LeaderAsync),
-            "/healthz/ready" => ReadAsync(context, _health.ReadyAsync),
-            "/step-down" => StepDownAsync(context),
-            "/heartbeat" when sources.Heartbeat is { } heartbeat => BeatAsync(context, heartbeat),
+            HaRoutes.Root => sources.Options.StatusPage ? ShowAsync(context, _page.HandleAsync) : NotFoundAsync(context),
+            HaRoutes.Leader => ShowAsync(context, _info.LeaderAsync),
+            HaRoutes.Peers => ShowAsync(context, _info.PeersAsync),
+            HaRoutes.Health => AliveAsync(context),
+            HaRoutes.HealthLeader => ReadAsync(context, _health.LeaderAsync),
+            HaRoutes.HealthReady => ReadAsync(context, _health.ReadyAsync),
+            HaRoutes.StepDown => StepDownAsync(context),
+            HaRoutes.Heartbeat when sources.Heartbeat is { } heartbeat => BeatAsync(context, heartbeat),
             _ => NotFoundAsync(context),
         };
     }

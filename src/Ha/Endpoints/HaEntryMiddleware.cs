@@ -18,7 +18,7 @@ namespace Ha.Endpoints;
 internal sealed class HaEntryMiddleware(
     RequestDelegate next, HaEndpoints endpoints, LeaderHeaders headers, CancellationToken leaving, GrpcHealthEndpoint? grpcHealth = null)
 {
-    private static readonly PathString _prefix = new("/_ha");
+    private static readonly PathString _prefix = new(HaRoutes.Root);
 
     private static readonly Func<object, Task> _sayClose = static response =>
     {
@@ -42,24 +42,15 @@ internal sealed class HaEntryMiddleware(
             return endpoints.HandleAsync(context, route);
         }
 
-        if (grpcHealth is not null && text?.StartsWith(GrpcHealthEndpoint.Prefix, StringComparison.Ordinal) == true)
+        if (grpcHealth is not null && text?.StartsWith(HaRoutes.GrpcHealth, StringComparison.Ordinal) == true)
         {
-            return grpcHealth.HandleAsync(context, text[GrpcHealthEndpoint.Prefix.Length..]);
+            return grpcHealth.HandleAsync(context, text[HaRoutes.GrpcHealth.Length..]);
         }
 
         // Nobody outside may speak for a node that refused a write.
         context.Request.Headers.Remove(HaHeaders.NotExecuted);
 
-        Task running;
-        try
-        {
-            running = next(context);
-        }
-        catch (Exception thrown)
-        {
-            running = Task.FromException(thrown);
-        }
-
+        var running = next.Start(context);
         return running.IsCompletedSuccessfully ? running : AwaitAsync(context, running);
     }
 

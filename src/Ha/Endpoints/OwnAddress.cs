@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Ha.Http;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Endpoints;
@@ -6,9 +7,6 @@ namespace Ha.Endpoints;
 /// <summary>Recognises a request that this very process has sent; whoever else is reached at its URL cannot. Thread-safe.</summary>
 internal sealed class OwnAddress
 {
-    /// <summary>On a request by which a node looks whether its own URL leads to it.</summary>
-    public const string Header = "X-Base-Probe";
-
     private int _arrivals;
 
     /// <summary>The header's value: random, so that nobody else has it.</summary>
@@ -19,7 +17,7 @@ internal sealed class OwnAddress
 
     public bool Recognises(HttpRequest request)
     {
-        var own = string.Equals(request.Headers[Header], Token, StringComparison.Ordinal);
+        var own = string.Equals(request.Headers[HaHeaders.Probe], Token, StringComparison.Ordinal);
         if (own)
         {
             Interlocked.Increment(ref _arrivals);

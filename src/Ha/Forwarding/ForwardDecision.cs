@@ -28,6 +28,9 @@ internal enum ForwardOutcome
     /// <summary>The endpoint is never forwarded, and the client follows no redirect: 503.</summary>
     RefuseProxy,
 
+    /// <summary>This node leads, and its handler has said that it does not: 503, never a second run.</summary>
+    RefuseSecondRun,
+
     /// <summary>A WebSocket over HTTP/2 or HTTP/3 for the leader: 503, there is no way to pass it on.</summary>
     RefuseExtendedConnect,
 }
@@ -52,6 +55,9 @@ internal readonly record struct RequestFacts
     public bool NeverProxy { get; init; }
     public bool ExtendedConnect { get; init; }
 
+    /// <summary>True: a handler on this node refused it.</summary>
+    public bool RefusedHere { get; init; }
+
     /// <summary>True: it was sent to another node before it came to run here, and that one may have executed it.</summary>
     public bool MayHaveBeenExecuted { get; init; }
 }
@@ -64,9 +70,7 @@ internal sealed record ForwardPolicy(ForwardMode Mode, bool AllowOverride);
 /// <summary>Decides and touches nothing.</summary>
 internal static class ForwardDecision
 {
-    private const string OwnRoutes = "/_ha/";
-    private const string OwnPage = "/_ha";
-    private const string GrpcHealth = "/grpc.health.v1.Health/";
+    private const string OwnRoutes = HaRoutes.Root + "/";
 
     public static ForwardOutcome Decide(in RequestFacts facts, LeadershipSnapshot leadership, ForwardPolicy policy)
     {
@@ -77,7 +81,7 @@ internal static class ForwardDecision
 
         if (leadership.AdmitsNow())
         {
-            return ForwardOutcome.RunHere;
+            return facts.RefusedHere ? ForwardOutcome.RefuseSecondRun : ForwardOutcome.RunHere;
         }
 
         if (facts.Forwarded)
@@ -116,30 +120,15 @@ internal static class ForwardDecision
     private static bool IsExempt(PathString path) =>
         path.Value is { } value
         && (value.StartsWith(OwnRoutes, StringComparison.Ordinal)
-            || value.StartsWith(GrpcHealth, StringComparison.Ordinal)
-            || string.Equals(value, OwnPage, StringComparison.Ordinal));
+            || value.StartsWith(HaRoutes.GrpcHealth, StringComparison.Ordinal)
+            || string.Equals(value, HaRoutes.Root, StringComparison.Ordinal));
 
     /// <summary>True when a leader elsewhere is reached through this node. gRPC and WebSocket clients follow no redirects.</summary>
     public static bool ProxyWanted(in RequestFacts facts, ForwardPolicy policy)
     {
-        if (facts.Grpc || facts.Upgrade)
-        {
-            return true;
-        }
-
-        if (policy.AllowOverride && facts.Override is { } wish)
-        {
-            if (string.Equals(wish, "proxy", StringComparison.OrdinalIgnoreCase))
-            {
-                return true;
-            }
-
-            if (string.Equals(wish, "redirect", StringComparison.OrdinalIgnoreCase))
-            {
-                return false;
-            }
-        }
-
-        return policy.Mode == ForwardMode.Proxy;
+        var wish = policy.AllowOverride ? facts.Override : null;
+        return facts.Grpc || facts.Upgrade || Is(wish, "proxy") || (policy.Mode == ForwardMode.Proxy && !Is(wish, "redirect"));
     }
+
+    private static bool Is(string? wish, string mode) => string.Equals(wish, mode, StringComparison.OrdinalIgnoreCase);
 }

@@ -2,7 +2,6 @@ using Ha.Forwarding.Local;
 using Ha.Forwarding.Proxy;
 using Ha.Http;
 using Ha.Leadership;
-using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.SignalR;
@@ -10,44 +9,45 @@ using Microsoft.AspNetCore.SignalR;
 namespace Ha.Forwarding;
 
 /// <summary>
-/// Lets writes through on the leader and takes them elsewhere on any other node. This class decides who handles a
-/// request: <see cref="LeaderPipeline"/> runs it here, <see cref="FollowerPath"/> brings it to the leader. Reads pass
-/// without an allocation unless they wait for something.
+/// Lets writes through on the leader and takes them elsewhere on any other node. This class tells a request from its
+/// arrival to its one answer: <see cref="LeaderPipeline"/> runs it here, <see cref="FollowerPath"/> takes a step with one
+/// that cannot, and both return to this class with what came of it. Reads pass without an allocation unless they wait for
+/// something.
 /// </summary>
+/// <remarks>
+/// <list type="number">
+/// <item>What may run on any node passes.</item>
+/// <item>What was decided before and comes again passes as an error page; anything else may have been executed.</item>
+/// <item>Enter the gate, look who leads, decide.</item>
+/// <item>This node leads: run it. What a handler refuses goes on as what needs the leader and may not run here.</item>
+/// <item>Another node leads: redirect or forward. Nobody may have it: refuse.</item>
+/// <item>Nobody can take it now: wait until somebody may, and go on with step 3.</item>
+/// <item>Count what it met.</item>
+/// </list>
+/// </remarks>
 internal sealed class WriteForwardingMiddleware
 {
-    private readonly ILeaderProvider _provider;
-    private readonly WriteGate _gate;
-    private readonly ForwardPolicy _policy;
+    private readonly ForwardingServices _services;
+    private readonly HaNode _node;
     private readonly LeaderPipeline _here;
-    private readonly FollowerPath _away;
-    private readonly ForwardingReports _reports;
+    private readonly FollowerPath _there;
     private readonly bool _routingRan;
 
-    public WriteForwardingMiddleware(
-        RequestDelegate next,
-        HaOptions options,
-        ILeaderProvider provider,
-        WriteGate gate,
-        TimeProvider clock,
-        LeaderForwarder forwarder,
-        AnswerGrace terms,
-        WriteHold hold,
-        HaMetrics metrics,
-        ForwardingReports reports,
-        bool routingRan = true)
+    /// <param name="next">The rest of the pipeline.</param>
+    /// <param name="services">What it shares with other places of the write forwarding.</param>
+    /// <param name="routingRan">False where the request cannot have an endpoint yet.</param>
+    public WriteForwardingMiddleware(RequestDelegate next, ForwardingServices services, bool routingRan)
     {
+        _services = services;
+        _node = services.Node;
+        _here = new LeaderPipeline(next, _node, services.Grace, services.Reports);
+        _there = new FollowerPath(services);
         _routingRan = routingRan;
-        _reports = reports;
-        _provider = provider;
-        _gate = gate;
-        _policy = new ForwardPolicy(options.ForwardMode, options.ForwardOverride);
-        _here = new LeaderPipeline(next, provider, gate, WritePermit.CommitGuard(options.EffectiveLeaseTimeout), terms, reports);
-        _away = new FollowerPath(options, provider, _policy, clock, forwarder, terms, hold, metrics, reports, this);
     }
 
     public Task InvokeAsync(HttpContext context)
     {
+        // Step 1: what needs no leader.
         var endpoint = EndpointOf(context);
         if (_routingRan)
         {
@@ -60,94 +60,135 @@ internal sealed class WriteForwardingMiddleware
             return PassAsync(context);
         }
 
-        if (DecidedMark.Of(context) is { } mark)
-        {
-            return AgainAsync(context, choice, mark);
-        }
-
-        var facts = GatherFacts(context, choice);
-        if (TryRunHere(context, facts, out var running, out var outcome))
-        {
-            return running;
-        }
-
-        return outcome == ForwardOutcome.Pass ? PassAsync(context) : _away.RunAsync(context, facts, refusal: null);
-    }
-
-    /// <summary>Starts the request if this node may run it at this moment.</summary>
-    /// <param name="context">The request.</param>
-    /// <param name="facts">What was gathered from it.</param>
-    /// <param name="running">The request, to its very end.</param>
-    /// <param name="outcome">What was decided.</param>
-    public bool TryRunHere(HttpContext context, in RequestFacts facts, out Task running, out ForwardOutcome outcome)
-    {
-        // Enter first, look second: see WriteGate.
-        _gate.Enter();
-        var leadership = _provider.Current;
-        outcome = ForwardDecision.Decide(facts, leadership, _policy);
-        if (outcome != ForwardOutcome.RunHere)
-        {
-            _gate.Exit();
-            running = Task.CompletedTask;
-            return false;
-        }
-
-        running = FinishAsync(_here.RunAsync(context, leadership, IsLongLived(context, facts)), context, facts);
-        return true;
-    }
-
-    /// <summary>
-    /// A request that was decided before comes through again. The error page runs here; whoever tries the same once more
-    /// does so as the leader, or not at all, since the first time may have executed it.
-    /// </summary>
-    private Task AgainAsync(HttpContext context, NodeChoice choice, DecidedMark mark)
-    {
-        if (mark.IsErrorPage(context))
+        // Step 2: what was decided before. An error page runs here; whoever tries the same once more does so as the leader,
+        // or not at all, since the first time may have executed it.
+        var before = DecidedMark.Of(context);
+        if (before?.IsErrorPage(context) == true)
         {
             return PassAsync(context);
         }
 
-        var facts = GatherFacts(context, choice) with { MayHaveBeenExecuted = true };
-        if (TryRunHere(context, facts, out var running, out var outcome))
+        // Step 3: decide.
+        var facts = GatherFacts(context, choice) with { MayHaveBeenExecuted = before is not null };
+        return Decide(facts, out var leadership) switch
         {
-            return running;
-        }
-
-        return outcome == ForwardOutcome.Pass ? PassAsync(context) : _away.RunAsync(context, facts, TriedAgain(refusal: null));
+            ForwardOutcome.Pass => PassAsync(context),
+            ForwardOutcome.RunHere => RunHereAsync(context, facts, leadership),
+            _ => TravelAsync(context, facts, before is null ? null : TriedAgain(refusal: null)),
+        };
     }
 
-    private Task PassAsync(HttpContext context) => FinishAsync(_here.PassAsync(context), context, facts: null);
+    /// <summary>To run it here means that the gate is entered.</summary>
+    private ForwardOutcome Decide(in RequestFacts facts, out LeadershipSnapshot leadership)
+    {
+        // Enter first, look second: see WriteGate.
+        _node.Gate.Enter();
+        leadership = _node.Provider.Current;
+        var outcome = ForwardDecision.Decide(facts, leadership, _services.Policy);
+        if (outcome != ForwardOutcome.RunHere)
+        {
+            _node.Gate.Exit();
+        }
 
-    private Task FinishAsync(Task<Exception?> running, HttpContext context, in RequestFacts? facts)
+        return outcome;
+    }
+
+    private Task PassAsync(HttpContext context) => FinishAsync(context, facts: null, _here.PassAsync(context));
+
+    // Step 4: here.
+    private Task RunHereAsync(HttpContext context, in RequestFacts facts, LeadershipSnapshot leadership) =>
+        FinishAsync(context, facts, _here.RunAsync(context, leadership, IsLongLived(context, facts)));
+
+    private Task FinishAsync(HttpContext context, in RequestFacts? facts, Task<Exception?> running)
     {
         if (!running.IsCompletedSuccessfully)
         {
-            return AwaitedAsync(running, context, facts);
+            return AwaitedAsync(context, facts, running);
         }
 
-        return running.Result is { } refusal ? AnswerAsync(context, facts, refusal) : Task.CompletedTask;
+        return running.Result is { } refusal ? RefusedAsync(context, facts, refusal) : Task.CompletedTask;
     }
 
-    private async Task AwaitedAsync(Task<Exception?> running, HttpContext context, RequestFacts? facts)
+    private async Task AwaitedAsync(HttpContext context, RequestFacts? facts, Task<Exception?> running)
     {
         if (await running is { } refusal)
         {
-            await AnswerAsync(context, facts, refusal);
+            await RefusedAsync(context, facts, refusal);
         }
     }
 
     // Whatever it was before, a request that a handler refused needs the leader. But an error page that refuses knows
     // nothing of what came before it.
-    private Task AnswerAsync(HttpContext context, in RequestFacts? facts, Exception refusal) =>
-        _away.RunAsync(
+    private Task RefusedAsync(HttpContext context, in RequestFacts? facts, Exception refusal) =>
+        TravelAsync(
             context,
-            facts ?? GatherFacts(context, NodeChoice.LeaderOnly),
+            (facts ?? GatherFacts(context, NodeChoice.LeaderOnly)) with { RefusedHere = true },
             refusal is NotLeaderException && DecidedMark.CameAgain(context) ? TriedAgain(refusal) : refusal);
 
     private OutcomeUnknownException TriedAgain(Exception? refusal)
     {
-        _reports.TriedAgain();
+        _services.Reports.TriedAgain();
         return new OutcomeUnknownException(message: null, refusal);
+    }
+
+    /// <summary>A request that cannot run here, until it has its answer.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="facts">What was gathered from it.</param>
+    /// <param name="refusal">Why it must not run here, where that is known before any look at who leads; else null.</param>
+    private async Task TravelAsync(HttpContext context, RequestFacts facts, Exception? refusal)
+    {
+        if (refusal is not null)
+        {
+            // What the handler had prepared belongs to no answer.
+            context.Response.Clear();
+        }
+
+        using var journey = new WriteJourney(context, facts, refusal as NotLeaderException, _node.Clock);
+        try
+        {
+            var over = refusal is OutcomeUnknownException && await _there.RefuseAsync(journey, Refusals.OutcomeUnknown);
+            while (!over)
+            {
+                // Step 3 again; where one look leads away from is what the wait waits to see change.
+                var outcome = Decide(facts, out var leadership);
+                over = outcome == ForwardOutcome.RunHere
+                    ? await RunHeldAsync(journey, leadership)
+                    : await _there.StepAsync(journey, outcome, leadership) || await _there.HoldAsync(journey, leadership);
+            }
+        }
+        finally
+        {
+            DecidedMark.Leave(context);
+        }
+
+        // Step 7: count it.
+        if (journey.Outcome is { } met)
+        {
+            _services.Metrics.Write(met, journey.Elapsed);
+        }
+
+        if (journey.LastResult == ForwardResult.BrokenOff)
+        {
+            throw new AnswerBrokenOffException();
+        }
+    }
+
+    // Step 4: this node became the leader while the request waited.
+    private async Task<bool> RunHeldAsync(WriteJourney journey, LeadershipSnapshot leadership)
+    {
+        try
+        {
+            journey.Body.ReturnToRequest();
+        }
+        catch
+        {
+            _node.Gate.Exit();
+            throw;
+        }
+
+        // A handler that refuses here says nothing of the attempt elsewhere.
+        await RunHereAsync(journey.Context, journey.Facts with { MayHaveBeenExecuted = journey.MayHaveBeenExecuted }, leadership);
+        return true;
     }
 
     // Looking where nothing can be costs as much as the rest of the decision.
@@ -156,7 +197,7 @@ internal sealed class WriteForwardingMiddleware
     private RequestFacts GatherFacts(HttpContext context, NodeChoice choice)
     {
         var request = context.Request;
-        var wish = _policy.AllowOverride ? request.Headers[HaHeaders.Forward] : default;
+        var wish = _services.Policy.AllowOverride ? request.Headers[HaHeaders.Forward] : default;
         return new RequestFacts
         {
             Method = request.Method,
@@ -165,7 +206,7 @@ internal sealed class WriteForwardingMiddleware
             Forwarded = request.Headers.ContainsKey(HaHeaders.ForwardedBy),
             Override = wish.Count == 0 ? null : wish.ToString(),
             Grpc = HaProblem.IsGrpc(request),
-            Upgrade = LeaderForwarder.IsUpgrade(context),
+            Upgrade = ForwardMessage.IsUpgrade(context),
             NeverProxy = EndpointOf(context)?.Metadata.GetMetadata<NeverProxyAttribute>() is not null,
             ExtendedConnect = HttpMethods.IsConnect(request.Method)
                 && context.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect == true,

@@ -3,25 +3,6 @@ using Microsoft.Extensions.Primitives;
 
 namespace Ha.Forwarding;
 
-/// <summary>How a wait ended.</summary>
-internal enum HoldOutcome
-{
-    /// <summary>A leader appeared, or it is time to try the same one again.</summary>
-    MoveOn,
-
-    /// <summary>Nobody appeared in time.</summary>
-    TimedOut,
-
-    /// <summary>As many as may wait are waiting already.</summary>
-    Full,
-
-    /// <summary>The request was cancelled: its client went away, or the application set it a time limit.</summary>
-    Cancelled,
-
-    /// <summary>This node shuts down.</summary>
-    Stopping,
-}
-
 /// <summary>
 /// The waiting room for requests that need a leader. All of them share one timer and one subscription; a waiting
 /// request costs one small object and its registration for the request's cancellation. Thread-safe.
@@ -38,8 +19,8 @@ internal sealed class WriteHold : IDisposable
     private static readonly TimeSpan _crowdPatience = TimeSpan.FromMilliseconds(20);
 
     private readonly Lock _lock = new();
-    private readonly SortedSet<Waiter> _byTime = new(Waiter.Order);
-    private readonly Queue<Waiter> _leaving = new();
+    private readonly SortedSet<HeldWrite> _byTime = new(HeldWrite.Order);
+    private readonly Queue<HeldWrite> _leaving = new();
     private readonly ILeaderProvider _provider;
     private readonly TimeProvider _clock;
     private readonly int _max;
@@ -84,7 +65,7 @@ internal sealed class WriteHold : IDisposable
         LeadershipSnapshot? refusedBy, long until, long retryAt, CancellationToken cancelled)
     {
         var wake = Math.Min(until, retryAt);
-        Waiter waiter;
+        HeldWrite waiter;
         lock (_lock)
         {
             if (_stopped)
@@ -102,13 +83,13 @@ internal sealed class WriteHold : IDisposable
                 return HoldOutcome.Full;
             }
 
-            waiter = new Waiter(this, until, wake, _arrivals++, refusedBy);
+            waiter = new HeldWrite(this, until, wake, _arrivals++, refusedBy);
             _byTime.Add(waiter);
             ScheduleNeedsLock();
         }
 
         // Registered outside of the lock: a token that has fired already runs its callback right here.
-        using var registration = cancelled.UnsafeRegister(static w => ((Waiter)w!).Cancel(), waiter);
+        using var registration = cancelled.UnsafeRegister(static w => ((HeldWrite)w!).Cancel(), waiter);
 
         // A leader that appeared before the waiter stood in line has woken nobody.
         if (waiter.MovesOnWith(_provider.Current))
@@ -126,6 +107,16 @@ internal sealed class WriteHold : IDisposable
         {
             _underWay--;
             LetGoNeedsLock();
+        }
+    }
+
+    /// <summary>Lets one go, wherever it stands.</summary>
+    public void Release(HeldWrite waiter, HoldOutcome outcome)
+    {
+        lock (_lock)
+        {
+            _byTime.Remove(waiter);
+            CompleteNeedsLock(waiter, outcome);
         }
     }
 
@@ -162,9 +153,9 @@ internal sealed class WriteHold : IDisposable
 
         lock (_lock)
         {
-            Waiter[] leaving = [.. _byTime.Where(waiter => waiter.MovesOnWith(leadership))];
+            HeldWrite[] leaving = [.. _byTime.Where(waiter => waiter.MovesOnWith(leadership))];
             _byTime.ExceptWith(leaving);
-            Array.Sort(leaving, Waiter.Seniority);
+            Array.Sort(leaving, HeldWrite.Seniority);
             Array.ForEach(leaving, _leaving.Enqueue);
             LetGoNeedsLock();
         }
@@ -192,17 +183,8 @@ internal sealed class WriteHold : IDisposable
         }
     }
 
-    private void Release(Waiter waiter, HoldOutcome outcome)
-    {
-        lock (_lock)
-        {
-            _byTime.Remove(waiter);
-            CompleteNeedsLock(waiter, outcome);
-        }
-    }
-
     /// <returns>False: it has left already.</returns>
-    private bool CompleteNeedsLock(Waiter waiter, HoldOutcome outcome)
+    private bool CompleteNeedsLock(HeldWrite waiter, HoldOutcome outcome)
     {
         var completed = waiter.TryComplete(outcome);
         if (completed && outcome == HoldOutcome.MoveOn)
@@ -244,52 +226,5 @@ internal sealed class WriteHold : IDisposable
         // A timer counts whole milliseconds and must not fire before the time, or it would find nobody.
         var milliseconds = Math.Max(0, Math.Ceiling(due.TotalMilliseconds));
         _timer.Change(TimeSpan.FromMilliseconds(milliseconds), Timeout.InfiniteTimeSpan);
-    }
-
-    private sealed class Waiter(WriteHold hold, long until, long wake, long arrival, LeadershipSnapshot? refusedBy)
-        : TaskCompletionSource<HoldOutcome>, IThreadPoolWorkItem
-    {
-        private HoldOutcome? _outcome;
-
-        public static readonly IComparer<Waiter> Order = Comparer<Waiter>.Create(static (a, b) =>
-            a.Wake != b.Wake ? a.Wake.CompareTo(b.Wake) : a.Arrival.CompareTo(b.Arrival));
-
-        /// <summary>Who came first may have tried a dead leader since, and stands behind others by its next look.</summary>
-        public static readonly IComparer<Waiter> Seniority = Comparer<Waiter>.Create(static (a, b) =>
-            a.Until != b.Until ? a.Until.CompareTo(b.Until) : a.Arrival.CompareTo(b.Arrival));
-
-        public long Wake => wake;
-
-        public bool RetriesAtWake => wake < until;
-
-        private long Until => until;
-
-        private long Arrival => arrival;
-
-        /// <summary>
-        /// Safe under the lock: what waited goes on elsewhere, and in the order of these calls. The pool's own way of
-        /// running continuations asynchronously takes the newest first, so the longest wait would grow with the crowd.
-        /// </summary>
-        public bool TryComplete(HoldOutcome outcome)
-        {
-            if (_outcome is not null)
-            {
-                return false;
-            }
-
-            _outcome = outcome;
-            return ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-        }
-
-        public void Execute() => SetResult(_outcome!.Value);
-
-        public void Cancel() => hold.Release(this, HoldOutcome.Cancelled);
-
-        public bool MovesOnWith(LeadershipSnapshot now) =>
-            now.TakesWrites()
-            && (refusedBy is null
-                || refusedBy.Epoch != now.Epoch
-                || refusedBy.LeadsSelf != now.LeadsSelf
-                || !string.Equals(refusedBy.LeaderTarget, now.LeaderTarget, StringComparison.Ordinal));
     }
 }

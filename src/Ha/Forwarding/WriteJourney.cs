@@ -8,9 +8,9 @@ namespace Ha.Forwarding;
 /// <summary>One request looking for the leader: what is fixed about it, and what it went through so far.</summary>
 /// <param name="context">The request.</param>
 /// <param name="facts">What decisions look at.</param>
-/// <param name="body">Its body.</param>
 /// <param name="refusal">What a handler on this node refused with; null: none ran.</param>
-internal sealed class WriteJourney(HttpContext context, RequestFacts facts, ReplayableBody body, NotLeaderException? refusal)
+/// <param name="clock">All times here are its timestamps.</param>
+internal sealed class WriteJourney(HttpContext context, RequestFacts facts, NotLeaderException? refusal, TimeProvider clock) : IDisposable
 {
     private const int FirstPauseMilliseconds = 25;
     private const int LongestPauseMilliseconds = 250;
@@ -19,17 +19,21 @@ internal sealed class WriteJourney(HttpContext context, RequestFacts facts, Repl
     // would be run for as long as the write may be held.
     private const int MostHandlerRuns = 4;
 
+    private readonly long _started = clock.GetTimestamp();
     private int _pauseMilliseconds = FirstPauseMilliseconds;
     private int _handlerRuns;
     private LeadershipSnapshot? _lastRefusedBy;
+    private WriteHold? _releasedBy;
 
     public HttpContext Context => context;
 
     public RequestFacts Facts => facts;
 
-    public ReplayableBody Body => body;
+    public ReplayableBody Body { get; } = new(context.Request);
 
     public NotLeaderException? Refusal => refusal;
+
+    public TimeSpan Elapsed => clock.GetElapsedTime(_started);
 
     /// <summary>What to count when it is over; null: nothing (it ran here after all, or nobody was left to answer).</summary>
     public WriteOutcome? Outcome { get; set; }
@@ -41,13 +45,32 @@ internal sealed class WriteJourney(HttpContext context, RequestFacts facts, Repl
     public LeadershipSnapshot? RefusedBy { get; set; }
 
     /// <summary>True once an attempt may have been executed; never false again.</summary>
-    public bool MayHaveBeenExecuted { get; set; }
+    public bool MayHaveBeenExecuted { get; set; } = facts.MayHaveBeenExecuted;
 
     /// <summary>True when executing it twice is the endpoint's promise to prevent.</summary>
     public bool MayRepeat =>
-        body.CanReplay
+        Body.CanReplay
         && IdempotencyKey.Of(context.Request.Headers[IdempotencyKey.Header]) is not null
         && context.GetEndpoint()?.Metadata.GetMetadata<HonorsIdempotencyKeyAttribute>() is not null;
+
+    /// <summary>Waits until somebody may take it.</summary>
+    /// <param name="hold">Where.</param>
+    /// <param name="leadership">The last look at who leads.</param>
+    /// <param name="patience">For how long, counted from the start of the journey.</param>
+    public async ValueTask<HoldOutcome> HoldAsync(WriteHold hold, LeadershipSnapshot leadership, TimeSpan patience)
+    {
+        StepDone();
+        var until = _started + (long)(patience.TotalSeconds * clock.TimestampFrequency);
+        var retryAt = NextRetry(leadership, clock.GetTimestamp(), clock.TimestampFrequency);
+        var outcome = await hold.WaitAsync(RefusedBy, until, retryAt, context.RequestAborted);
+        if (outcome == HoldOutcome.MoveOn)
+        {
+            RefusedBy = null;
+            _releasedBy = hold;
+        }
+
+        return outcome;
+    }
 
     /// <summary>
     /// When to look again though nothing was announced: after a refusal, because the same leader may take it back
@@ -76,5 +99,17 @@ internal sealed class WriteJourney(HttpContext context, RequestFacts facts, Repl
         var pause = _pauseMilliseconds * frequency / 1000;
         _pauseMilliseconds = Math.Min(2 * _pauseMilliseconds, LongestPauseMilliseconds);
         return now + pause;
+    }
+
+    public void Dispose()
+    {
+        StepDone();
+        Body.Dispose();
+    }
+
+    private void StepDone()
+    {
+        _releasedBy?.Moved();
+        _releasedBy = null;
     }
 }

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using Ha.Configuration;
 using Ha.Election;
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
 using Microsoft.Extensions.Primitives;
@@ -33,7 +34,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
         }
 
         var body = BeatJson.Serialize(beat);
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(peerUrl + HeartbeatSignature.Path))
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(peerUrl + HaRoutes.Heartbeat))
         {
             // HTTP/1.1, because a timed-out exchange then takes its connection along. One HTTP/2 connection to a host
             // that vanished would be reused until TCP gives up, minutes after the network has healed.

@@ -1,5 +1,6 @@
 using Ha.Configuration;
 using Ha.Endpoints.GrpcHealth;
+using Ha.Forwarding;
 using Ha.Leadership;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -1,5 +1,6 @@
 using Ha.Endpoints;
 using Ha.Endpoints.GrpcHealth;
+using Ha.Forwarding;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Builder;

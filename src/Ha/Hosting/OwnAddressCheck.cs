@@ -118,11 +118,11 @@ internal sealed class OwnAddressCheck(string target, OwnAddress own, HttpMessage
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         timeout.CancelAfter(Patience);
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(target + "/_ha/healthz"))
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(target + HaRoutes.Health))
         {
             Version = version,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Headers = { { OwnAddress.Header, own.Token } },
+            Headers = { { HaHeaders.Probe, own.Token } },
         };
         request.Headers.ConnectionClose = version.Major < 2;
         var before = own.Arrivals;

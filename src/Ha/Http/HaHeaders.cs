@@ -1,6 +1,6 @@
 namespace Ha.Http;
 
-/// <summary>The header names of the contract, in one place.</summary>
+/// <summary>The header names of the contract, in one place. Compiled into the server and the client package.</summary>
 internal static class HaHeaders
 {
     /// <summary>Response: the leader's public URL; absent when none is known.</summary>
@@ -15,7 +15,7 @@ internal static class HaHeaders
     /// <summary>Response: the id of the node that the client talked to.</summary>
     public const string Node = "X-Base-Node";
 
-    /// <summary>Response, <c>1</c>: provably nothing was executed. Set through <see cref="NotExecutedMark"/> alone.</summary>
+    /// <summary>Response, <c>1</c>: provably nothing was executed. Set through <c>NotExecutedMark</c> alone.</summary>
     public const string NotExecuted = "X-Base-Not-Executed";
 
     /// <summary>Request: the id of the node that forwarded it. A forwarded request is never forwarded again.</summary>
@@ -35,6 +35,9 @@ internal static class HaHeaders
 
     /// <summary>Request, <c>redirect</c> or <c>proxy</c>: what the client prefers, where the options let it choose.</summary>
     public const string Forward = "X-Base-Forward";
+
+    /// <summary>Request: by it a node looks whether its own URL leads to it.</summary>
+    public const string Probe = "X-Base-Probe";
 
     /// <summary>
     /// A node id as it may stand in a header: everything outside the unreserved set is percent-encoded, so an id

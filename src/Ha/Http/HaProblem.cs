@@ -1,6 +1,6 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.WebUtilities;
@@ -12,8 +12,8 @@ namespace Ha.Http;
 /// </summary>
 /// <param name="Status">The HTTP status code.</param>
 /// <param name="Error">A few fixed words, part of the contract.</param>
-/// <param name="Detail">One sentence for people.</param>
-internal sealed record HaProblem(int Status, string Error, string Detail)
+/// <param name="Detail">One sentence for people; null: the error says it all.</param>
+internal sealed record HaProblem(int Status, string Error, string? Detail = null)
 {
     private const int GrpcUnknown = 2;
     private const int GrpcUnavailable = 14;
@@ -65,9 +65,22 @@ internal sealed record HaProblem(int Status, string Error, string Detail)
             return WriteTrailersOnlyAsync(response);
         }
 
+        return WriteBodyAsync(context);
+    }
+
+    /// <summary>Status and body alone, beside headers that are set already; no body for HEAD.</summary>
+    public Task WriteBodyAsync(HttpContext context)
+    {
+        var response = context.Response;
+        var body = JsonSerializer.SerializeToUtf8Bytes(ToDetails(), ProblemJson.Default.ProblemDetails);
         response.StatusCode = Status;
         response.ContentType = "application/problem+json";
-        return WriteBodyAsync(response);
+        response.ContentLength = body.Length;
+
+        // Not under RequestAborted: that may be a time limit which the application has set, and the client is waiting.
+        return HttpMethods.IsHead(context.Request.Method)
+            ? Task.CompletedTask
+            : response.Body.WriteAsync(body, CancellationToken.None).AsTask();
     }
 
     /// <summary>The same members as an object, for answers that hold several.</summary>
@@ -109,38 +122,11 @@ internal sealed record HaProblem(int Status, string Error, string Detail)
         response.ContentLength = HttpProtocol.IsHttp2(response.HttpContext.Request.Protocol) ? null : 0;
         return response.CompleteAsync();
     }
-
-    private Task WriteBodyAsync(HttpResponse response)
-    {
-        var buffer = new ArrayBufferWriter<byte>(256);
-        using (var json = new Utf8JsonWriter(buffer))
-        {
-            json.WriteStartObject();
-            json.WriteString("title"u8, ReasonPhrases.GetReasonPhrase(Status));
-            json.WriteNumber("status"u8, Status);
-            json.WriteString("detail"u8, Detail);
-            json.WriteString("error"u8, Error);
-            if (LeaderKnown is { } known)
-            {
-                json.WriteBoolean("leader_known"u8, known);
-            }
-
-            if (Leader is not null)
-            {
-                json.WriteString("leader"u8, Leader);
-            }
-
-            if (Epoch is { } epoch)
-            {
-                json.WriteNumber("epoch"u8, epoch);
-            }
-
-            json.WriteEndObject();
-        }
-
-        response.ContentLength = buffer.WrittenCount;
-
-        // Not under RequestAborted: that may be a time limit which the application has set, and the client is waiting.
-        return response.Body.WriteAsync(buffer.WrittenMemory, CancellationToken.None).AsTask();
-    }
 }
+
+/// <summary>The members of a <see cref="HaProblem"/>, in their order.</summary>
+[JsonSerializable(typeof(ProblemDetails))]
+[JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(bool))]
+[JsonSerializable(typeof(long))]
+internal sealed partial class ProblemJson : JsonSerializerContext;

@@ -8,7 +8,8 @@ internal static class WriteMethods
     /// routing ignores it too.
     /// </summary>
     public static bool Contains(string method) =>
-        !(Is(method, "GET") || Is(method, "HEAD") || Is(method, "OPTIONS") || Is(method, "TRACE") || Is(method, "CONNECT") || Is(method, "QUERY"));
+        !(Is(method, "GET") || Is(method, "HEAD") || Is(method, "OPTIONS")
+            || Is(method, "TRACE") || Is(method, "CONNECT") || Is(method, "QUERY"));
 
     private static bool Is(string method, string known) => string.Equals(method, known, StringComparison.OrdinalIgnoreCase);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Ha.Http;
 
 namespace Ha.Security;
 
@@ -9,7 +10,7 @@ namespace Ha.Security;
 /// </summary>
 internal static class HeartbeatSignature
 {
-    public const string Path = "/_ha/heartbeat";
+    public const string Path = HaRoutes.Heartbeat;
     private const string RequestComponents = "(\"@method\" \"@path\" \"content-digest\")";
     private const string ReplyComponents = "(\"@status\" \"content-digest\" \"signature\";req;key=\"ha\")";
     private static readonly byte[] _methodAndPath = Encoding.ASCII.GetBytes($"\"@method\": POST\n\"@path\": {Path}\n");

@@ -8,8 +8,8 @@ namespace Ha.Security;
 /// </summary>
 internal static class KeyText
 {
-    /// <summary>The labels of PKCS#8 and of SEC1; whatever else the text holds, such as curve parameters, is skipped.</summary>
-    private static readonly string[] _labels = ["PRIVATE KEY", "EC PRIVATE KEY"];
+    /// <summary>How the labels of all private keys end; whatever else the text holds, such as curve parameters, is skipped.</summary>
+    private const string Label = "PRIVATE KEY";
 
     /// <returns>The DER bytes, or null when the text is in none of these forms.</returns>
     public static byte[]? Decode(string text)
@@ -22,7 +22,7 @@ internal static class KeyText
 
         while (PemEncoding.TryFind(rest, out var pem))
         {
-            if (_labels.AsSpan().Contains(rest[pem.Label].ToString()))
+            if (rest[pem.Label].EndsWith(Label, StringComparison.Ordinal))
             {
                 return FromBase64(rest[pem.Base64Data]);
             }

@@ -15,104 +15,40 @@ internal sealed class ForwardingReports(ILoggerFactory loggers, TimeProvider clo
     private readonly ILogger _log = loggers.CreateLogger(Category);
     private readonly LogLimiter _limiter = new(clock, ElectionTelemetry.ReportInterval);
 
-    public void Broken(string leader, Exception failure)
+    public void Broken(string leader, Exception failure) =>
+        Report("broken " + leader, (log, leftOut) => log.LeaderBroken(leader, failure.GetBaseException().Message, leftOut));
+
+    public void Unreachable(string leader, string why) =>
+        Report("unreachable " + leader, (log, leftOut) => log.LeaderUnreachable(leader, why, leftOut));
+
+    public void NoHttp2(string leader) => Report("http2 " + leader, (log, leftOut) => log.NoHttp2(leader, leftOut));
+
+    public void BodyReadBefore(string path) => Report("body", (log, leftOut) => log.BodyReadBefore(path, leftOut));
+
+    public void Unseen(string method, string path, int status) =>
+        Report("unseen", (log, leftOut) => log.Unseen(method, path, status, leftOut));
+
+    public void HeaderDropped(string name) => Report("header", (log, leftOut) => log.HeaderDropped(name, leftOut));
+
+    public void HttpsLoop(string leader) => Report("https", (log, leftOut) => log.HttpsLoop(leader, leftOut));
+
+    public void HoldFull() => Report("full", static (log, leftOut) => log.HoldFull(leftOut));
+
+    public void Loop() => Report("loop", static (log, leftOut) => log.Loop(leftOut));
+
+    public void Withheld() => Report("withheld", static (log, leftOut) => log.Withheld(leftOut));
+
+    public void OutcomeUnknown(Exception failure) => Report("unknown", (log, leftOut) => log.OutcomeUnknown(failure, leftOut));
+
+    public void TriedAgain() => Report("again", static (log, leftOut) => log.TriedAgain(leftOut));
+
+    private void Report(string cause, Action<ILogger, string> write)
     {
-        if (_limiter.Passes("broken " + leader, out var leftOut))
+        if (_limiter.Passes(cause, out var count))
         {
-            _log.LeaderBroken(leader, failure.GetBaseException().Message, LeftOut(leftOut));
+            write(_log, count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {count} more like it were left out."));
         }
     }
-
-    public void Unreachable(string leader, string why)
-    {
-        if (_limiter.Passes("unreachable " + leader, out var leftOut))
-        {
-            _log.LeaderUnreachable(leader, why, LeftOut(leftOut));
-        }
-    }
-
-    public void NoHttp2(string leader)
-    {
-        if (_limiter.Passes("http2 " + leader, out var leftOut))
-        {
-            _log.NoHttp2(leader, LeftOut(leftOut));
-        }
-    }
-
-    public void BodyReadBefore(string path)
-    {
-        if (_limiter.Passes("body", out var leftOut))
-        {
-            _log.BodyReadBefore(path, LeftOut(leftOut));
-        }
-    }
-
-    public void Unseen(string method, string path, int status)
-    {
-        if (_limiter.Passes("unseen", out var leftOut))
-        {
-            _log.Unseen(method, path, status, LeftOut(leftOut));
-        }
-    }
-
-    public void HeaderDropped(string name)
-    {
-        if (_limiter.Passes("header", out var leftOut))
-        {
-            _log.HeaderDropped(name, LeftOut(leftOut));
-        }
-    }
-
-    public void HttpsLoop(string leader)
-    {
-        if (_limiter.Passes("https", out var leftOut))
-        {
-            _log.HttpsLoop(leader, LeftOut(leftOut));
-        }
-    }
-
-    public void HoldFull()
-    {
-        if (_limiter.Passes("full", out var leftOut))
-        {
-            _log.HoldFull(LeftOut(leftOut));
-        }
-    }
-
-    public void Loop()
-    {
-        if (_limiter.Passes("loop", out var leftOut))
-        {
-            _log.Loop(LeftOut(leftOut));
-        }
-    }
-
-    public void Withheld()
-    {
-        if (_limiter.Passes("withheld", out var leftOut))
-        {
-            _log.Withheld(LeftOut(leftOut));
-        }
-    }
-
-    public void OutcomeUnknown(Exception failure)
-    {
-        if (_limiter.Passes("unknown", out var leftOut))
-        {
-            _log.OutcomeUnknown(failure, LeftOut(leftOut));
-        }
-    }
-
-    public void TriedAgain()
-    {
-        if (_limiter.Passes("again", out var leftOut))
-        {
-            _log.TriedAgain(LeftOut(leftOut));
-        }
-    }
-
-    private static string LeftOut(int count) =>
-        count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {count} more like it were left out.");
 }
 
 /// <summary>Event ids 1200-1299, listed in docs/operations.md; a number is never used again.</summary>

@@ -1,4 +1,5 @@
 using System.Net;
+using Ha.Security;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Telemetry;

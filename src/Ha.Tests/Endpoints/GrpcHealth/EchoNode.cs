@@ -1,5 +1,4 @@
 using System.Text;
-using Ha.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;

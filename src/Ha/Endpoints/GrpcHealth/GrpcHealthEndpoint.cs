@@ -1,3 +1,4 @@
+using Ha.Http;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
 
@@ -9,8 +10,6 @@ namespace Ha.Endpoints.GrpcHealth;
 /// </summary>
 internal sealed class GrpcHealthEndpoint(HealthFeed feed, HaMetrics metrics, TimeProvider clock, int maxWatches = GrpcHealthEndpoint.MaxWatches)
 {
-    public const string Prefix = "/grpc.health.v1.Health/";
-
     /// <summary>More watches than this are refused: each costs a few kilobytes, and nobody has so many balancers.</summary>
     public const int MaxWatches = 65_536;
 
@@ -22,7 +21,7 @@ internal sealed class GrpcHealthEndpoint(HealthFeed feed, HaMetrics metrics, Tim
     private int _watches;
 
     /// <param name="context">The request.</param>
-    /// <param name="method">What follows <see cref="Prefix"/>.</param>
+    /// <param name="method">What follows <see cref="HaRoutes.GrpcHealth"/>.</param>
     public Task HandleAsync(HttpContext context, string method)
     {
         var (request, response) = (context.Request, context.Response);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Telemetry;
 
@@ -93,7 +94,7 @@ internal static class StatusSections
         html.Add($"<li class=\"node {(member.Up || !heard ? "up" : "down")}\">\n<h3><bdi>{name}</bdi></h3>\n<p class=\"tags\">");
         AddTags(html, model, member, heard);
         html.Add($"</p>\n<p class=\"sub\">");
-        AddLink(html, member.PublicTarget.Length > 0 ? member.PublicTarget : member.Target, "/_ha");
+        AddLink(html, member.PublicTarget.Length > 0 ? member.PublicTarget : member.Target, HaRoutes.Root);
         html.Add($"</p>\n");
         if (heard && !member.IsSelf)
         {

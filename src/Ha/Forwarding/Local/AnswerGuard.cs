@@ -33,8 +33,8 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
 
     private HttpContext _context = null!;
     private IHttpResponseBodyFeature _inner = null!;
-    private WritePermit _run = null!;
-    private AnswerGrace _terms = null!;
+    private WritePermit _permit = null!;
+    private AnswerGrace _grace = null!;
     private WriteGate? _gate;
     private bool _inUse;
     private bool _open;
@@ -53,7 +53,7 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     public bool IsDirty => _written;
 
     /// <summary>True when the answer is a stream that has begun, and the lease that it began under is lost.</summary>
-    public bool OutlivedLease => _end != default && _run.LeaseLost.IsCancellationRequested;
+    public bool OutlivedLease => _end != default && _permit.LeaseLost.IsCancellationRequested;
 
     public Stream Stream => (_stream ??= new GuardedStream(this)).Of(_inner);
 
@@ -63,14 +63,15 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
     /// The guard of a request that is inside <paramref name="gate"/>. The server's own streams live as long as their
     /// connection and are used by one request after the other; where it offers a place for that, so are these.
     /// </summary>
-    public static AnswerGuard Begin(HttpContext context, IHttpResponseBodyFeature inner, WritePermit run, WriteGate gate, AnswerGrace terms)
+    public static AnswerGuard Begin(
+        HttpContext context, IHttpResponseBodyFeature inner, WritePermit permit, WriteGate gate, AnswerGrace grace)
     {
         var guard = OfConnection(context);
         guard._context = context;
         guard._inner = inner;
-        guard._run = run;
+        guard._permit = permit;
         guard._gate = gate;
-        guard._terms = terms;
+        guard._grace = grace;
         guard._inUse = true;
         guard._open = false;
         guard._written = false;
@@ -86,24 +87,6 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
         _end = default;
         _open = true;
         _inUse = false;
-    }
-
-    private static AnswerGuard OfConnection(HttpContext context)
-    {
-        if (context.Features.Get<IPersistentStateFeature>()?.State is not { } state)
-        {
-            return new AnswerGuard();
-        }
-
-        if (state.TryGetValue(_key, out var kept) && kept is AnswerGuard known)
-        {
-            // In use: the application called UseHa() twice on one way through its pipeline.
-            return known._inUse ? new AnswerGuard() : known;
-        }
-
-        var fresh = new AnswerGuard();
-        state[_key] = fresh;
-        return fresh;
     }
 
     public void DisableBuffering() => _inner.DisableBuffering();
@@ -156,18 +139,36 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
         {
             LeaveGate();
             _end = LeaderConnection.EndWith(
-                _context, HaProblem.IsGrpc(contentType) ? _terms.GivenUp(_run.Admitted) : _run.LeaseLost);
+                _context, HaProblem.IsGrpc(contentType) ? _grace.GivenUp(_permit.Admitted) : _permit.LeaseLost);
         }
     }
 
     /// <summary>The handler fills the server's buffer: nothing leaves yet, but it cannot be unwritten.</summary>
-    private void BeforeBuffering()
+    public void BeforeBuffering()
     {
         if (!_open && !_written)
         {
             Check();
             _written = true;
         }
+    }
+
+    private static AnswerGuard OfConnection(HttpContext context)
+    {
+        if (context.Features.Get<IPersistentStateFeature>()?.State is not { } state)
+        {
+            return new AnswerGuard();
+        }
+
+        if (state.TryGetValue(_key, out var kept) && kept is AnswerGuard known)
+        {
+            // In use: the application called UseHa() twice on one way through its pipeline.
+            return known._inUse ? new AnswerGuard() : known;
+        }
+
+        var fresh = new AnswerGuard();
+        state[_key] = fresh;
+        return fresh;
     }
 
     private void Check()
@@ -181,122 +182,9 @@ internal sealed class AnswerGuard : IHttpResponseBodyFeature
 
     private void LeaveGate() => Interlocked.Exchange(ref _gate, value: null)?.Exit();
 
-    private bool MustWithhold() => _context.Response.StatusCode < FirstErrorStatus && !_run.StillLeads() && !SpeaksPerItem();
+    private bool MustWithhold() => _context.Response.StatusCode < FirstErrorStatus && !_permit.StillLeads() && !SpeaksPerItem();
 
     private bool SpeaksPerItem() =>
         _context.Response.StatusCode == StatusCodes.Status207MultiStatus
         && _context.GetEndpoint()?.Metadata.GetMetadata<AnswersPerItemAttribute>() is not null;
-
-    private sealed class GuardedWriter(AnswerGuard guard) : PipeWriter
-    {
-        private PipeWriter _writer = null!;
-
-        public GuardedWriter Of(IHttpResponseBodyFeature inner)
-        {
-            _writer = inner.Writer;
-            return this;
-        }
-
-        public override bool CanGetUnflushedBytes => _writer.CanGetUnflushedBytes;
-
-        public override long UnflushedBytes => _writer.UnflushedBytes;
-
-        public override void Advance(int bytes) => _writer.Advance(bytes);
-
-        public override Memory<byte> GetMemory(int sizeHint = 0)
-        {
-            guard.BeforeBuffering();
-            return _writer.GetMemory(sizeHint);
-        }
-
-        public override Span<byte> GetSpan(int sizeHint = 0)
-        {
-            guard.BeforeBuffering();
-            return _writer.GetSpan(sizeHint);
-        }
-
-        public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
-        {
-            guard.BeforeFirstByte();
-            return _writer.FlushAsync(cancellationToken);
-        }
-
-        public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
-        {
-            guard.BeforeFirstByte();
-            return _writer.WriteAsync(source, cancellationToken);
-        }
-
-        public override void CancelPendingFlush() => _writer.CancelPendingFlush();
-
-        public override void Complete(Exception? exception = null)
-        {
-            guard.BeforeFirstByte();
-            _writer.Complete(exception);
-        }
-
-        public override ValueTask CompleteAsync(Exception? exception = null)
-        {
-            guard.BeforeFirstByte();
-            return _writer.CompleteAsync(exception);
-        }
-    }
-
-    private sealed class GuardedStream(AnswerGuard guard) : Stream
-    {
-        private Stream _stream = null!;
-
-        public GuardedStream Of(IHttpResponseBodyFeature inner)
-        {
-            _stream = inner.Stream;
-            return this;
-        }
-
-        public override bool CanRead => false;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => _stream.CanWrite;
-
-        public override long Length => _stream.Length;
-
-        public override long Position
-        {
-            get => _stream.Position;
-            set => _stream.Position = value;
-        }
-
-        public override void Flush()
-        {
-            guard.BeforeFirstByte();
-            _stream.Flush();
-        }
-
-        public override Task FlushAsync(CancellationToken cancellationToken)
-        {
-            guard.BeforeFirstByte();
-            return _stream.FlushAsync(cancellationToken);
-        }
-
-        public override void Write(byte[] buffer, int offset, int count)
-        {
-            guard.BeforeFirstByte();
-            _stream.Write(buffer, offset, count);
-        }
-
-        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-            WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            guard.BeforeFirstByte();
-            return _stream.WriteAsync(buffer, cancellationToken);
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => _stream.Read(buffer, offset, count);
-
-        public override long Seek(long offset, SeekOrigin origin) => _stream.Seek(offset, origin);
-
-        public override void SetLength(long value) => _stream.SetLength(value);
-    }
 }

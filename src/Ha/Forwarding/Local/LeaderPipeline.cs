@@ -11,31 +11,20 @@ namespace Ha.Forwarding.Local;
 /// its answer has left, and another answer is due. After the first byte the connection is aborted instead.
 /// </summary>
 /// <param name="next">The rest of the pipeline.</param>
-/// <param name="provider">Who leads.</param>
-/// <param name="gate">Entered by who calls.</param>
-/// <param name="commitGuard">What a handler needs of the lease before it commits.</param>
-/// <param name="terms">How long a gRPC answer may go on after the lease.</param>
+/// <param name="node">Who leads, and the gate, entered by who calls.</param>
+/// <param name="grace">How long a gRPC answer may go on after the lease.</param>
 /// <param name="reports">Told of every outcome that stays unknown.</param>
-internal sealed class LeaderPipeline(
-    RequestDelegate next, ILeaderProvider provider, WriteGate gate, TimeSpan commitGuard, AnswerGrace terms, ForwardingReports reports)
+internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGrace grace, ForwardingReports reports)
 {
     private static readonly Task<Exception?> _noRefusal = Task.FromResult<Exception?>(null);
 
-    private WritePermit? _run;
+    private readonly TimeSpan _commitGuard = WritePermit.CommitGuard(node.Options.EffectiveLeaseTimeout);
+    private WritePermit? _permit;
 
     /// <summary>A request that may run on any node. Not async itself, so that a quick answer costs nothing.</summary>
     public Task<Exception?> PassAsync(HttpContext context)
     {
-        Task running;
-        try
-        {
-            running = next(context);
-        }
-        catch (Exception thrown)
-        {
-            running = Task.FromException(thrown);
-        }
-
+        var running = next.Start(context);
         if (!running.IsCompletedSuccessfully || CaughtRefusal.IsKept(context))
         {
             return AwaitAsync(context, running);
@@ -56,31 +45,22 @@ internal sealed class LeaderPipeline(
     /// <param name="longLived">True: no handover waits for its end; it ends with the leadership.</param>
     public Task<Exception?> RunAsync(HttpContext context, LeadershipSnapshot admitted, bool longLived)
     {
-        var run = RunOf(admitted);
+        var permit = PermitOf(admitted);
         var features = context.Features;
-        features.Set<IHaFeature>(run);
+        features.Set<IHaFeature>(permit);
         if (longLived)
         {
-            gate.Exit();
-            return AwaitAsync(context, RunUntilLostAsync(context, run));
+            node.Gate.Exit();
+            return AwaitAsync(context, RunUntilLostAsync(context, permit));
         }
 
         var inner = features.GetRequiredFeature<IHttpResponseBodyFeature>();
-        var guard = AnswerGuard.Begin(context, inner, run, gate, terms);
+        var guard = AnswerGuard.Begin(context, inner, permit, node.Gate, grace);
         features.Set<IHttpResponseBodyFeature>(guard);
-        Task running;
-        try
-        {
-            running = next(context);
-        }
-        catch (Exception thrown)
-        {
-            running = Task.FromException(thrown);
-        }
-
+        var running = next.Start(context);
         if (!running.IsCompletedSuccessfully || CaughtRefusal.AnyKept || guard.Refuses() is not null || guard.Tripped)
         {
-            return AwaitGuardedAsync(context, running, inner, guard, run);
+            return AwaitGuardedAsync(context, running, inner, guard, permit);
         }
 
         // As below, for a handler that never waited: no state machine, no allocation.
@@ -90,16 +70,16 @@ internal sealed class LeaderPipeline(
         return _noRefusal;
     }
 
-    private async Task RunUntilLostAsync(HttpContext context, WritePermit run)
+    private async Task RunUntilLostAsync(HttpContext context, WritePermit permit)
     {
-        if (!run.StillLeads())
+        if (!permit.StillLeads())
         {
             // Lost since it was admitted. Nothing is broken off and nothing was executed: another node can have it.
             throw new NotLeaderException();
         }
 
-        await using var end = LeaderConnection.EndWith(context, run.LeaseLost);
-        if (run.LeaseLost.IsCancellationRequested)
+        await using var end = LeaderConnection.EndWith(context, permit.LeaseLost);
+        if (permit.LeaseLost.IsCancellationRequested)
         {
             throw new AnswerBrokenOffException();
         }
@@ -108,25 +88,26 @@ internal sealed class LeaderPipeline(
         {
             await next(context);
         }
-        catch (OperationCanceledException) when (run.LeaseLost.IsCancellationRequested)
+        catch (OperationCanceledException) when (permit.LeaseLost.IsCancellationRequested)
         {
             throw new AnswerBrokenOffException();
         }
     }
 
-    private WritePermit RunOf(LeadershipSnapshot admitted)
+    private WritePermit PermitOf(LeadershipSnapshot admitted)
     {
-        var run = Volatile.Read(ref _run);
-        if (run?.IsUnbroken(admitted) != true)
+        var permit = Volatile.Read(ref _permit);
+        if (permit?.IsUnbroken(admitted) != true)
         {
-            run = new WritePermit(provider, admitted, commitGuard);
-            Volatile.Write(ref _run, run);
+            permit = new WritePermit(node.Provider, admitted, _commitGuard);
+            Volatile.Write(ref _permit, permit);
         }
 
-        return run;
+        return permit;
     }
 
-    private async Task<Exception?> AwaitGuardedAsync(HttpContext context, Task running, IHttpResponseBodyFeature inner, AnswerGuard guard, WritePermit run)
+    private async Task<Exception?> AwaitGuardedAsync(
+        HttpContext context, Task running, IHttpResponseBodyFeature inner, AnswerGuard guard, WritePermit permit)
     {
         Exception? refusal;
         bool tripped, dirty;
@@ -170,9 +151,9 @@ internal sealed class LeaderPipeline(
             reports.OutcomeUnknown(unknown);
         }
 
-        if (refusal is NotLeaderException && run.StillLeads())
+        if (refusal is NotLeaderException && permit.StillLeads())
         {
-            (provider as IFencedLeader)?.CheckFence(run.Epoch);
+            (node.Provider as IFencedLeader)?.CheckFence(permit.Epoch);
         }
 
         return Keep(context, refusal, dirty);

@@ -20,7 +20,7 @@ internal sealed class WritePermit(ILeaderProvider provider, LeadershipSnapshot a
         if (!(IsUnbroken(now) && now.IsLeaderFor(guard)))
         {
             throw now.LeadsElsewhere()
-                ? new NotLeaderException(now.LeaderUrl) { Epoch = now.Epoch }
+                ? new NotLeaderException { LeaderUrl = now.LeaderUrl, Epoch = now.Epoch }
                 : new NotLeaderException();
         }
     }

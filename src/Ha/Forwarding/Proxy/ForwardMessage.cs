@@ -1,11 +1,24 @@
 using System.Net;
 using Ha.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Ha.Forwarding.Proxy;
 
 /// <summary>One request to the leader, which knows whether any byte of it can have left.</summary>
 internal sealed class ForwardMessage : HttpRequestMessage
 {
+    private ForwardMessage(bool isSecure, bool isHttp2) => (IsSecure, IsHttp2) = (isSecure, isHttp2);
+
+    /// <summary>True: over TLS.</summary>
+    public bool IsSecure { get; }
+
+    /// <summary>
+    /// True for a gRPC call: it ends with trailers, which need HTTP/2 all the way. Everything else goes over HTTP/1.1, which
+    /// the leader's listener speaks for certain: heartbeats come over it.
+    /// </summary>
+    public bool IsHttp2 { get; }
+
     /// <summary>
     /// False: it never got as far as a connection, so provably nothing was executed. True: it may have been sent.
     /// </summary>
@@ -13,6 +26,57 @@ internal sealed class ForwardMessage : HttpRequestMessage
 
     /// <summary>True: it was sent, and the leader declared that it did not process it (RFC 9113 section 8.7).</summary>
     public bool WasDeclined { get; private set; }
+
+    /// <summary>The client's request for the leader: address, body and headers.</summary>
+    /// <param name="context">The client's request.</param>
+    /// <param name="target">The leader's URL as members reach it, normalised.</param>
+    /// <param name="body">The client's body; always attached to a write.</param>
+    /// <param name="ownMark">This node's id as it stands in headers.</param>
+    public static ForwardMessage Create(HttpContext context, string target, ReplayableBody body, string ownMark)
+    {
+        var request = context.Request;
+        var message = new ForwardMessage(
+            isSecure: target.StartsWith("https:", StringComparison.Ordinal),
+            isHttp2: HaProblem.IsGrpc(request) && !HttpProtocol.IsHttp11(request.Protocol) && !HttpProtocol.IsHttp10(request.Protocol));
+        var stockTls = message is { IsSecure: true, IsHttp2: true };
+        message.Method = HttpMethod.Parse(request.Method);
+        message.RequestUri = Address(target, RawTarget.PathAndQuery(context), plainScheme: message.IsSecure && !stockTls);
+        message.Version = message.IsHttp2 ? HttpVersion.Version20 : HttpVersion.Version11;
+        message.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        if (body.CanHaveBody || WriteMethods.Contains(request.Method))
+        {
+            message.Content = new ForwardContent(body);
+            message.Headers.ExpectContinue = !HaProblem.IsGrpc(request) && (!body.IsSmall || ExpectsContinue(request)) ? true : null;
+        }
+
+        ForwardHeaders.ToLeader(context, message, ownMark);
+        if (!stockTls)
+        {
+            message.Headers.TryAddWithoutValidation("Host", request.Host.Value);
+        }
+
+        if (message.IsHttp2)
+        {
+            message.Headers.TryAddWithoutValidation("TE", "trailers");
+        }
+
+        if (IsUpgrade(context))
+        {
+            message.Headers.TryAddWithoutValidation("Connection", "Upgrade");
+            message.Headers.TryAddWithoutValidation("Upgrade", request.Headers.Upgrade.ToString());
+        }
+
+        return message;
+    }
+
+    /// <summary>
+    /// True for a WebSocket's handshake. Any other protocol in <c>Upgrade</c> is an offer that a server may ignore
+    /// (RFC 9110 section 7.8), and clients that offer <c>h2c</c> expect no more.
+    /// </summary>
+    public static bool IsUpgrade(HttpContext context) =>
+        HttpMethods.IsGet(context.Request.Method)
+        && string.Equals(context.Request.Headers.Upgrade.ToString(), "websocket", StringComparison.OrdinalIgnoreCase)
+        && context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true;
 
     /// <summary>
     /// Called by the handler for every header that it writes to a connection.
@@ -39,5 +103,22 @@ internal sealed class ForwardMessage : HttpRequestMessage
         }
 
         MayHaveBeenSent = true;
+    }
+
+    private static bool ExpectsContinue(HttpRequest request) =>
+        string.Equals(request.Headers.Expect, "100-continue", StringComparison.OrdinalIgnoreCase);
+
+    // Not canonicalised, or "/a/../b" and "%7E" would arrive as something else. Where TLS is made by LeaderHandler the
+    // handler must believe in clear text, so the port has to be spelled out.
+    private static Uri Address(string target, string pathAndQuery, bool plainScheme)
+    {
+        if (plainScheme)
+        {
+            var authority = target["https://".Length..];
+            var hasPort = authority.LastIndexOf(':') > authority.LastIndexOf(']');
+            target = $"http://{authority}{(hasPort ? "" : ":443")}";
+        }
+
+        return new Uri(target + pathAndQuery, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
     }
 }

@@ -23,7 +23,10 @@ internal static class LeaderHandler
     /// </param>
     /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
     public static SocketsHttpHandler Create(
-        TimeSpan lease, HeaderEncodings encodings, SslClientAuthenticationOptions? tls, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+        TimeSpan lease,
+        HeaderEncodings encodings,
+        SslClientAuthenticationOptions? tls,
+        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
         var race = new AddressRace(resolve);
         var connectTimeout = Clamp(lease, _leastConnectTimeout, _mostConnectTimeout);

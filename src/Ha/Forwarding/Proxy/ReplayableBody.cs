@@ -7,23 +7,16 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Ha.Forwarding.Proxy;
 
 /// <summary>
-/// A request body on its way to the leader. What was read is kept, up to <see cref="Limit"/>, so that an attempt
+/// A request body on its way to the leader. What was read is kept, up to <see cref="KeptBytes.Limit"/>, so that an attempt
 /// that was provably not executed can be repeated; beyond that it only streams. Used by one attempt at a time.
 /// </summary>
 internal sealed class ReplayableBody : IDisposable
 {
-    /// <summary>Bytes kept per request.</summary>
-    public const int Limit = 64 * 1024;
-
-    private const int FirstRent = 4 * 1024;
-
     private readonly HttpRequest _request;
     private readonly bool _replaced;
     private readonly long? _maxLength;
+    private readonly KeptBytes _kept;
     private PipeReader? _reader;
-    private byte[] _kept = [];
-    private int _keptLength;
-    private bool _overflowed;
     private bool _atEnd;
 
     public ReplayableBody(HttpRequest request)
@@ -33,6 +26,7 @@ internal sealed class ReplayableBody : IDisposable
 
         // What a middleware has put into its place may be decoded: the length that the client stated is not this one's.
         Length = _replaced ? null : request.ContentLength;
+        _kept = new KeptBytes(Length);
         _maxLength = _replaced ? null : BodyLimits.MaxLength(request.HttpContext);
         CanHaveBody = request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody
             ?? (request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0);
@@ -50,10 +44,10 @@ internal sealed class ReplayableBody : IDisposable
     public bool WasRead { get; }
 
     /// <summary>True when the whole body is certain to be kept.</summary>
-    public bool IsSmall => _atEnd || Length <= Limit;
+    public bool IsSmall => _atEnd || Length <= KeptBytes.Limit;
 
     /// <summary>True while another attempt can send everything from the start.</summary>
-    public bool CanReplay => !_overflowed;
+    public bool CanReplay => !_kept.Overflowed;
 
     /// <summary>The failure of the client's side, when that is what broke an attempt.</summary>
     public ExceptionDispatchInfo? ClientFault { get; private set; }
@@ -75,9 +69,9 @@ internal sealed class ReplayableBody : IDisposable
     /// <summary>Sends what is kept, then the rest as it comes.</summary>
     public async Task CopyToAsync(Stream leader, CancellationToken cancellation)
     {
-        if (_keptLength > 0)
+        if (_kept.Length > 0)
         {
-            await leader.WriteAsync(_kept.AsMemory(0, _keptLength), cancellation);
+            await leader.WriteAsync(_kept.From(0), cancellation);
         }
 
         // Not by handing the token to the read: Kestrel takes a read that its token has ended for one that goes on, and can
@@ -113,7 +107,7 @@ internal sealed class ReplayableBody : IDisposable
             }
 
             // The server lets nobody change its own limit once somebody has begun to read.
-            _request.Body = new ReplayStream(_kept.AsMemory(0, _keptLength), _atEnd ? null : _reader.AsStream(leaveOpen: true), _maxLength);
+            _request.Body = new ReplayStream(_kept.From(0), _atEnd ? null : _reader.AsStream(leaveOpen: true), _maxLength);
         }
         else if (!_replaced)
         {
@@ -121,15 +115,7 @@ internal sealed class ReplayableBody : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        if (_kept.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(_kept);
-            _kept = [];
-            _keptLength = 0;
-        }
-    }
+    public void Dispose() => _kept.Dispose();
 
     // The server's own body comes from where the server's request does. If in doubt it is taken for a replaced one, which
     // costs no more than its length.
@@ -193,17 +179,17 @@ internal sealed class ReplayableBody : IDisposable
         var buffer = result.Buffer;
         try
         {
-            var from = _keptLength;
-            Keep(buffer);
+            var from = _kept.Length;
+            _kept.Add(buffer);
             _atEnd = result.IsCompleted;
             if (buffer.IsEmpty)
             {
                 return;
             }
 
-            if (!_overflowed)
+            if (!_kept.Overflowed)
             {
-                await leader.WriteAsync(_kept.AsMemory(from, _keptLength - from), cancellation);
+                await leader.WriteAsync(_kept.From(from), cancellation);
             }
             else if (buffer.IsSingleSegment)
             {
@@ -222,7 +208,7 @@ internal sealed class ReplayableBody : IDisposable
 
     private static async ValueTask SendJoinedAsync(Stream leader, ReadOnlySequence<byte> bytes, CancellationToken cancellation)
     {
-        var piece = ArrayPool<byte>.Shared.Rent((int)Math.Min(bytes.Length, Limit));
+        var piece = ArrayPool<byte>.Shared.Rent((int)Math.Min(bytes.Length, KeptBytes.Limit));
         try
         {
             while (!bytes.IsEmpty)
@@ -237,42 +223,5 @@ internal sealed class ReplayableBody : IDisposable
         {
             ArrayPool<byte>.Shared.Return(piece);
         }
-    }
-
-    private void Keep(in ReadOnlySequence<byte> bytes)
-    {
-        if (_overflowed)
-        {
-            return;
-        }
-
-        if (Length > Limit || _keptLength + bytes.Length > Limit)
-        {
-            _overflowed = true;
-            Dispose();
-            return;
-        }
-
-        Reserve(_keptLength + (int)bytes.Length);
-        bytes.CopyTo(_kept.AsSpan(_keptLength));
-        _keptLength += (int)bytes.Length;
-    }
-
-    private void Reserve(int size)
-    {
-        if (size <= _kept.Length)
-        {
-            return;
-        }
-
-        var wanted = (int)(Length ?? Math.Max(Math.Max(FirstRent, size), 2 * _kept.Length));
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(wanted, size));
-        _kept.AsSpan(0, _keptLength).CopyTo(larger);
-        if (_kept.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(_kept);
-        }
-
-        _kept = larger;
     }
 }

@@ -1,0 +1,71 @@
+using System.Net;
+using Ha.Forwarding.Local;
+using Ha.Forwarding.Proxy;
+using Ha.Leadership;
+using Ha.Security;
+using Ha.Telemetry;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Ha.Forwarding;
+
+/// <summary>What all places of the write forwarding in one process share. Made on an active node only. Thread-safe.</summary>
+internal sealed class ForwardingServices : IDisposable
+{
+    /// <param name="node">This process in its cluster.</param>
+    /// <param name="metrics">Told of every write that met something else than a handler.</param>
+    /// <param name="loggers">For the reports.</param>
+    /// <param name="tls">How to check an <c>https</c> leader and show this node to it.</param>
+    /// <param name="server">Says how header values are written and read.</param>
+    /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
+    public ForwardingServices(
+        HaNode node,
+        HaMetrics metrics,
+        ILoggerFactory loggers,
+        NodeTls tls,
+        IOptions<KestrelServerOptions> server,
+        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+    {
+        var options = node.Options;
+        Node = node;
+        Metrics = metrics;
+        Reports = new ForwardingReports(loggers, node.Clock);
+        Policy = new ForwardPolicy(options.ForwardMode, options.ForwardOverride);
+        Forwarder = new LeaderForwarder(options, tls, new HeaderEncodings(server.Value), Reports, resolve);
+        Grace = new AnswerGrace(node.Provider, node.Clock, options.EffectiveLeaseTimeout);
+        Hold = new WriteHold(node.Provider, node.Clock, options.WriteHoldMax);
+    }
+
+    public HaNode Node { get; }
+
+    public HaMetrics Metrics { get; }
+
+    public ForwardingReports Reports { get; }
+
+    public ForwardPolicy Policy { get; }
+
+    public LeaderForwarder Forwarder { get; }
+
+    public AnswerGrace Grace { get; }
+
+    public WriteHold Hold { get; }
+
+    /// <param name="next">The rest of the pipeline.</param>
+    /// <param name="routingRan">False where the request cannot have an endpoint yet.</param>
+    public WriteForwardingMiddleware Create(RequestDelegate next, bool routingRan) => new(next, this, routingRan);
+
+    /// <summary>What stands before everything of the application.</summary>
+    public HopArrival CreateArrival(RequestDelegate next) => new(next, Forwarder.OwnMark, Metrics, Reports);
+
+    /// <summary>What stands first where the application places the write forwarding itself.</summary>
+    public UnseenAnswer CreateOutermost(RequestDelegate next) => new(next, Node.Options, Reports);
+
+    public void Dispose()
+    {
+        Hold.Dispose();
+        Grace.Dispose();
+        Forwarder.Dispose();
+    }
+}
