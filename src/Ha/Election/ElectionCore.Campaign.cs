@@ -3,8 +3,8 @@ namespace Ha.Election;
 /// <summary>Becoming leader: when to ask for votes, when to give up, when it is won.</summary>
 internal sealed partial class ElectionCore
 {
-    /// <summary>An authenticated epoch above this is refused as malformed; it leaves 34 years of microseconds to climb.</summary>
-    public const long MaxEpoch = (1L << 53) - (1L << 40);
+    /// <summary>An authenticated epoch above this is refused as malformed.</summary>
+    public const long MaxEpoch = EpochConverter.MaxEpoch;
 
     private long _campaignSince = long.MaxValue;
     private long _campaignAt = Peer.Never;

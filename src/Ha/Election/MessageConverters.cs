@@ -27,7 +27,10 @@ internal class CounterConverter : JsonConverter<long>
 
 internal sealed class EpochConverter : CounterConverter
 {
-    protected override long Max => ElectionCore.MaxEpoch;
+    /// <summary>A double holds it exactly, and it leaves 34 years of microseconds to climb.</summary>
+    public const long MaxEpoch = (1L << 53) - (1L << 40);
+
+    protected override long Max => MaxEpoch;
 }
 
 /// <summary>Microseconds up to one day: a longer lease makes no sense and would let a liar block a vote.</summary>
