@@ -17,7 +17,7 @@ public sealed partial class SecretComparisonTests
         var source = Repository.Read(file);
         var body = source[source.IndexOf(member, StringComparison.Ordinal)..];
 
-        Assert.Matches(@"^[^}]*?(return|=>) CryptographicOperations\.FixedTimeEquals\(", body);
+        Assert.Matches(@"^[^}]*?(return|=>)\s+CryptographicOperations\.FixedTimeEquals\(", body);
         Assert.DoesNotMatch(OtherComparison(), source);
     }
 
