@@ -40,7 +40,7 @@ public partial class ArrowTests
     [Fact]
     public void The_page_names_files_and_folders_that_are_there()
     {
-        var named = NamedPaths().Matches(Repository.Read("docs/architecture.md")).Select(path => path.Groups[1].Value).Distinct().ToList();
+        var named = NamedPaths().Matches(Repository.Read("docs/architecture.md")).Select(path => path.Groups["path"].Value).Distinct().ToList();
         Assert.True(named.Count > 15);
         Assert.All(named, path => Assert.True(Path.Exists(Path.Combine(Repository.Root, "src/Ha", path)), path));
     }
@@ -109,9 +109,9 @@ public partial class ArrowTests
         return reached;
     }
 
-    [GeneratedRegex("^    (?<from>[A-Za-z.]+) --> (?<to>.+)$", RegexOptions.Multiline)]
+    [GeneratedRegex("^    (?<from>[A-Za-z.]+) --> (?<to>.+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex DrawnArrows();
 
-    [GeneratedRegex("`([A-Z][A-Za-z]*/[A-Za-z/]*(\\.cs)?)`")]
+    [GeneratedRegex("`(?<path>[A-Z][A-Za-z]*/[A-Za-z/]*(\\.cs)?)`", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex NamedPaths();
 }

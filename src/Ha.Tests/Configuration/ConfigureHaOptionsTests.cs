@@ -1,6 +1,5 @@
 using System.Text;
 using Ha.Configuration;
-using Ha.Tests.Support;
 using Microsoft.Extensions.Configuration;
 
 namespace Ha.Tests.Configuration;

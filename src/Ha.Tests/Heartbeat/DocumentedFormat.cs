@@ -112,12 +112,12 @@ internal sealed partial class DocumentedFormat
         from row in Row().Matches(table)
         let kind = row.Groups["kind"].Value
         from name in Code().Matches(row.Groups["names"].Value)
-        let inner = kind != "object" ? [] : name.Groups[1].Value == "from" ? _node : [.. MembersOf(Table(section, $"| member of {name.Value} |"), "")]
+        let inner = kind != "object" ? [] : name.Groups["word"].Value == "from" ? _node : [.. MembersOf(Table(section, $"| member of {name.Value} |"), "")]
         select new Member(
-            name.Groups[1].Value,
+            name.Groups["word"].Value,
             kind,
             row.Groups["optional"].Success,
-            [.. kind == "word" ? Code().Matches(row.Groups["meaning"].Value).Select(word => word.Groups[1].Value) : []],
+            [.. kind == "word" ? Code().Matches(row.Groups["meaning"].Value).Select(word => word.Groups["word"].Value) : []],
             inner);
 
     private static string Table(string section, string head) => section.Split(head)[1].Split("\n\n")[0];
@@ -125,7 +125,7 @@ internal sealed partial class DocumentedFormat
     [GeneratedRegex("""^\| (?<names>`[^|]+`) \| (?<kind>\w+)(?<optional>, optional)? \| (?<meaning>.*) \|$""", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Row();
 
-    [GeneratedRegex("`([a-z_]+)`", RegexOptions.None, 1000)]
+    [GeneratedRegex("`(?<word>[a-z_]+)`", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Code();
 
     [GeneratedRegex("""^"[0-9a-fA-F]{32}"$""", RegexOptions.None, 1000)]

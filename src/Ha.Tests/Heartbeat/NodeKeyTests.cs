@@ -1,4 +1,3 @@
-using Ha.Heartbeat;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Tests.Security.Signing;

@@ -295,7 +295,7 @@ public sealed class Ed25519KeyTests : KeyConformance
         }
     }
 
-    private static HaKey ReadPrivate(string text) => Ed25519Key.ReadPrivate(KeyText.Decode(text)!)!;
+    private static Ed25519Key ReadPrivate(string text) => Ed25519Key.ReadPrivate(KeyText.Decode(text)!)!;
 
     private static HaOptions Options(string nodeId, string nodeKey, params string[] peerKeys)
     {
