@@ -96,8 +96,8 @@ public sealed class HaOptions
     public string? NodeKeyFile { get; set; }
 
     /// <value>
-    /// The nodes' public Ed25519 keys as <c>id=publickey</c>, base64 of DER SubjectPublicKeyInfo, up to 256; a node signing with
-    /// one is believed under that id only. An id may have several. Default: none. Key <c>BASE_PEER_KEYS</c>,
+    /// The nodes' public Ed25519 keys as <c>id=publickey</c>, base64 of DER SubjectPublicKeyInfo, up to 256; a node signing
+    /// with one is believed under that id only. An id may have several. Default: none. Key <c>BASE_PEER_KEYS</c>,
     /// comma-separated.
     /// </value>
     public IList<string> PeerKeys { get; } = [];

@@ -10,9 +10,13 @@ internal static class AdminTokenRules
     {
         var token = options.AdminToken;
         var file = SecretFiles.Find(HaKeys.AdminTokenFile, options.AdminTokenFile, HaKeys.AdminToken, token is not null, problems);
-        return file is null && token is null
-            ? null
-            : FileBacked<HashedToken>.Load([file], (read, problems) => Make(file, file is null ? token : ReadOne(file, read, problems), problems), read, problems);
+        if (file is not null)
+        {
+            return FileBacked<HashedToken>.Load(
+                [file], (read, problems) => Make(file.Setting, ReadOne(file, read, problems), problems), read, problems);
+        }
+
+        return Make(HaKeys.AdminToken, token, problems) is { } unchanging ? FileBacked<HashedToken>.Fixed(unchanging) : null;
     }
 
     private static string? ReadOne(NamedFile file, Func<string, SecretText> read, List<string> problems)
@@ -26,7 +30,7 @@ internal static class AdminTokenRules
         return tokens.FirstOrDefault();
     }
 
-    private static HashedToken? Make(NamedFile? file, string? token, List<string> problems)
+    private static HashedToken? Make(string setting, string? token, List<string> problems)
     {
         if (token is null)
         {
@@ -36,7 +40,7 @@ internal static class AdminTokenRules
         if (token.Length == 0 || token.Any(c => c is <= ' ' or > '~'))
         {
             problems.Add(
-                $"{file?.Setting ?? HaKeys.AdminToken} ({token.Length} characters) must be printable ASCII without spaces, as it travels in a header; " +
+                $"{setting} ({token.Length} characters) must be printable ASCII without spaces, as it travels in a header; " +
                 $"{KeyRules.HowToMakeASecret}.");
         }
 

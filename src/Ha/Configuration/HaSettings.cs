@@ -8,7 +8,7 @@ namespace Ha.Configuration;
 /// </summary>
 internal sealed record HaSettings
 {
-    /// <summary>False: the plugin is off, and of all the rest only <see cref="NodeId"/> and <see cref="KeysWithoutEffect"/> say anything.</summary>
+    /// <summary>False: the plugin is off, and only <see cref="NodeId"/> and <see cref="KeysWithoutEffect"/> say anything.</summary>
     public required bool IsActive { get; init; }
 
     public required string NodeId { get; init; }
@@ -81,7 +81,9 @@ internal sealed record HaSettings
     /// <param name="options">As a person set them.</param>
     /// <param name="shutdownTimeout">The host's, into which a handoff must fit; null: there is no host.</param>
     /// <param name="read">Reads one file; default: from the disk.</param>
-    /// <exception cref="InvalidHaOptionsException">Something is wrong; it names every problem, because a person fixes settings in one go.</exception>
+    /// <exception cref="InvalidHaOptionsException">
+    /// Something is wrong; it names every problem, because a person fixes settings in one go.
+    /// </exception>
     public static HaSettings Parse(HaOptions options, TimeSpan? shutdownTimeout = null, Func<string, SecretText>? read = null)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -122,7 +124,11 @@ internal sealed record HaSettings
     }
 
     private static HaSettings Create(
-        HaOptions options, Members members, FileBacked<KeyRing> keys, FileBacked<TlsMaterial> tls, FileBacked<HashedToken>? adminToken) => new()
+        HaOptions options,
+        Members members,
+        FileBacked<KeyRing> keys,
+        FileBacked<TlsMaterial> tls,
+        FileBacked<HashedToken>? adminToken) => new()
         {
             IsActive = false,
             NodeId = options.NodeId,

@@ -31,7 +31,8 @@ internal sealed class KeyRules
     {
         (_nodeId, _insecure, _members) = (options.NodeId, options.Insecure, members);
         _secrets = [.. options.ClusterSecrets];
-        _secretFile = SecretFiles.Find(HaKeys.ClusterSecretFile, options.ClusterSecretFile, HaKeys.ClusterSecret, _secrets.Length > 0, problems);
+        _secretFile = SecretFiles.Find(
+            HaKeys.ClusterSecretFile, options.ClusterSecretFile, HaKeys.ClusterSecret, _secrets.Length > 0, problems);
         _nodeKey = options.NodeKey;
         _nodeKeyFile = SecretFiles.Find(HaKeys.NodeKeyFile, options.NodeKeyFile, HaKeys.NodeKey, _nodeKey is not null, problems);
         _peerKeys = [.. options.PeerKeys];

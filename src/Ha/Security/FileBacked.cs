@@ -32,7 +32,8 @@ internal sealed class FileBacked<T>
     /// <param name="read">Reads a file now.</param>
     /// <param name="problems">Gets what is wrong now.</param>
     /// <returns>Null when something was wrong.</returns>
-    public static FileBacked<T>? Load(IEnumerable<NamedFile?> files, FileLoader<T> load, Func<string, SecretText> read, List<string> problems)
+    public static FileBacked<T>? Load(
+        IEnumerable<NamedFile?> files, FileLoader<T> load, Func<string, SecretText> read, List<string> problems)
     {
         string[] paths = [.. files.OfType<NamedFile>().Select(file => file.Path).Distinct(StringComparer.Ordinal)];
         var loaded = Make(paths, load, [.. paths.Select(read)], problems);

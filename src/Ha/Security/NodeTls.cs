@@ -16,7 +16,8 @@ internal sealed class NodeTls : IDisposable
     /// <param name="clock">Times the looks at the files.</param>
     /// <param name="inUse">Told when this node's certificate ends, null where it has none, and whether it was read anew.</param>
     /// <param name="refused">Told why changed files could not be used.</param>
-    public NodeTls(FileBacked<TlsMaterial> files, TimeProvider clock, Action<DateTimeOffset?, bool> inUse, Action<IReadOnlyList<string>> refused)
+    public NodeTls(
+        FileBacked<TlsMaterial> files, TimeProvider clock, Action<DateTimeOffset?, bool> inUse, Action<IReadOnlyList<string>> refused)
     {
         _changes = files.HasFiles;
         _current = files.AtStart;
