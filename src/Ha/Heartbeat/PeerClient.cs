@@ -91,12 +91,15 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
                 : BeatExchange.Failed(ExchangeFailure.UnexpectedStatus, $"the peer answered {status}");
         }
 
-        var body = response.Content.Headers.ContentLength > BeatJson.MaxBodyBytes
-            ? null
-            : await BoundedBody.ReadAsync(await response.Content.ReadAsStreamAsync(cancellationToken), cancellationToken);
-        return body is null
-            ? BeatExchange.Failed(ExchangeFailure.TooLarge, "the answer has more than 16 KiB")
-            : Judge(response, body, request, clusterId);
+        if (response.Content.Headers.ContentLength > BeatJson.MaxBodyBytes)
+        {
+            return TooLarge();
+        }
+
+        var body = new byte[BeatJson.MaxBodyBytes + 1];
+        var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+        var length = await stream.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false, cancellationToken);
+        return length == body.Length ? TooLarge() : Judge(response, body.AsSpan(0, length), request, clusterId);
     }
 
     private BeatExchange Judge(HttpResponseMessage response, ReadOnlySpan<byte> body, SignatureHeaders request, string clusterId)
@@ -151,6 +154,8 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
 
     private static StringValues Values(HttpResponseMessage response, string name) =>
         response.Headers.NonValidated.TryGetValues(name, out var values) ? new StringValues([.. values]) : default;
+
+    private static BeatExchange TooLarge() => BeatExchange.Failed(ExchangeFailure.TooLarge, "the answer has more than 16 KiB");
 
     private static BeatExchange Failed(HttpRequestException e) => e.HttpRequestError switch
     {
