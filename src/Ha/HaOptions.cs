@@ -38,31 +38,48 @@ public enum Preemption
 
 /// <summary>
 /// Settings of this node, read from the <c>BASE_*</c> configuration keys and then changed by the delegate given to
-/// <c>AddHa</c>. Read once at start, validated together; not thread-safe while being set.
+/// <c>AddHa</c>. Read once at start and never changed by the plugin, which checks them all and names every problem in one
+/// <see cref="Microsoft.Extensions.Options.OptionsValidationException"/>. With none of <see cref="StaticLeader"/>,
+/// <see cref="LocalTarget"/> and <see cref="Peers"/> set the plugin is off and nothing is checked. Not thread-safe.
 /// </summary>
+/// <remarks>
+/// A URL is scheme (<c>http</c> or <c>https</c>), host and port, at most 512 characters; case, a default port and a
+/// trailing slash make no difference. A file is read with at most 64 KiB. No duration is longer than an hour.
+/// </remarks>
 public sealed class HaOptions
 {
-    /// <value>Unique and stable; compared ordinally, lowest wins. Default: the host name. Key <c>BASE_NODE_ID</c>.</value>
+    /// <value>
+    /// Unique and the same after a restart; compared ordinally, lowest wins. 1 to 128 printable ASCII characters without
+    /// spaces, commas, quotes and backslashes. Default: the host name. Key <c>BASE_NODE_ID</c>.
+    /// </value>
     public string NodeId { get; set; } = System.Net.Dns.GetHostName();
 
-    /// <value>This node's base URL as members reach it. Key <c>BASE_LOCAL_TARGET</c>.</value>
+    /// <value>
+    /// This node's base URL as members reach it. Needed with <see cref="Peers"/>. Default null. Key <c>BASE_LOCAL_TARGET</c>.
+    /// </value>
     public string? LocalTarget { get; set; }
 
     /// <value>This node's base URL as clients reach it. Default: <see cref="LocalTarget"/>. Key <c>BASE_PUBLIC_TARGET</c>.</value>
     public string? PublicTarget { get; set; }
 
-    /// <value>The members' base URLs; the own one may be among them. Key <c>BASE_PEERS</c>, comma-separated.</value>
+    /// <value>
+    /// The members' base URLs, each once, up to 100 beside the own one, which may be among them. Default: none. Key
+    /// <c>BASE_PEERS</c>, comma-separated.
+    /// </value>
     public IList<string> Peers { get; } = [];
 
-    /// <value>A fixed leader's base URL; wins over election. Key <c>BASE_STATIC_LEADER</c>.</value>
+    /// <value>A fixed leader's base URL; wins over election. Default null: elected. Key <c>BASE_STATIC_LEADER</c>.</value>
     public string? StaticLeader { get; set; }
 
-    /// <value>Shared secrets, at least 16 bytes each: the first signs, all verify. Key <c>BASE_CLUSTER_SECRET</c>, comma-separated.</value>
+    /// <value>
+    /// Shared secrets, up to 16 of at least 16 bytes (UTF-8) each: the first signs, all verify. Default: none. Key
+    /// <c>BASE_CLUSTER_SECRET</c>, comma-separated.
+    /// </value>
     public IList<string> ClusterSecrets { get; } = [];
 
     /// <value>
-    /// A file of at most 64 KiB with the shared secrets, one per line or comma-separated, read at start instead of
-    /// <see cref="ClusterSecrets"/>. Default null. Key <c>BASE_CLUSTER_SECRET_FILE</c>.
+    /// A file with the shared secrets, one per line or comma-separated, instead of <see cref="ClusterSecrets"/>; both are
+    /// an error. Read again when it changes. Default null. Key <c>BASE_CLUSTER_SECRET_FILE</c>.
     /// </value>
     public string? ClusterSecretFile { get; set; }
 
@@ -72,16 +89,20 @@ public sealed class HaOptions
     /// </value>
     public string? NodeKey { get; set; }
 
-    /// <value>A file with <see cref="NodeKey"/>, instead of it. Default null. Key <c>BASE_NODE_KEY_FILE</c>.</value>
+    /// <value>
+    /// A file with <see cref="NodeKey"/>, instead of it; both are an error. Read again when it changes. Default null. Key
+    /// <c>BASE_NODE_KEY_FILE</c>.
+    /// </value>
     public string? NodeKeyFile { get; set; }
 
     /// <value>
-    /// The nodes' public Ed25519 keys as <c>id=publickey</c>, base64 of DER SubjectPublicKeyInfo; a node signing with one
-    /// is believed under that id only. An id may have several. Key <c>BASE_PEER_KEYS</c>, comma-separated.
+    /// The nodes' public Ed25519 keys as <c>id=publickey</c>, base64 of DER SubjectPublicKeyInfo, up to 256; a node signing with
+    /// one is believed under that id only. An id may have several. Default: none. Key <c>BASE_PEER_KEYS</c>,
+    /// comma-separated.
     /// </value>
     public IList<string> PeerKeys { get; } = [];
 
-    /// <value>Allow unsigned heartbeats. Default false. Key <c>BASE_INSECURE</c>.</value>
+    /// <value>Allow unsigned heartbeats where there is no key. Default false. Key <c>BASE_INSECURE</c>.</value>
     public bool Insecure { get; set; }
 
     /// <value>
@@ -97,51 +118,69 @@ public sealed class HaOptions
     public string? ClientCertFile { get; set; }
 
     /// <value>
-    /// The PEM file with the private key of <see cref="ClientCertFile"/>, not encrypted. Default null: it stands in that
-    /// file too. Key <c>BASE_CLIENT_KEY_FILE</c>.
+    /// The PEM file with the private key of <see cref="ClientCertFile"/>, not encrypted. Read again when it changes.
+    /// Default null: it stands in that file too. Key <c>BASE_CLIENT_KEY_FILE</c>.
     /// </value>
     public string? ClientKeyFile { get; set; }
 
-    /// <value>Time between heartbeats. Default 500 ms, at least 10 ms. Key <c>BASE_HEARTBEAT_INTERVAL</c>.</value>
+    /// <value>Time between heartbeats, 10 ms to 1 h. Default 500 ms. Key <c>BASE_HEARTBEAT_INTERVAL</c>.</value>
     public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromMilliseconds(500);
 
-    /// <value>How long a lease lasts unrenewed. Default 3 intervals, at least 2. Key <c>BASE_LEASE_TIMEOUT</c>.</value>
+    /// <value>
+    /// How long a lease lasts unrenewed, from 2 intervals to 1 h; the same on all nodes. Default null: 3 intervals. Key
+    /// <c>BASE_LEASE_TIMEOUT</c>.
+    /// </value>
     public TimeSpan? LeaseTimeout { get; set; }
 
-    /// <value>Default <see cref="QuorumMode.Auto"/>. Key <c>BASE_QUORUM</c>.</value>
+    /// <value>How many members must agree on a leader. Default <see cref="QuorumMode.Auto"/>. Key <c>BASE_QUORUM</c>.</value>
     public QuorumMode Quorum { get; set; }
 
-    /// <value>Default <see cref="Preemption.Auto"/>. Key <c>BASE_PREEMPT</c>.</value>
+    /// <value>Whether a lower NodeID takes leadership back. Default <see cref="Preemption.Auto"/>. Key <c>BASE_PREEMPT</c>.</value>
     public Preemption Preempt { get; set; }
 
-    /// <value>Votes, never leads. Default false. Key <c>BASE_WITNESS</c>.</value>
+    /// <value>Votes, never leads; needs a majority to vote in. Default false. Key <c>BASE_WITNESS</c>.</value>
     public bool Witness { get; set; }
 
-    /// <value>Heartbeats of other clusters are refused. Default <c>default</c>. Key <c>BASE_CLUSTER_ID</c>.</value>
+    /// <value>
+    /// Heartbeats of other clusters are refused. Characters and length as of <see cref="NodeId"/>. Default
+    /// <c>default</c>. Key <c>BASE_CLUSTER_ID</c>.
+    /// </value>
     public string ClusterId { get; set; } = "default";
 
-    /// <value>Default <see cref="ForwardMode.Redirect"/>. Key <c>BASE_FORWARD_MODE</c>.</value>
+    /// <value>What a follower does with a write. Default <see cref="ForwardMode.Redirect"/>. Key <c>BASE_FORWARD_MODE</c>.</value>
     public ForwardMode ForwardMode { get; set; }
 
     /// <value>Honour a request's <c>X-Base-Forward</c> header. Default false. Key <c>BASE_FORWARD_OVERRIDE</c>.</value>
     public bool ForwardOverride { get; set; }
 
-    /// <value>How long a write waits for a leader. Default: drain + lease + 1 s; zero: never. Key <c>BASE_WRITE_HOLD</c>.</value>
+    /// <value>
+    /// How long a write waits for a leader, 0 (never) to 1 h. Default null: <see cref="DrainTimeout"/> +
+    /// <see cref="LeaseTimeout"/> + 1 s. Key <c>BASE_WRITE_HOLD</c>.
+    /// </value>
     public TimeSpan? WriteHold { get; set; }
 
-    /// <value>Writes held at once. Default 1000. Key <c>BASE_WRITE_HOLD_MAX</c>.</value>
+    /// <value>Writes held at once, 0 to 1,000,000. Default 1000. Key <c>BASE_WRITE_HOLD_MAX</c>.</value>
     public int WriteHoldMax { get; set; } = 1000;
 
-    /// <value>How long a handoff waits for running writes. Default 5 s. Key <c>BASE_DRAIN_TIMEOUT</c>.</value>
+    /// <value>How long a handoff waits for running writes, 0 to 1 h. Default 5 s. Key <c>BASE_DRAIN_TIMEOUT</c>.</value>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <value>How long a node that shuts down keeps serving after its handoff. Default 0. Key <c>BASE_SHUTDOWN_DELAY</c>.</value>
+    /// <value>
+    /// How long a node that shuts down keeps serving after its handoff, 0 to 1 h; with <see cref="DrainTimeout"/> and
+    /// <see cref="LeaseTimeout"/> at most the host's <c>ShutdownTimeout</c>. Default 0. Key <c>BASE_SHUTDOWN_DELAY</c>.
+    /// </value>
     public TimeSpan ShutdownDelay { get; set; }
 
-    /// <value>Bearer token of <c>POST /_ha/step-down</c>; null: the route answers 404. Key <c>BASE_ADMIN_TOKEN</c>.</value>
+    /// <value>
+    /// Bearer token of <c>POST /_ha/step-down</c>, printable ASCII without spaces. Default null: the route answers 404.
+    /// Key <c>BASE_ADMIN_TOKEN</c>.
+    /// </value>
     public string? AdminToken { get; set; }
 
-    /// <value>A file with <see cref="AdminToken"/>, read at start instead of it. Default null. Key <c>BASE_ADMIN_TOKEN_FILE</c>.</value>
+    /// <value>
+    /// A file with <see cref="AdminToken"/>, instead of it; both are an error. Read again when it changes. Default null.
+    /// Key <c>BASE_ADMIN_TOKEN_FILE</c>.
+    /// </value>
     public string? AdminTokenFile { get; set; }
 
     /// <value>Show members and leader to anyone. Default true. Key <c>BASE_PUBLIC_INFO</c>.</value>
@@ -164,28 +203,9 @@ public sealed class HaOptions
     /// </value>
     public Func<long, CancellationToken, ValueTask<long>>? RaiseFence { get; set; }
 
-    /// <summary>Values that could not even be read; the validator reports them with everything else.</summary>
+    /// <summary>Values of the configuration that could not even be read, for the message that names every problem.</summary>
     internal List<string> Malformed { get; } = [];
 
     /// <summary>Every key of the configuration that begins like ours, known or not.</summary>
     internal List<string> KeysFound { get; } = [];
-
-    /// <summary>True when any member was named, if only this node: whoever says so knows that it is alone.</summary>
-    internal bool PeersWereNamed { get; set; }
-
-    /// <summary>True once the secret files were read into the options beside them.</summary>
-    internal bool FilesRead { get; set; }
-
-    internal TimeSpan EffectiveLeaseTimeout => LeaseTimeout ?? 3 * HeartbeatInterval;
-
-    internal TimeSpan EffectiveWriteHold => WriteHold ?? DrainTimeout + EffectiveLeaseTimeout + TimeSpan.FromSeconds(1);
-
-    /// <summary>True when a leader needs the votes of most members. Meaningful once the peers are normalised.</summary>
-    internal bool UsesMajority => Quorum == QuorumMode.Majority || (Quorum == QuorumMode.Auto && Peers.Count != 1);
-
-    /// <summary>True when there is an election, and so heartbeats.</summary>
-    internal bool Elects => StaticLeader is null && Peers.Count > 0;
-
-    /// <summary>True when any of the keys that switch the plugin on is set.</summary>
-    internal bool IsActive => StaticLeader is not null || LocalTarget is not null || Peers.Count > 0;
 }

@@ -6,7 +6,6 @@ using Ha.Forwarding;
 using Ha.Forwarding.Local;
 using Ha.Hosting;
 using Ha.Leadership;
-using Ha.Security;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
@@ -48,13 +47,14 @@ public static class HaServiceCollectionExtensions
         services.AddMetrics();
         services.AddSingleton<IConfigureOptions<HaOptions>, ConfigureHaOptions>();
 
-        // Not ValidateOnStart: it validates an instance of its own, and secrets are read from files only once.
-        services.AddSingleton<IValidateOptions<HaOptions>, HaOptionsValidator>();
+        services.AddSingleton(provider => HaSettings.Parse(
+            provider.GetRequiredService<IOptions<HaOptions>>().Value,
+            provider.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout));
         services.AddSingleton(provider => new HaMetrics(provider.GetService<IMeterFactory>()));
         services.AddSingleton(provider => new ElectionTelemetry(
             provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<HaMetrics>(), BootClock.Instance));
-        services.AddSingleton(provider => new NodeTls(
-            provider.GetRequiredService<IOptions<HaOptions>>().Value, provider.GetRequiredService<ElectionTelemetry>(), TimeProvider.System));
+        services.AddSingleton(provider => HaNodeFactory.CreateTls(
+            provider.GetRequiredService<HaSettings>(), provider.GetRequiredService<ElectionTelemetry>()));
         ExceptionCatchers.Add(services);
         services.AddSingleton<HaPipeline>();
         services.AddSingleton<MatcherPolicy, UnseenEndpointPolicy>();

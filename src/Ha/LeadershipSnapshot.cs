@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Ha;
 
 /// <summary>
@@ -101,6 +103,7 @@ public sealed class LeadershipSnapshot
     /// the owner's lock, before any message that gives the lease away can leave; callbacks of the token run later, outside
     /// the lock.
     /// </summary>
+    [SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "Snapshots outlive it, and its source has neither a timer nor a wait handle.")]
     internal sealed class OwnLease
     {
         /// <summary>What never ends: a static leader's.</summary>

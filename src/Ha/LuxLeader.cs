@@ -42,25 +42,28 @@ public sealed class LuxLeader : ILeaderProvider, IFencedLeader, IDisposable, IAs
         TimeProvider? clock = null,
         ILoggerFactory? loggers = null,
         IMeterFactory? meters = null)
-        : this(options, handler, clock ?? BootClock.Instance,
+        : this(Parse(options), handler, clock ?? BootClock.Instance,
             new ElectionTelemetry(loggers ?? NullLoggerFactory.Instance, new HaMetrics(meters), clock ?? BootClock.Instance))
     {
     }
 
-    internal LuxLeader(HaOptions options, HttpMessageHandler? handler, TimeProvider clock, ElectionTelemetry telemetry, NodeTls? tls = null)
+    internal LuxLeader(HaSettings settings, HttpMessageHandler? handler, TimeProvider clock, ElectionTelemetry telemetry, NodeTls? tls = null)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        HaOptionsValidator.ThrowIfInvalid(options);
-        ArgumentException.ThrowIfNullOrEmpty(options.LocalTarget, nameof(options));
         _telemetry = telemetry;
-        var config = ElectionSetup.Create(options);
-        var keys = new KeySource(KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems: []));
-        _ownTls = handler is null && tls is null ? new NodeTls(options, telemetry, clock) : null;
+        var config = ElectionSetup.Create(settings);
+        var keys = new KeySource(settings.Keys.AtStart);
+        _ownTls = handler is null && tls is null ? new NodeTls(settings.Tls, clock, telemetry.TlsInUse, telemetry.TlsRefused) : null;
         _handler = handler ?? PeerHandler.Create(LeaseTime.FromMicros(config.BeatTimeoutMicros), tls ?? _ownTls!);
         _client = new PeerClient(_handler, keys);
-        Election = new ElectionRunner(config, _client.SendAsync, options.RaiseFence, clock, telemetry);
+        Election = new ElectionRunner(config, _client.SendAsync, settings.RaiseFence, clock, telemetry);
         _endpoint = new HeartbeatEndpoint(keys, Election.Receive, clock, telemetry.HeartbeatRejected);
-        new KeyReload(options, keys, telemetry).Start(clock, Election.Stopping);
+        settings.Keys.Watch(clock, Renew, telemetry.KeysRefused, Election.Stopping);
+
+        void Renew(KeyRing ring)
+        {
+            keys.Current = ring;
+            telemetry.KeysReplaced(ring.Signer?.ToString(), ring.Count);
+        }
     }
 
     /// <inheritdoc />
@@ -130,4 +133,11 @@ public sealed class LuxLeader : ILeaderProvider, IFencedLeader, IDisposable, IAs
     }
 
     void IFencedLeader.CheckFence(long epoch) => Election.CheckFence(epoch);
+
+    private static HaSettings Parse(HaOptions options)
+    {
+        var settings = HaSettings.Parse(options);
+        ArgumentException.ThrowIfNullOrEmpty(settings.LocalTarget, nameof(options));
+        return settings;
+    }
 }

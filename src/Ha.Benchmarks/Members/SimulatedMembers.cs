@@ -33,9 +33,7 @@ internal sealed class SimulatedMembers
 
     private SimulatedMembers(int count)
     {
-        var options = new HaOptions { NodeId = "x" };
-        options.ClusterSecrets.Add("a secret that only this benchmark knows");
-        _keys = Configuration.KeyRules.Build(options, options.ClusterSecrets, nodeKey: null, []);
+        _keys = new KeyRing([new RingKey(new HmacKey("a secret that only this benchmark knows"), null)]);
         var random = new Random(1);
         _configs = [.. Enumerable.Range(0, count).Select(i => new ElectionConfig
         {

@@ -73,13 +73,14 @@ internal static class AssemblyArrows
         _ => [],
     };
 
-    private static IEnumerable<TypeReference> Signature(IMethodSignature method) => method.Parameters.Select(parameter => parameter.ParameterType).Append(method.ReturnType);
+    private static IEnumerable<TypeReference> Signature(IMethodSignature method) =>
+        method.Parameters.Select(parameter => parameter.ParameterType).Append(method.ReturnType);
 
     private static IEnumerable<TypeReference> Constraints(IGenericParameterProvider of) =>
         of.GenericParameters.SelectMany(parameter => parameter.Constraints).Select(constraint => constraint.ConstraintType);
 
-    private static IEnumerable<TypeReference> Attributes(Mono.Cecil.ICustomAttributeProvider on) => on.CustomAttributes.SelectMany(
-        attribute => attribute.ConstructorArguments.Select(argument => argument.Value).OfType<TypeReference>().Append(attribute.AttributeType));
+    private static IEnumerable<TypeReference> Attributes(Mono.Cecil.ICustomAttributeProvider on) => on.CustomAttributes.SelectMany(attribute =>
+        attribute.ConstructorArguments.Select(argument => argument.Value).OfType<TypeReference>().Append(attribute.AttributeType));
 
     /// <summary>The plain types that one is made of; a generic parameter is none.</summary>
     private static IEnumerable<TypeReference> Parts(TypeReference? type) => type switch

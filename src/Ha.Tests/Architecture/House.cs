@@ -18,7 +18,7 @@ internal static class House
     /// <summary>What travels between the election and those that carry it or tell of it.</summary>
     public const string Messages = nameof(Messages);
 
-    /// <summary>The settings in effect.</summary>
+    /// <summary>The settings in effect: all of the configuration that other rooms may use.</summary>
     public const string Settings = nameof(Settings);
 
     private static readonly Dictionary<string, string> _named = new(StringComparer.Ordinal)
@@ -57,16 +57,20 @@ internal static class House
     /// <summary>From each room to those it may use.</summary>
     public static IReadOnlyDictionary<string, string[]> Arrows { get; } = new Dictionary<string, string[]>(StringComparer.Ordinal)
     {
-        ["Hosting"] = ["Endpoints", "Forwarding", "Forwarding.Local", "Forwarding.Proxy", "Heartbeat", "Leadership", "Election", Messages, "Security", "Configuration", Options, Doors, .. Ground],
+        ["Hosting"] =
+        [
+            "Endpoints", "Forwarding", "Forwarding.Local", "Forwarding.Proxy", "Heartbeat", "Leadership", "Election", Messages, "Security",
+            "Configuration", Options, Doors, .. Ground,
+        ],
         ["Endpoints"] = ["Leadership", "Election", Messages, "Security", .. Ground],
-        ["Forwarding"] = ["Forwarding.Local", "Forwarding.Proxy", "Leadership", .. Ground],
+        ["Forwarding"] = ["Forwarding.Local", "Forwarding.Proxy", "Leadership", "Security", .. Ground],
         ["Forwarding.Local"] = ["Leadership", .. Ground],
         ["Forwarding.Proxy"] = ["Security", .. Ground],
         ["Heartbeat"] = [Messages, "Security", .. Ground],
         ["Leadership"] = ["Election", Messages, .. Ground],
         ["Election"] = [Messages],
         ["Configuration"] = [Options, "Security", .. Ground],
-        [Settings] = [Contracts, "Security"],
+        [Settings] = ["Configuration", Options, "Security", Contracts],
         ["Telemetry"] = [Contracts, Messages],
         ["Http"] = [],
         ["Security"] = [],
@@ -81,6 +85,7 @@ internal static class House
     {
         var space = type[..Math.Max(0, type.LastIndexOf('.'))];
         return _named.TryGetValue(type, out var room) ? room
+            : space == "Ha.Election" && type.Contains("Converter", StringComparison.Ordinal) ? Messages
             : space == "Ha" ? Contracts
             : space.StartsWith("Ha.Forwarding.", StringComparison.Ordinal) ? space["Ha.".Length..]
             : space.StartsWith("Ha.", StringComparison.Ordinal) ? space.Split('.')[1]

@@ -21,7 +21,7 @@ public partial class ConfigurationDocumentTests
     {
         var options = Settings.Read(
             ("BASE_LOCALTARGET", "http://a:1"), ("BASE_PEERS", "http://a:1,http://b:1"), ("BASE_LEASE_TIMEOUT", "400ms"), ("BASE_INSECURE", "true"));
-        var error = Assert.Throws<InvalidHaOptionsException>(() => HaOptionsValidator.ThrowIfInvalid(options));
+        var error = Assert.Throws<InvalidHaOptionsException>(() => HaSettings.Parse(options));
         Assert.Contains(error.Message.ReplaceLineEndings("\n"), _document, StringComparison.Ordinal);
     }
 

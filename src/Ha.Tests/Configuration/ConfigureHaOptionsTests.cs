@@ -1,5 +1,6 @@
 using System.Text;
 using Ha.Configuration;
+using Ha.Tests.Support;
 using Microsoft.Extensions.Configuration;
 
 namespace Ha.Tests.Configuration;
@@ -10,11 +11,11 @@ public class ConfigureHaOptionsTests
     public void Nothing_set_leaves_every_default_and_the_plugin_off()
     {
         var options = Settings.Read();
-        Assert.False(options.IsActive);
-        Assert.Empty(HaOptionsValidator.Check(options, TimeSpan.FromSeconds(30)));
+        var settings = HaSettings.Parse(options, TimeSpan.FromSeconds(30));
+        Assert.False(settings.IsActive);
         Assert.Equal(TimeSpan.FromMilliseconds(500), options.HeartbeatInterval);
-        Assert.Equal(TimeSpan.FromMilliseconds(1500), options.EffectiveLeaseTimeout);
-        Assert.Equal(TimeSpan.FromSeconds(7.5), options.EffectiveWriteHold);
+        Assert.Equal(TimeSpan.FromMilliseconds(1500), settings.LeaseTimeout);
+        Assert.Equal(TimeSpan.FromSeconds(7.5), settings.WriteHold);
         Assert.Equal((1000, "default", true, true), (options.WriteHoldMax, options.ClusterId, options.PublicInfo, options.StatusPage));
     }
 
@@ -76,8 +77,7 @@ public class ConfigureHaOptionsTests
     public void An_empty_variable_counts_as_not_set()
     {
         var options = Settings.Read(HaKeys.Known.Select(key => (key, (string?)"  ")).ToArray());
-        Assert.Empty(HaOptionsValidator.Check(options));
-        Assert.False(options.IsActive);
+        Assert.False(HaSettings.Parse(options).IsActive);
         Assert.Equal("n1", options.NodeId);
     }
 
@@ -145,7 +145,7 @@ public class ConfigureHaOptionsTests
     {
         var options = Settings.Read(Settings.Cluster(
             ("BASE_WITNES", "true"), ("BASE_LEASE_TIMEOUT", "400ms"), ("BASE_QUORUM", "x"), ("BASE_CLUSTER_SECRET", "short")));
-        var error = Assert.ThrowsAny<Exception>(() => HaOptionsValidator.ThrowIfInvalid(options));
+        var error = Assert.ThrowsAny<Exception>(() => HaSettings.Parse(options));
         Assert.StartsWith("Ha cannot start, 4 settings are wrong:", error.Message, StringComparison.Ordinal);
         Assert.All(
             ["BASE_WITNES ", "BASE_LEASE_TIMEOUT", "BASE_QUORUM", "BASE_CLUSTER_SECRET"],

@@ -1,4 +1,5 @@
 using Ha.Configuration;
+using Ha.Tests.Support;
 using Microsoft.Extensions.Configuration;
 
 namespace Ha.Tests.Configuration;
@@ -18,8 +19,10 @@ internal static class Settings
         return options;
     }
 
+    public static HaSettings Parse(params (string Key, string? Value)[] variables) => HaSettings.Parse(Read(variables));
+
     public static IReadOnlyList<string> Problems(params (string Key, string? Value)[] variables) =>
-        HaOptionsValidator.Check(Read(variables), TimeSpan.FromSeconds(30));
+        TestSettings.Problems(Read(variables), TimeSpan.FromSeconds(30));
 
     /// <summary>The one problem of a sound three-node cluster in which these variables were changed.</summary>
     public static string ProblemOfCluster(params (string Key, string? Value)[] changes) =>

@@ -54,11 +54,10 @@ public partial class DeploymentFilesTests
         foreach (var variables in nodes)
         {
             Assert.Empty(Settings.Problems(variables));
-            var options = Settings.Read(variables);
-            HaOptionsValidator.ThrowIfInvalid(options);
-            Assert.Equal(2, options.Peers.Count);
-            Assert.Equal(ForwardMode.Proxy, options.ForwardMode);
-            Assert.True(options.ShutdownDelay > TimeSpan.FromSeconds(1), "shorter than a few probes");
+            var settings = Settings.Parse(variables);
+            Assert.Equal(2, settings.Peers.Count);
+            Assert.Equal(ForwardMode.Proxy, settings.ForwardMode);
+            Assert.True(settings.ShutdownDelay > TimeSpan.FromSeconds(1), "shorter than a few probes");
         }
 
         Assert.Equal(nodes.Count, nodes.Select(node => Value(node, "BASE_NODE_ID")).Distinct(StringComparer.Ordinal).Count());

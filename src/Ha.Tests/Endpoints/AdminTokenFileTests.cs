@@ -1,8 +1,8 @@
-using Ha.Configuration;
 using Ha.Endpoints;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Tests.Forwarding;
+using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Http;
 
@@ -46,12 +46,10 @@ public sealed class AdminTokenFileTests : IDisposable
     private AdminToken Watch(string token)
     {
         File.WriteAllText(_path, token);
-        var options = new HaOptions { AdminTokenFile = _path };
-        SecretFiles.ReadInto(options);
         var node = new TestNode();
-        var admin = AdminToken.Watch(new EndpointSources
+        var admin = new AdminToken(new EndpointSources
         {
-            Options = options,
+            Settings = TestSettings.From(o => o.AdminTokenFile = _path),
             Provider = node.Provider,
             View = () => new ClusterView([], "majority", node.Provider.Current),
             Telemetry = node.Telemetry,

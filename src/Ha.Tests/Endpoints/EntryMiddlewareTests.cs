@@ -111,7 +111,7 @@ public sealed class EntryMiddlewareTests
     public async Task Without_public_info_no_header_tells_of_members()
     {
         await using var node = new TestNode();
-        node.Options.PublicInfo = false;
+        node.Settings = node.Settings with { PublicInfo = false };
         node.App = context =>
         {
             // What a proxied answer of the leader would bring along, and what only the middleware may say.

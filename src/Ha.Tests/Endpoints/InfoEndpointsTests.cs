@@ -24,7 +24,7 @@ public sealed class InfoEndpointsTests
     public async Task Leader_has_the_epoch_as_term_in_a_header_too(bool publicInfo, string path, string? term)
     {
         await using var node = new TestNode();
-        node.Options.PublicInfo = publicInfo;
+        node.Settings = node.Settings with { PublicInfo = publicInfo };
         using var client = await node.StartAsync();
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", TestNode.Token);
 
@@ -131,7 +131,7 @@ public sealed class InfoEndpointsTests
     public async Task Private_info_needs_the_token(string path)
     {
         await using var node = new TestNode();
-        node.Options.PublicInfo = false;
+        node.Settings = node.Settings with { PublicInfo = false };
         using var client = await node.StartAsync();
 
         using var anonymous = await client.GetAsync(path);
@@ -154,8 +154,8 @@ public sealed class InfoEndpointsTests
     public async Task Private_info_without_a_token_is_not_there(string path)
     {
         await using var node = new TestNode();
-        node.Options.PublicInfo = false;
-        node.Options.AdminToken = null;
+        node.Settings = node.Settings with { PublicInfo = false };
+        node.Settings = node.Settings with { AdminToken = null };
         using var client = await node.StartAsync();
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(client, path, "Bearer", "x"));
     }

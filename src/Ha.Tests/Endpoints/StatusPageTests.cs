@@ -42,7 +42,7 @@ public sealed partial class StatusPageTests
     public async Task Switched_off_it_is_not_there()
     {
         await using var node = new TestNode();
-        node.Options.StatusPage = false;
+        node.Settings = node.Settings with { StatusPage = false };
         using var client = await node.StartAsync();
         using var response = await client.GetAsync("/_ha");
         Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);

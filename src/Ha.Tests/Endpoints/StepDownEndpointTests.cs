@@ -102,7 +102,7 @@ public sealed class StepDownEndpointTests
     public async Task Without_a_configured_token_the_route_is_not_there()
     {
         await using var node = new TestNode();
-        node.Options.AdminToken = null;
+        node.Settings = node.Settings with { AdminToken = null };
         var (status, _) = await PostAsync(node, "");
         Assert.Equal(HttpStatusCode.NotFound, status);
     }

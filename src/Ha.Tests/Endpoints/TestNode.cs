@@ -1,8 +1,10 @@
+using Ha.Configuration;
 using Ha.Election;
 using Ha.Endpoints;
 using Ha.Endpoints.GrpcHealth;
 using Ha.Leadership;
 using Ha.Telemetry;
+using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -23,7 +25,7 @@ internal sealed class TestNode : IAsyncDisposable
     public TestNode(string self = "node-b", string? leader = "node-a")
     {
         Clock = new FakeTimeProvider(new DateTimeOffset(2025, 7, 20, 8, 26, 40, TimeSpan.Zero));
-        Options = new HaOptions { NodeId = self, LocalTarget = $"http://{self}:8080", AdminToken = Token };
+        Settings = TestSettings.From(o => o.AdminToken = Token) with { NodeId = self, LocalTarget = $"http://{self}:8080" };
         Metrics = new HaMetrics();
         Telemetry = new ElectionTelemetry(NullLoggerFactory.Instance, Metrics, Clock);
         Provider = new FakeProvider(Snapshot(self, leader));
@@ -32,7 +34,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public FakeTimeProvider Clock { get; }
 
-    public HaOptions Options { get; }
+    public HaSettings Settings { get; set; }
 
     public HaMetrics Metrics { get; }
 
@@ -68,7 +70,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public HaEndpoints Endpoints() => new(new EndpointSources
     {
-        Options = Options,
+        Settings = Settings,
         Provider = Provider,
         View = () => new ClusterView(Members, Quorum, Provider.Current),
         Telemetry = Telemetry,
@@ -80,7 +82,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public void Configure(IApplicationBuilder app)
     {
-        var (endpoints, headers) = (Endpoints(), new LeaderHeaders(Provider, Options));
+        var (endpoints, headers) = (Endpoints(), new LeaderHeaders(Provider, Settings));
         app.Use(next => new HaEntryMiddleware(next, endpoints, headers, Stopping, GrpcHealth).InvokeAsync);
         app.Run(App);
     }

@@ -306,7 +306,7 @@ public sealed class RetryTests
     public async Task A_request_is_given_up_one_lease_after_its_leader()
     {
         await using var silent = new RawLeader(static (connection, _) => connection.ReceiveAllAsync());
-        await using var follower = await TestNode.ProxyAsync(silent.Url, new TestNodeSetup { Options = o => o.LeaseTimeout = TimeSpan.FromMilliseconds(200) });
+        await using var follower = await TestNode.ProxyAsync(silent.Url, new TestNodeSetup { Options = o => (o.HeartbeatInterval, o.LeaseTimeout) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(200)) });
         using var client = TestNode.Client();
 
         var answer = client.PostAsync(follower.Url, content: null);

@@ -2,9 +2,11 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Ha.Forwarding;
 using Ha.Forwarding.Local;
+using Ha.Hosting;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Telemetry;
+using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -58,10 +60,13 @@ internal sealed class TestNode : IAsyncDisposable
     private TestNode(TestNodeSetup setup)
     {
         Leadership = new FakeLeadership(setup.Id, setup.Clock);
-        var options = new HaOptions { NodeId = setup.Id };
-        setup.Options(options);
-        _node = new HaNode(options, Leadership, election: null, setup.Clock);
-        _tls = new NodeTls(options, new ElectionTelemetry(Logs, Metrics, setup.Clock), setup.Clock);
+        var settings = TestSettings.From(options =>
+        {
+            options.NodeId = setup.Id;
+            setup.Options(options);
+        });
+        _node = new HaNode(settings, Leadership, election: null, setup.Clock);
+        _tls = HaNodeFactory.CreateTls(settings, new ElectionTelemetry(Logs, Metrics, setup.Clock));
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment });
         builder.Logging.ClearProviders();

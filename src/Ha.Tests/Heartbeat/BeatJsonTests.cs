@@ -20,7 +20,7 @@ public class BeatJsonTests
         _facts with { Grant = null, Hint = null, Successor = null },
         _facts with { MaxEpoch = ElectionCore.MaxEpoch, WallMicros = CounterConverter.MaxSafe, Reach = ReachConverter.Max, LeaseMicros = DurationConverter.MaxMicros },
         _facts with { LeaseMicros = 0, Epoch = 0, Reach = 0, Majority = false, Witness = true, Quarantined = true, Eligible = false, Role = NodeRole.Candidate },
-        _facts with { Id = "!#$%&()*+-./:;<=>?@[]^_`{|}~", Target = "http://[::1]:8080", Successor = new string('x', NodeName.MaxLength) },
+        _facts with { Id = "!#$%&()*+-./:;<=>?@[]^_`{|}~", Target = "http://[::1]:8080", Successor = new string('x', PlainName.MaxLength) },
     ];
 
     [Fact]
@@ -219,7 +219,7 @@ public class BeatJsonTests
             Seq = CounterConverter.MaxSafe,
             OpEpoch = ElectionCore.MaxEpoch,
             OpDurationMicros = DurationConverter.MaxMicros,
-            From = Beats.Facts() with { Id = new string('~', NodeName.MaxLength), Reach = ReachConverter.Max },
+            From = Beats.Facts() with { Id = new string('~', PlainName.MaxLength), Reach = ReachConverter.Max },
         };
 
         Assert.Equal(beat, Read(Encoding.UTF8.GetString(BeatJson.Serialize(beat))));
@@ -227,7 +227,7 @@ public class BeatJsonTests
 
     [Fact]
     public void An_id_longer_than_128_characters_is_refused() =>
-        Refused("\"id\":\"node-1\"", $"\"id\":\"{new string('a', NodeName.MaxLength + 1)}\"");
+        Refused("\"id\":\"node-1\"", $"\"id\":\"{new string('a', PlainName.MaxLength + 1)}\"");
 
     internal static BeatReply ReadReply(BeatReply reply)
     {

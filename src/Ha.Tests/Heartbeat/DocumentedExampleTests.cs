@@ -65,8 +65,7 @@ public class DocumentedExampleTests
         {
             var first = status ? "\"@status\": " : "\"@method\": ";
             var block = _document.Split("```").Single(text => text.StartsWith($"text\n{first}", StringComparison.Ordinal));
-            var signature = new byte[32];
-            _key.Sign(Encoding.ASCII.GetBytes(block["text\n".Length..].TrimEnd('\n')), signature);
+            var signature = _key.Sign(Encoding.ASCII.GetBytes(block["text\n".Length..].TrimEnd('\n')));
 
             AssertDocumented($"Signature: ha=:{Convert.ToBase64String(signature)}:\n");
         }

@@ -25,6 +25,8 @@ public class FixedLeaderEndpointTests
         Assert.Equal((ExchangeFailure.FixedLeader, false), (keyless.Failure, keyless.Verified));
         var foreign = await MeetAsync(Rings.New, Rings.Old);
         Assert.Equal((ExchangeFailure.FixedLeader, false), (foreign.Failure, foreign.Verified));
+        var publicHalves = await MeetAsync(NodeKeys.Ring(null, ["node-1"]), NodeKeys.Ring("node-1", ["node-1"]));
+        Assert.Equal((ExchangeFailure.FixedLeader, false), (publicHalves.Failure, publicHalves.Verified));
     }
 
     [Fact]

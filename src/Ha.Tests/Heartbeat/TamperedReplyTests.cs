@@ -21,9 +21,7 @@ public class TamperedReplyTests
         AssertUnverified("bad_signature", await AfterAsync(reply =>
         {
             reply.Body = BeatJson.Serialize(Beats.Reply() with { Granted = false });
-            var digest = new char[ContentDigest.Length];
-            ContentDigest.Write(reply.Body, digest);
-            reply.Headers[SignatureHeaders.ContentDigestName] = new string(digest);
+            reply.Headers[SignatureHeaders.ContentDigestName] = ContentDigest.Of(reply.Body);
         }));
 
     [Fact]

@@ -6,6 +6,7 @@ using System.Reflection;
 using System.Text;
 using System.Text.Json;
 using Ha.Configuration;
+using Ha.Configuration;
 using Ha.Security;
 using Ha.Tests.Security.Signing;
 using Microsoft.Extensions.DependencyInjection;
@@ -39,6 +40,7 @@ public class HiddenSecretsTests
                 await AskAsync(node);
                 Say(node.Provider.Current);
                 Say(node.App.Services.GetRequiredService<IOptions<HaOptions>>().Value);
+                Say(node.App.Services.GetRequiredService<HaSettings>());
             }
 
             meters.RecordObservableInstruments();
@@ -70,7 +72,7 @@ public class HiddenSecretsTests
         ];
         foreach (var mistake in mistakes)
         {
-            var error = Assert.Throws<InvalidHaOptionsException>(() => HaOptionsValidator.ThrowIfInvalid(Configuration.Settings.Read(Configuration.Settings.Cluster(mistake))));
+            var error = Assert.Throws<InvalidHaOptionsException>(() => HaSettings.Parse(Configuration.Settings.Read(Configuration.Settings.Cluster(mistake))));
             AssertHidden([error.Message, error.ToString(), .. error.Failures]);
         }
     }
@@ -87,9 +89,12 @@ public class HiddenSecretsTests
             records.SelectMany(type => type.GetProperties()),
             property => Assert.DoesNotMatch("(?i)secret|token(?!s?$)|password|privatekey|nodekey", property.Name));
         Assert.All(
-            new object[] { new HaOptions { NodeKey = NodeKeys.PrivateOf("a"), AdminToken = AdminToken }, new SecretText(ClusterSecret, null), new HmacKey(ClusterSecret) },
+            new object[] { Secretive(), HaSettings.Parse(Secretive()), new HashedToken(AdminToken), new SecretText(ClusterSecret, null), new HmacKey(ClusterSecret) },
             value => AssertHidden([value.ToString()!]));
     }
+
+    private static HaOptions Secretive() =>
+        new() { LocalTarget = "http://a", NodeKey = NodeKeys.PrivateOf("a"), AdminToken = AdminToken, ClusterSecrets = { ClusterSecret } };
 
     private static (string Key, string? Value)[] Variables() =>
     [

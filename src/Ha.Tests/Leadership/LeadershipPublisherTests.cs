@@ -1,13 +1,15 @@
+using Ha.Configuration;
 using Ha.Election;
 using Ha.Leadership;
 using Ha.Tests.Forwarding;
+using Ha.Tests.Support;
 
 namespace Ha.Tests.Leadership;
 
 /// <summary>What a snapshot says after the moment it was taken.</summary>
 public class LeadershipPublisherTests
 {
-    private static readonly HaOptions _alone = new() { NodeId = "a", LocalTarget = "http://a" };
+    private static readonly HaSettings _alone = TestSettings.From(o => o.NodeId = "a");
 
     private readonly ManualTime _clock = new();
     private readonly ElectionCore _core;
@@ -40,7 +42,7 @@ public class LeadershipPublisherTests
     public void It_is_false_when_the_lease_runs_out_before_anybody_says_so()
     {
         var given = _publisher.Current;
-        _clock.Advance(_alone.EffectiveLeaseTimeout);
+        _clock.Advance(_alone.LeaseTimeout);
         Assert.False(given.IsLeader);
         Assert.Equal(TimeSpan.Zero, given.LeaseRemaining);
     }
@@ -49,7 +51,7 @@ public class LeadershipPublisherTests
     public void It_stays_false_when_the_node_leads_again()
     {
         var given = _publisher.Current;
-        Pass(_alone.EffectiveLeaseTimeout);
+        Pass(_alone.LeaseTimeout);
         Pass(_alone.HeartbeatInterval);
         Assert.True(_publisher.Current.IsLeader);
         Assert.True(_publisher.Current.Epoch > given.Epoch);

@@ -1,10 +1,14 @@
+using Ha.Forwarding;
 using Ha.Hosting;
+using Ha.Leadership;
 using Microsoft.AspNetCore.Routing;
 
 namespace Ha.Tests.Pipelines;
 
 /// <summary>The services of a node, less what a node has one of because it has one pipeline.</summary>
-internal sealed class CaseServices(IServiceProvider node) : IServiceProvider
+/// <param name="shared">The node's own services.</param>
+/// <param name="node">The node with the settings of the case.</param>
+internal sealed class CaseServices(IServiceProvider shared, ForwardingNode node) : IServiceProvider
 {
     private static readonly DefaultEndpointDataSource _none = new();
 
@@ -12,9 +16,11 @@ internal sealed class CaseServices(IServiceProvider node) : IServiceProvider
 
     public object? GetService(Type serviceType) =>
         serviceType == typeof(HaPipeline) ? _places
+        : serviceType == typeof(HaNode) ? node.Node
+        : serviceType == typeof(ForwardingServices) ? node.Forwarding
 
         // A cluster refuses to start where metadata has no effect; here it is one more pipeline that must do no harm.
         : serviceType == typeof(EndpointDataSource) ? _none
         : serviceType == typeof(IServiceProvider) ? this
-        : node.GetService(serviceType);
+        : shared.GetService(serviceType);
 }

@@ -20,10 +20,9 @@ internal sealed class PipelineBuilder(PipelineCase drawn, RequestDelegate handle
 
     public static string Path(PipelineCase drawn, int request) => $"{drawn.PathPrefix()}{WorkPath}{request}?{drawn.Seed}";
 
-    /// <param name="node">The node's own services.</param>
-    public RequestDelegate Build(IServiceProvider node)
+    public RequestDelegate Build(CaseServices services)
     {
-        var app = new ApplicationBuilder(new CaseServices(node));
+        var app = new ApplicationBuilder(services);
         if (drawn.Has(StageKind.Routing))
         {
             // Where WebApplication keeps its endpoints.

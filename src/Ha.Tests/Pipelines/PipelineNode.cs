@@ -1,8 +1,10 @@
 using System.Net;
+using Ha.Configuration;
 using Ha.Forwarding;
 using Ha.Forwarding.Local;
 using Ha.Leadership;
 using Ha.Tests.Forwarding;
+using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Diagnostics;
@@ -29,8 +31,9 @@ internal sealed class PipelineNode : IAsyncDisposable
     private static readonly EphemeralDataProtectionProvider _keys = new();
 
     private readonly WebApplication _app;
-    private readonly HaOptions _options;
-    private readonly HaNode _node;
+    private readonly Dictionary<HaSettings, ForwardingNode> _nodes = [];
+    private readonly HaSettings _plain;
+    private ForwardingNode _current;
     private RequestDelegate _pipeline = static _ => Task.CompletedTask;
     private bool _handlesExceptions;
 
@@ -38,8 +41,7 @@ internal sealed class PipelineNode : IAsyncDisposable
     {
         Index = index;
         Leadership = new FakeLeadership(Id);
-        _options = new HaOptions { NodeId = Id, LocalTarget = "http://self.example", HeartbeatInterval = _heartbeat };
-        _node = new HaNode(_options, Leadership, election: null, TimeProvider.System);
+        _plain = TestSettings.From(o => (o.NodeId, o.HeartbeatInterval) = (Id, _heartbeat));
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -49,6 +51,7 @@ internal sealed class PipelineNode : IAsyncDisposable
         });
         AddServices(builder.Services);
         _app = builder.Build();
+        _current = NodeWith(_plain);
         _app.Run(RunAsync);
     }
 
@@ -62,9 +65,9 @@ internal sealed class PipelineNode : IAsyncDisposable
     public WriteGate Inside { get; } = new();
 
     /// <summary>Writes that hold up a handover.</summary>
-    public long Writes => _node.Gate.Inside;
+    public long Writes => _current.Node.Gate.Inside;
 
-    public int Held => _app.Services.GetRequiredService<ForwardingServices>().Hold.Held;
+    public int Held => _current.Forwarding.Hold.Held;
 
     public string Url { get; private set; } = "";
 
@@ -84,21 +87,37 @@ internal sealed class PipelineNode : IAsyncDisposable
     /// <summary>Makes this node one of <paramref name="drawn"/>, until the next.</summary>
     public void Become(PipelineCase drawn, CaseHandler handler, Sabotage sabotage)
     {
-        _options.ForwardMode = drawn.Mode;
-        _options.WriteHold = drawn.Hold;
-        _options.PublicInfo = drawn.PublicInfo;
+        _current = NodeWith(_plain with { ForwardMode = drawn.Mode, WriteHold = drawn.Hold, PublicInfo = drawn.PublicInfo });
         _handlesExceptions = drawn.HandlesExceptions;
         Services.GetRequiredService<IOptions<RequestTimeoutOptions>>().Value.DefaultPolicy =
             drawn.DefaultTimeout is { } timeout ? new RequestTimeoutPolicy { Timeout = timeout } : null;
-        var app = new PipelineBuilder(drawn, context => sabotage.HandleAsync(handler, context, Index)).Build(Services);
+        var app = new PipelineBuilder(drawn, context => sabotage.HandleAsync(handler, context, Index)).Build(new CaseServices(Services, _current));
         _pipeline = sabotage.Around(this, app);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _app.StopAsync();
+        foreach (var node in _nodes.Values)
+        {
+            node.Forwarding.Dispose();
+        }
+
         await _app.DisposeAsync();
         Leadership.Dispose();
+    }
+
+    /// <summary>What a node shares between requests, one for all cases with the same settings.</summary>
+    private ForwardingNode NodeWith(HaSettings settings)
+    {
+        if (!_nodes.TryGetValue(settings, out var made))
+        {
+            var node = new HaNode(settings, Leadership, election: null, TimeProvider.System);
+            made = new ForwardingNode(node, ActivatorUtilities.CreateInstance<ForwardingServices>(Services, node));
+            _nodes.Add(settings, made);
+        }
+
+        return made;
     }
 
     private async Task RunAsync(HttpContext context)
@@ -118,7 +137,7 @@ internal sealed class PipelineNode : IAsyncDisposable
     {
         services.AddSingleton<IExceptionHandler>(new OwnExceptionHandler(this));
         services.AddHa();
-        services.AddSingleton(_node);
+        services.AddSingleton(_ => _current.Node);
 
         // The pipeline is ours to build, and nobody is elected.
         services.RemoveAll<IStartupFilter>();

@@ -1,3 +1,4 @@
+using Ha.Configuration;
 using Ha.Election;
 using Ha.Leadership;
 using Ha.Telemetry;
@@ -6,7 +7,6 @@ using Ha.Tests.Support;
 using Ha.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Options;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Security;
@@ -39,9 +39,9 @@ public sealed class ReplayTests(ITestOutputHelper output)
         builder.Configuration["BASE_PREEMPT"] = "never";
         builder.Services.AddSingleton(services =>
         {
-            var options = services.GetRequiredService<IOptions<HaOptions>>().Value;
-            var lux = new LuxLeader(options, handler: null, _clock, services.GetRequiredService<ElectionTelemetry>(), services.GetRequiredService<NodeTls>());
-            return new HaNode(options, lux, lux.Election, _clock);
+            var settings = services.GetRequiredService<HaSettings>();
+            var lux = new LuxLeader(settings, handler: null, _clock, services.GetRequiredService<ElectionTelemetry>(), services.GetRequiredService<NodeTls>());
+            return new HaNode(settings, lux, lux.Election, _clock);
         });
         _tape.Attach(id, builder);
     }

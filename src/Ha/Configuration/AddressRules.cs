@@ -11,25 +11,23 @@ internal static class AddressRules
 {
     private const string Localhost = "localhost";
 
-    /// <param name="options">URLs are in their normal form, as far as they have one.</param>
-    /// <param name="problems">What is wrong is added here.</param>
-    public static void Check(HaOptions options, List<string> problems)
+    public static void Check(Members members, List<string> problems)
     {
-        var members = Members(options);
-        CheckSpellings(members, problems);
-        if (options.Elects)
+        var places = Places(members);
+        CheckSpellings(places, problems);
+        if (members.Elects)
         {
-            CheckLoopback(members, problems);
+            CheckLoopback(places, problems);
         }
     }
 
-    private static List<Member> Members(HaOptions options)
+    private static List<Member> Places(Members members)
     {
         IEnumerable<(string Key, string? Url)> written =
         [
-            (HaKeys.LocalTarget, options.LocalTarget),
-            (HaKeys.StaticLeader, options.StaticLeader),
-            .. options.Elects ? options.Peers.Select(peer => (HaKeys.Peers, (string?)peer)) : [],
+            (HaKeys.LocalTarget, members.LocalTarget),
+            (HaKeys.StaticLeader, members.StaticLeader),
+            .. members.Elects ? members.Peers.Select(peer => (HaKeys.Peers, (string?)peer)) : [],
         ];
         return
         [

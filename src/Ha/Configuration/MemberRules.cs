@@ -2,20 +2,31 @@ using Ha.Http;
 
 namespace Ha.Configuration;
 
-/// <summary>Who is in the cluster. Valid URLs are rewritten to their normal form on the way.</summary>
+/// <summary>Reads who is in the cluster.</summary>
 internal static class MemberRules
 {
     public const int MaxPeers = 100;
 
-    public static void Check(HaOptions options, List<string> problems)
+    /// <returns>What cannot be read stands in it as written, so that it is not taken for missing too.</returns>
+    public static Members Parse(HaOptions options, List<string> problems)
     {
-        options.LocalTarget = Normalise(HaKeys.LocalTarget, options.LocalTarget, problems);
-        options.PublicTarget = Normalise(HaKeys.PublicTarget, options.PublicTarget, problems);
-        options.StaticLeader = Normalise(HaKeys.StaticLeader, options.StaticLeader, problems);
-        CheckStaticLeader(options, problems);
-        CheckPeers(options, problems);
-        AddressRules.Check(options, problems);
-        CheckWitness(options, problems);
+        var members = new Members(
+            Normalise(HaKeys.LocalTarget, options.LocalTarget, problems),
+            Normalise(HaKeys.PublicTarget, options.PublicTarget, problems),
+            Normalise(HaKeys.StaticLeader, options.StaticLeader, problems),
+            Peers: [],
+            UsesMajority: false);
+        CheckStaticLeader(members, problems);
+        var peers = ReadPeers(options, members.LocalTarget, problems);
+        var majority = options.Quorum == QuorumMode.Majority || (options.Quorum == QuorumMode.Auto && peers.Length != 1);
+        members = members with { Peers = peers, UsesMajority = majority };
+        AddressRules.Check(members, problems);
+        if (options.Witness)
+        {
+            CheckWitness(options.Quorum, members, problems);
+        }
+
+        return members;
     }
 
     private static string? Normalise(string key, string? value, List<string> problems)
@@ -34,16 +45,15 @@ internal static class MemberRules
         return value;
     }
 
-    private static void CheckPeers(HaOptions options, List<string> problems)
+    private static string[] ReadPeers(HaOptions options, string? localTarget, List<string> problems)
     {
-        if (options.Peers.Count > 0 && options.LocalTarget is null)
+        if (options.Peers.Count > 0 && localTarget is null)
         {
             problems.Add(
                 $"{HaKeys.Peers} ({TargetUrl.Redact(string.Join(',', options.Peers))}) is set but {HaKeys.LocalTarget} is not; " +
                 $"set {HaKeys.LocalTarget} to this node's own URL as its peers reach it, such as http://node-1:8080.");
         }
 
-        options.PeersWereNamed |= options.Peers.Count > 0;
         var written = new Dictionary<string, string>(StringComparer.Ordinal);
         var unreadable = new List<string>();
         foreach (var peer in options.Peers)
@@ -61,24 +71,19 @@ internal static class MemberRules
         }
 
         // All nodes may share one list, so a node finds itself in it.
-        var others = written.Keys.Where(url => !string.Equals(url, options.LocalTarget, StringComparison.Ordinal)).ToArray();
+        var others = written.Keys.Where(url => !string.Equals(url, localTarget, StringComparison.Ordinal)).ToArray();
         if (others.Length > MaxPeers)
         {
             problems.Add($"{HaKeys.Peers} names {others.Length} other nodes; use at most {MaxPeers}.");
         }
 
-        // Kept as written: a second look must find them again.
-        options.Peers.Clear();
-        foreach (var peer in others.Concat(unreadable))
-        {
-            options.Peers.Add(peer);
-        }
+        return [.. others, .. unreadable];
     }
 
     /// <summary>A node that does not see that the leader is itself would redirect its clients to itself for ever.</summary>
-    private static void CheckStaticLeader(HaOptions options, List<string> problems)
+    private static void CheckStaticLeader(Members members, List<string> problems)
     {
-        if (options.StaticLeader is { } leader && leader != options.LocalTarget && leader == options.PublicTarget)
+        if (members.StaticLeader is { } leader && leader != members.LocalTarget && leader == members.PublicTarget)
         {
             problems.Add(
                 $"{HaKeys.StaticLeader} ({leader}) is this node's {HaKeys.PublicTarget}, but the leader is named by the URL its peers reach; " +
@@ -86,25 +91,20 @@ internal static class MemberRules
         }
     }
 
-    private static void CheckWitness(HaOptions options, List<string> problems)
+    private static void CheckWitness(QuorumMode quorum, Members members, List<string> problems)
     {
-        if (!options.Witness)
+        if (members.StaticLeader is { } leader)
         {
-            return;
+            problems.Add($"{HaKeys.Witness} (true) votes in an election, but {HaKeys.StaticLeader} ({leader}) rules it out; remove one of them.");
         }
-
-        if (options.StaticLeader is not null)
-        {
-            problems.Add($"{HaKeys.Witness} (true) votes in an election, but {HaKeys.StaticLeader} ({options.StaticLeader}) rules it out; remove one of them.");
-        }
-        else if (options.Peers.Count == 0)
+        else if (members.Peers.Count == 0)
         {
             problems.Add($"{HaKeys.Witness} (true) never leads, so it needs others: set {HaKeys.Peers}, or remove it.");
         }
-        else if (!options.UsesMajority)
+        else if (!members.UsesMajority)
         {
             problems.Add(
-                $"{HaKeys.Witness} (true) votes, but nobody votes with {HaKeys.Quorum} ({options.Quorum.ToString().ToLowerInvariant()}) and {options.Peers.Count + 1} members; " +
+                $"{HaKeys.Witness} (true) votes, but nobody votes with {HaKeys.Quorum} ({quorum.ToString().ToLowerInvariant()}) and {members.Peers.Count + 1} members; " +
                 $"set {HaKeys.Quorum}=majority on every node, or remove it.");
         }
     }

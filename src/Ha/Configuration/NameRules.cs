@@ -2,18 +2,14 @@ using Ha.Http;
 
 namespace Ha.Configuration;
 
-/// <summary>What an operator is told about a name that is none, see <see cref="NodeName"/>.</summary>
+/// <summary>Checks the names that a person gave.</summary>
 internal static class NameRules
 {
-    public const int MaxLength = NodeName.MaxLength;
-
     public static void Check(HaOptions options, List<string> problems)
     {
         Check(HaKeys.NodeId, options.NodeId, problems);
         Check(HaKeys.ClusterId, options.ClusterId, problems);
     }
-
-    public static bool IsName(string text) => NodeName.IsValid(text);
 
     private static void Check(string key, string? name, List<string> problems)
     {
@@ -21,11 +17,11 @@ internal static class NameRules
         {
             problems.Add($"{key} is empty; give it a name such as node-1.");
         }
-        else if (name.Length > MaxLength)
+        else if (name.Length > PlainName.MaxLength)
         {
-            problems.Add($"{key} ({name[..32]}…) has {name.Length} characters; use at most {MaxLength}.");
+            problems.Add($"{key} ({name[..32]}…) has {name.Length} characters; use at most {PlainName.MaxLength}.");
         }
-        else if (name.Any(NodeName.IsForbidden))
+        else if (name.Any(PlainName.IsForbidden))
         {
             problems.Add($"{key} ({Printable(name)}) must be printable ASCII without spaces, commas, quotes and backslashes; use letters, digits, '-', '.' and '_'.");
         }

@@ -11,6 +11,12 @@ internal static class TimingRules
     /// <summary>Nothing here is meant to take longer; a larger value is a mistaken unit.</summary>
     public static readonly TimeSpan Max = TimeSpan.FromHours(1);
 
+    public static TimeSpan LeaseTimeout(HaOptions options) => options.LeaseTimeout ?? 3 * options.HeartbeatInterval;
+
+    /// <summary>As long as the slowest handover and a failover after it take.</summary>
+    public static TimeSpan WriteHold(HaOptions options) =>
+        options.WriteHold ?? options.DrainTimeout + LeaseTimeout(options) + TimeSpan.FromSeconds(1);
+
     public static void Check(HaOptions options, List<string> problems)
     {
         var interval = options.HeartbeatInterval;
@@ -49,9 +55,9 @@ internal static class TimingRules
 
         var (needed, sum) = options.StaticLeader is not null
             ? (options.ShutdownDelay, $"{HaKeys.ShutdownDelay} ({Format(options.ShutdownDelay)})")
-            : (options.ShutdownDelay + options.DrainTimeout + options.EffectiveLeaseTimeout,
+            : (options.ShutdownDelay + options.DrainTimeout + LeaseTimeout(options),
                 $"{HaKeys.ShutdownDelay} ({Format(options.ShutdownDelay)}) + {HaKeys.DrainTimeout} ({Format(options.DrainTimeout)}) + " +
-                $"{HaKeys.LeaseTimeout} ({Format(options.EffectiveLeaseTimeout)})");
+                $"{HaKeys.LeaseTimeout} ({Format(LeaseTimeout(options))})");
         if (needed > available)
         {
             var seconds = (long)Math.Ceiling(needed.TotalSeconds) + 5;

@@ -78,7 +78,7 @@ internal class NameConverter : JsonConverter<string>
             ? JsonEncodedText.Encode(value, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)
             : throw new InvalidOperationException("An id or a URL is too long, not in normal form or not plain ASCII."));
 
-    protected virtual bool IsValid(string text) => NodeName.IsValid(text);
+    protected virtual bool IsValid(string text) => PlainName.IsValid(text);
 }
 
 /// <summary>A node's base URL in its one spelling: it ends up in headers and pages and is compared as text.</summary>

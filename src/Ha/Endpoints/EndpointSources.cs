@@ -1,3 +1,4 @@
+using Ha.Configuration;
 using Ha.Election;
 using Ha.Leadership;
 using Ha.Telemetry;
@@ -10,7 +11,7 @@ namespace Ha.Endpoints;
 /// <summary>What the endpoints show and call. One per node; all members are safe to use from any thread.</summary>
 internal sealed record EndpointSources
 {
-    public required HaOptions Options { get; init; }
+    public required HaSettings Settings { get; init; }
 
     public required ILeaderProvider Provider { get; init; }
 

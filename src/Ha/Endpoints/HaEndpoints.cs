@@ -6,7 +6,7 @@ namespace Ha.Endpoints;
 /// <summary>Everything below <c>/_ha</c>. Unknown routes end here with 404 and never reach the app.</summary>
 internal sealed class HaEndpoints(EndpointSources sources)
 {
-    private readonly AdminToken _admin = AdminToken.Watch(sources);
+    private readonly AdminToken _admin = new(sources);
     private readonly InfoEndpoints _info = new(sources);
     private readonly HealthEndpoints _health = new(sources);
     private readonly StepDownEndpoint _stepDown = new(sources);
@@ -23,7 +23,7 @@ internal sealed class HaEndpoints(EndpointSources sources)
         // As in ASP.NET Core's routing, case and a trailing slash make no difference.
         return (HaRoutes.Root + route.Value).TrimEnd('/').ToLowerInvariant() switch
         {
-            HaRoutes.Root => sources.Options.StatusPage ? ShowAsync(context, _page.HandleAsync) : NotFoundAsync(context),
+            HaRoutes.Root => sources.Settings.StatusPage ? ShowAsync(context, _page.HandleAsync) : NotFoundAsync(context),
             HaRoutes.Leader => ShowAsync(context, _info.LeaderAsync),
             HaRoutes.Peers => ShowAsync(context, _info.PeersAsync),
             HaRoutes.Health => AliveAsync(context),
@@ -63,7 +63,7 @@ internal sealed class HaEndpoints(EndpointSources sources)
     /// <summary>Routes that name members: for everyone, or with the admin token only.</summary>
     private Task ShowAsync(HttpContext context, RequestDelegate handler)
     {
-        if (sources.Options.PublicInfo)
+        if (sources.Settings.PublicInfo)
         {
             return ReadAsync(context, handler);
         }

@@ -11,7 +11,7 @@ internal sealed class InfoEndpoints(EndpointSources sources)
     public Task LeaderAsync(HttpContext context)
     {
         var leader = Leader(sources.View());
-        if (sources.Options.PublicInfo)
+        if (sources.Settings.PublicInfo)
         {
             context.Response.Headers[HaHeaders.Term] = leader.Term.ToString(CultureInfo.InvariantCulture);
         }

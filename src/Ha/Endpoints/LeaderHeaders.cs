@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ha.Configuration;
 using Ha.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
@@ -21,13 +22,13 @@ internal sealed class LeaderHeaders
     private readonly Func<object, Task> _onStarting;
     private Values? _values;
 
-    public LeaderHeaders(ILeaderProvider provider, HaOptions options)
+    public LeaderHeaders(ILeaderProvider provider, HaSettings settings)
     {
         _provider = provider;
-        _show = options.PublicInfo;
+        _show = settings.PublicInfo;
 
         // Ids are checked at start; one that no header can carry must still not break every response.
-        _nodeId = options.NodeId.All(c => c is > ' ' and < '\x7f') ? options.NodeId : HaHeaders.EncodeId(options.NodeId);
+        _nodeId = settings.NodeId.All(c => c is > ' ' and < '\x7f') ? settings.NodeId : HaHeaders.EncodeId(settings.NodeId);
         _onStarting = OnStarting;
     }
 

@@ -25,9 +25,9 @@ internal sealed class FollowerPath
     {
         _services = services;
         _node = services.Node;
-        var options = _node.Options;
-        _patience = options.StaticLeader is null || options.EffectiveWriteHold < _staticLeaderPatience
-            ? options.EffectiveWriteHold
+        var settings = _node.Settings;
+        _patience = settings.StaticLeader is null || settings.WriteHold < _staticLeaderPatience
+            ? settings.WriteHold
             : _staticLeaderPatience;
     }
 
@@ -82,7 +82,7 @@ internal sealed class FollowerPath
     {
         // One attempt that may have been executed outweighs any number that were not.
         problem = journey.MayHaveBeenExecuted ? Refusals.OutcomeUnknown : problem;
-        var publicInfo = _node.Options.PublicInfo;
+        var publicInfo = _node.Settings.PublicInfo;
         if (publicInfo && problem.LeaderKnown == false && _node.Provider.Current.WhyNobodyLeads is { } why)
         {
             problem = problem with { Detail = $"{problem.Detail} Nobody leads: {why}." };
@@ -159,7 +159,7 @@ internal sealed class FollowerPath
                 var (known, epoch) = leadership.LeadsElsewhere()
                     ? (leadership.LeaderUrl, leadership.Epoch)
                     : (journey.Refusal?.LeaderUrl, journey.Refusal?.Epoch);
-                var shown = _node.Options.PublicInfo || _services.Policy.Mode == ForwardMode.Redirect ? known : null;
+                var shown = _node.Settings.PublicInfo || _services.Policy.Mode == ForwardMode.Redirect ? known : null;
                 return Refusals.NotLeader(shown, epoch) with { LeaderKnown = known is not null };
         }
     }

@@ -28,14 +28,14 @@ internal sealed class ForwardingServices : IDisposable
         IOptions<KestrelServerOptions> server,
         Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
-        var options = node.Options;
+        var settings = node.Settings;
         Node = node;
         Metrics = metrics;
         Reports = new ForwardingReports(loggers, node.Clock);
-        Policy = new ForwardPolicy(options.ForwardMode, options.ForwardOverride);
-        Forwarder = new LeaderForwarder(options, tls, new HeaderEncodings(server.Value), Reports, resolve);
-        Grace = new AnswerGrace(node.Provider, node.Clock, options.EffectiveLeaseTimeout);
-        Hold = new WriteHold(node.Provider, node.Clock, options.WriteHoldMax);
+        Policy = new ForwardPolicy(settings.ForwardMode, settings.ForwardOverride);
+        Forwarder = new LeaderForwarder(settings, tls, new HeaderEncodings(server.Value), Reports, resolve);
+        Grace = new AnswerGrace(node.Provider, node.Clock, settings.LeaseTimeout);
+        Hold = new WriteHold(node.Provider, node.Clock, settings.WriteHoldMax);
     }
 
     public HaNode Node { get; }
@@ -60,7 +60,7 @@ internal sealed class ForwardingServices : IDisposable
     public HopArrival CreateArrival(RequestDelegate next) => new(next, Forwarder.OwnMark, Metrics, Reports);
 
     /// <summary>What stands first where the application places the write forwarding itself.</summary>
-    public UnseenAnswer CreateOutermost(RequestDelegate next) => new(next, Node.Options, Reports);
+    public UnseenAnswer CreateOutermost(RequestDelegate next) => new(next, Node.Settings, Reports);
 
     public void Dispose()
     {

@@ -27,7 +27,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         _node = services.GetRequiredService<HaNode>();
-        LogStart(_node.Options);
+        LogStart(_node.Settings);
         return Task.CompletedTask;
     }
 
@@ -50,7 +50,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
     /// </summary>
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        if (_node is not { Options: { IsActive: true } options } node)
+        if (_node is not { Settings: { IsActive: true } settings } node)
         {
             return;
         }
@@ -58,7 +58,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
         shutdown.Fire();
         try
         {
-            var delay = options.ShutdownDelay;
+            var delay = settings.ShutdownDelay;
             if (node.Election is { } election && await election.HandOffForShutdownAsync(cancellationToken) && delay < _lastArrivals)
             {
                 delay = _lastArrivals;
@@ -81,7 +81,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
 
         // Whoever still waits for a leader gets its 503 now, or the listener would wait for them; so it would for watches.
         services.GetRequiredService<ForwardingServices>().Hold.Stop();
-        if (options.GrpcHealth)
+        if (settings.GrpcHealth)
         {
             services.GetRequiredService<HealthFeed>().End();
         }
@@ -96,33 +96,33 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
         return Task.CompletedTask;
     }
 
-    private void LogStart(HaOptions options)
+    private void LogStart(HaSettings settings)
     {
-        if (!options.IsActive)
+        if (!settings.IsActive)
         {
             logger.Inactive();
             return;
         }
 
-        if (options.StaticLeader is { } leader)
+        if (settings.StaticLeader is { } leader)
         {
-            logger.LeaderFixed(options.NodeId, leader);
+            logger.LeaderFixed(settings.NodeId, leader);
             return;
         }
 
-        var members = options.Peers.Count + 1;
+        var members = settings.Peers.Count + 1;
         logger.ElectionJoined(
-            options.NodeId, options.ClusterId, members, options.UsesMajority ? "majority" : "off", DurationText.Format(options.EffectiveLeaseTimeout));
-        if (!options.UsesMajority && members == 2)
+            settings.NodeId, settings.ClusterId, members, settings.UsesMajority ? "majority" : "off", DurationText.Format(settings.LeaseTimeout));
+        if (!settings.UsesMajority && members == 2)
         {
             logger.TwoMembers();
         }
-        else if (!options.UsesMajority && members > 2)
+        else if (!settings.UsesMajority && members > 2)
         {
             logger.QuorumOff(members);
         }
 
-        if (options.Insecure && members > 1)
+        if (settings.Insecure && members > 1)
         {
             logger.Insecure();
         }

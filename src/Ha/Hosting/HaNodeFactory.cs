@@ -1,3 +1,4 @@
+using Ha.Configuration;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Ha.Security;
@@ -12,23 +13,26 @@ internal static class HaNodeFactory
     /// <exception cref="OptionsValidationException">The settings are wrong.</exception>
     public static HaNode Create(IServiceProvider services)
     {
-        var options = services.GetRequiredService<IOptions<HaOptions>>().Value;
-        if (!options.IsActive)
+        var settings = services.GetRequiredService<HaSettings>();
+        if (!settings.IsActive)
         {
-            return new HaNode(options, new StaticLeader(options.NodeId), election: null, TimeProvider.System);
+            return new HaNode(settings, new StaticLeader(settings.NodeId), election: null, TimeProvider.System);
         }
 
         var telemetry = services.GetRequiredService<ElectionTelemetry>();
-        var node = options.StaticLeader is { } leader
-            ? new HaNode(options, new StaticLeader(options.NodeId, leader, options.LocalTarget), election: null, TimeProvider.System)
-            : Elect(options, telemetry, services.GetRequiredService<NodeTls>());
+        var node = settings.StaticLeader is { } leader
+            ? new HaNode(settings, new StaticLeader(settings.NodeId, leader, settings.LocalTarget), election: null, TimeProvider.System)
+            : Elect(settings, telemetry, services.GetRequiredService<NodeTls>());
         telemetry.Metrics.Attach(node.Provider);
         return node;
     }
 
-    private static HaNode Elect(HaOptions options, ElectionTelemetry telemetry, NodeTls tls)
+    public static NodeTls CreateTls(HaSettings settings, ElectionTelemetry telemetry) =>
+        new(settings.Tls, TimeProvider.System, telemetry.TlsInUse, telemetry.TlsRefused);
+
+    private static HaNode Elect(HaSettings settings, ElectionTelemetry telemetry, NodeTls tls)
     {
-        var lux = new LuxLeader(options, handler: null, BootClock.Instance, telemetry, tls);
-        return new HaNode(options, lux, lux.Election, BootClock.Instance);
+        var lux = new LuxLeader(settings, handler: null, BootClock.Instance, telemetry, tls);
+        return new HaNode(settings, lux, lux.Election, BootClock.Instance);
     }
 }

@@ -1,3 +1,4 @@
+using Ha.Configuration;
 using Ha.Endpoints;
 using Ha.Endpoints.GrpcHealth;
 using Ha.Forwarding;
@@ -10,7 +11,6 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Ha.Hosting;
 
@@ -25,7 +25,7 @@ internal sealed class HaStartupFilter : IStartupFilter
         var services = app.ApplicationServices;
         var pipeline = services.GetRequiredService<HaPipeline>();
         RefuseObsoleteHost(services);
-        if (services.GetRequiredService<HaNode>().Options.IsActive)
+        if (services.GetRequiredService<HaNode>().Settings.IsActive)
         {
             app.Use(inner => Entry(inner, services));
             app.Use(inner => services.GetRequiredService<ForwardingServices>().CreateArrival(inner).InvokeAsync);
@@ -39,7 +39,7 @@ internal sealed class HaStartupFilter : IStartupFilter
         next(app);
         var endpoints = services.GetService<EndpointDataSource>();
         pipeline.RefuseWhatNobodySees(endpoints);
-        if (services.GetRequiredService<HaNode>().Options.IsActive)
+        if (services.GetRequiredService<HaNode>().Settings.IsActive)
         {
             WarnOfHubs(services.GetRequiredService<ILogger<HaStartupFilter>>(), endpoints);
         }
@@ -58,7 +58,7 @@ internal sealed class HaStartupFilter : IStartupFilter
     /// </summary>
     private static void RefuseObsoleteHost(IServiceProvider services)
     {
-        if (services.GetService<IHost>() is null && services.GetRequiredService<IOptions<HaOptions>>().Value.IsActive)
+        if (services.GetService<IHost>() is null && services.GetRequiredService<HaSettings>().IsActive)
         {
             throw new InvalidOperationException(
                 "AddHa() needs the generic host, and this one was made by WebHostBuilder or WebHost.CreateDefaultBuilder, which are obsolete: " +
@@ -77,15 +77,15 @@ internal sealed class HaStartupFilter : IStartupFilter
             shutdown,
             services.GetRequiredService<OwnAddress>(),
             services.GetRequiredService<ILoggerFactory>());
-        var grpcHealth = node.Options.GrpcHealth
+        var grpcHealth = node.Settings.GrpcHealth
             ? new GrpcHealthEndpoint(services.GetRequiredService<HealthFeed>(), services.GetRequiredService<HaMetrics>(), node.Clock)
             : null;
-        return new HaEntryMiddleware(next, endpoints, new LeaderHeaders(node.Provider, node.Options), shutdown.Token, grpcHealth).InvokeAsync;
+        return new HaEntryMiddleware(next, endpoints, new LeaderHeaders(node.Provider, node.Settings), shutdown.Token, grpcHealth).InvokeAsync;
     }
 
     /// <summary>The write forwarding before <paramref name="next"/>; when the plugin is off, <paramref name="next"/> itself.</summary>
     public static RequestDelegate Forwarding(RequestDelegate next, IServiceProvider services, bool routingRan) =>
-        services.GetRequiredService<HaNode>().Options.IsActive
+        services.GetRequiredService<HaNode>().Settings.IsActive
             ? services.GetRequiredService<ForwardingServices>().Create(next, routingRan).InvokeAsync
             : next;
 }

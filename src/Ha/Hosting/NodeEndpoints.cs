@@ -1,4 +1,3 @@
-using Ha.Configuration;
 using Ha.Endpoints;
 using Ha.Endpoints.GrpcHealth;
 using Ha.Heartbeat;
@@ -18,7 +17,7 @@ internal static class NodeEndpoints
         HaNode node, ElectionTelemetry telemetry, ShutdownSignal shutdown, OwnAddress ownAddress, ILoggerFactory loggers) =>
         new(new EndpointSources
         {
-            Options = node.Options,
+            Settings = node.Settings,
             Provider = node.Provider,
             View = node.Election is { } election ? election.View : () => FixedView(node),
             Telemetry = telemetry,
@@ -30,17 +29,13 @@ internal static class NodeEndpoints
             Log = loggers.CreateLogger(Category),
         });
 
-    private static FixedLeaderEndpoint FixedLeader(HaNode node, ElectionTelemetry telemetry)
-    {
-        var options = node.Options;
-        var keys = KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, problems: []);
-        return new FixedLeaderEndpoint(options.ClusterId, keys, node.Clock, telemetry.HeartbeatMetFixedLeader);
-    }
+    private static FixedLeaderEndpoint FixedLeader(HaNode node, ElectionTelemetry telemetry) =>
+        new(node.Settings.ClusterId, node.Settings.Keys.AtStart, node.Clock, telemetry.HeartbeatMetFixedLeader);
 
     private static ClusterView FixedView(HaNode node)
     {
-        var (options, local) = (node.Options, node.Options.LocalTarget ?? "");
-        return ClusterViews.OfFixedLeader(local, options.PublicTarget ?? local, node.Provider.Current, node.Clock.GetUtcNow());
+        var local = node.Settings.LocalTarget ?? "";
+        return ClusterViews.OfFixedLeader(local, node.Settings.PublicTarget ?? local, node.Provider.Current, node.Clock.GetUtcNow());
     }
 
     /// <summary>Needed where <see cref="HaOptions.GrpcHealth"/> is on.</summary>

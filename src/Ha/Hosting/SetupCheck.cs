@@ -7,7 +7,6 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Ha.Hosting;
 
@@ -15,7 +14,7 @@ namespace Ha.Hosting;
 /// Refuses a host in which this node could not work, and says what is probably not meant as it is set. Registered before
 /// the election's own service, so that nothing of that has begun when the start is refused.
 /// </summary>
-internal sealed class SetupCheck(IServiceProvider services, IOptions<HaOptions> options, ILogger<SetupCheck> logger, IServer? server = null)
+internal sealed class SetupCheck(IServiceProvider services, ILogger<SetupCheck> logger, IServer? server = null)
     : IHostedLifecycleService, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
@@ -24,7 +23,7 @@ internal sealed class SetupCheck(IServiceProvider services, IOptions<HaOptions> 
     /// <exception cref="InvalidHaOptionsException">There are peers and no web server that they could reach.</exception>
     public Task StartingAsync(CancellationToken cancellationToken)
     {
-        var settings = options.Value;
+        var settings = services.GetRequiredService<HaSettings>();
         if (settings.Elects && server is null)
         {
             throw new InvalidHaOptionsException(
@@ -39,9 +38,9 @@ internal sealed class SetupCheck(IServiceProvider services, IOptions<HaOptions> 
         {
             Say(settings);
         }
-        else if (settings.KeysFound.Where(KeyNames.IsMeantForUs).ToArray() is { Length: > 0 } ignored)
+        else if (settings.KeysWithoutEffect.Count > 0)
         {
-            logger.IgnoredWhileOff(string.Join(", ", ignored));
+            logger.IgnoredWhileOff(string.Join(", ", settings.KeysWithoutEffect));
         }
 
         return Task.CompletedTask;
@@ -52,7 +51,7 @@ internal sealed class SetupCheck(IServiceProvider services, IOptions<HaOptions> 
     /// <summary>The listeners are up. Nobody waits for the look at them.</summary>
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        if (options.Value is { IsActive: true, LocalTarget: { } target }
+        if (services.GetRequiredService<HaSettings>() is { IsActive: true, LocalTarget: { } target }
             && server?.Features.Get<IServerAddressesFeature>()?.Addresses is { Count: > 0 } listensOn)
         {
             var check = new OwnAddressCheck(
@@ -83,11 +82,11 @@ internal sealed class SetupCheck(IServiceProvider services, IOptions<HaOptions> 
         _stopping.Dispose();
     }
 
-    private void Say(HaOptions settings)
+    private void Say(HaSettings settings)
     {
-        if (settings.KeysFound.Where(key => !KeyNames.IsMeantForUs(key)).ToArray() is { Length: > 0 } unknown)
+        if (settings.KeysWithoutEffect.Count > 0)
         {
-            logger.UnknownKeys(string.Join(", ", unknown));
+            logger.UnknownKeys(string.Join(", ", settings.KeysWithoutEffect));
         }
 
         if (settings is { StaticLeader: { } leader, PeersWereNamed: true })

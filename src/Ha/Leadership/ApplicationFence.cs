@@ -27,7 +27,8 @@ internal sealed class ApplicationFence(
             var before = await Task.Run(() => raise(epoch, attempt.Token).AsTask());
             return before < ElectionCore.MaxEpoch
                 ? before
-                : throw new InvalidOperationException($"The stored epoch {before} is too high: none of this cluster ever was {ElectionCore.MaxEpoch}.");
+                : throw new InvalidOperationException(
+                    $"The stored epoch {before} is too high: none of this cluster ever was {ElectionCore.MaxEpoch}.");
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

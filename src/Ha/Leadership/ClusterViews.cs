@@ -25,10 +25,10 @@ internal static class ClusterViews
     public static ClusterView OfFixedLeader(string target, string publicTarget, LeadershipSnapshot leader, DateTimeOffset wall)
     {
         var leads = leader.LeadsSelf;
-        var self = new MemberView(
-            leader.NodeId, target, publicTarget, Up: true, leads ? 0 : 1, wall, leads, IsSelf: true, Word(leads ? NodeRole.Leader : NodeRole.Follower), null, null);
+        var role = Word(leads ? NodeRole.Leader : NodeRole.Follower);
+        var self = new MemberView(leader.NodeId, target, publicTarget, Up: true, leads ? 0 : 1, wall, leads, IsSelf: true, role, null, null);
         var other = new MemberView(
-            "", leader.LeaderTarget ?? "", leader.LeaderUrl ?? "", Up: false, 0, null, IsLeader: true, IsSelf: false, Word(NodeRole.Leader), null, null);
+            "", leader.LeaderTarget ?? "", leader.LeaderUrl ?? "", Up: false, 0, null, IsLeader: true, IsSelf: false, "leader", null, null);
         return new ClusterView(leads ? [self] : [other, self], "static", leader);
     }
 

@@ -55,15 +55,18 @@ internal sealed class ElectionRunner : IFencedLeader, IDisposable
         _send = send;
         _clock = clock;
         _telemetry = telemetry;
-        _fence = raiseFence is null ? null : new ApplicationFence(
-            raiseFence, LeaseTime.FromMicros(config.FencePatienceMicros), clock, e => Tell(() => telemetry.FenceFailed(e)), _stopping.Token);
+        var patience = LeaseTime.FromMicros(config.FencePatienceMicros);
+        _fence = raiseFence is null
+            ? null
+            : new ApplicationFence(raiseFence, patience, clock, e => Tell(() => telemetry.FenceFailed(e)), _stopping.Token);
         _events = new EventOrder(e => Tell(() => telemetry.Publish(e)));
         _publisher = new LeadershipPublisher(config, clock, config.PublicTarget);
         _sending = new bool[config.Peers.Count];
         _sends = new Task[config.Peers.Count];
         Array.Fill(_sends, Task.CompletedTask);
         _core = new ElectionCore(config, clock.NowMicros(), clock.WallMicros());
-        _timer = clock.CreateTimer(static self => ((ElectionRunner)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = clock.CreateTimer(
+            static self => ((ElectionRunner)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         OnTimer();
     }
 

@@ -1,33 +1,34 @@
 using System.Security.Cryptography;
+using Ha.Configuration;
 using Ha.Election;
 
 namespace Ha.Leadership;
 
-/// <summary>From options that were validated, and so normalised, to what one state-machine instance is created with.</summary>
+/// <summary>From settings to what one state-machine instance is created with.</summary>
 internal static class ElectionSetup
 {
-    public static ElectionConfig Create(HaOptions options)
+    public static ElectionConfig Create(HaSettings settings)
     {
-        var target = options.LocalTarget!;
-        var lease = options.EffectiveLeaseTimeout.ToMicros();
-        var interval = options.HeartbeatInterval.ToMicros();
+        var target = settings.LocalTarget!;
+        var lease = settings.LeaseTimeout.ToMicros();
+        var interval = settings.HeartbeatInterval.ToMicros();
         return new ElectionConfig
         {
-            ClusterId = options.ClusterId,
-            NodeId = options.NodeId,
+            ClusterId = settings.ClusterId,
+            NodeId = settings.NodeId,
             Incarnation = NewRandom(),
             Target = target,
-            PublicTarget = options.PublicTarget ?? target,
-            Peers = [.. options.Peers],
+            PublicTarget = settings.PublicTarget!,
+            Peers = settings.Peers,
             IntervalMicros = interval,
             LeaseMicros = lease,
-            Majority = options.UsesMajority,
-            Preempt = (PreemptMode)options.Preempt,
-            Witness = options.Witness,
-            DrainMicros = options.DrainTimeout.ToMicros(),
-            AwaitEpochFloor = options.RaiseFence is not null,
+            Majority = settings.UsesMajority,
+            Preempt = (PreemptMode)settings.Preempt,
+            Witness = settings.Witness,
+            DrainMicros = settings.DrainTimeout.ToMicros(),
+            AwaitEpochFloor = settings.RaiseFence is not null,
             Digest = ConfigDigest.Compute(
-                options.ClusterId, [.. options.Peers, target], lease, interval, ElectionConfig.DriftPermille, options.UsesMajority),
+                settings.ClusterId, [.. settings.Peers, target], lease, interval, ElectionConfig.DriftPermille, settings.UsesMajority),
             NewNonce = NewRandom,
         };
     }

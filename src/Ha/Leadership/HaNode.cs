@@ -1,3 +1,5 @@
+using Ha.Configuration;
+
 namespace Ha.Leadership;
 
 /// <summary>
@@ -5,9 +7,9 @@ namespace Ha.Leadership;
 /// owns the election, so that a container which is disposed of without a stop of its host, or after a start that failed,
 /// ends it.
 /// </summary>
-internal sealed class HaNode(HaOptions options, ILeaderProvider provider, ElectionRunner? election, TimeProvider clock) : IDisposable
+internal sealed class HaNode(HaSettings settings, ILeaderProvider provider, ElectionRunner? election, TimeProvider clock) : IDisposable
 {
-    public HaOptions Options { get; } = options;
+    public HaSettings Settings { get; } = settings;
 
     public ILeaderProvider Provider { get; } = provider;
 

@@ -1,5 +1,3 @@
-using System.Buffers.Text;
-
 namespace Ha.Security;
 
 /// <summary>
@@ -8,36 +6,20 @@ namespace Ha.Security;
 /// </summary>
 internal static class ByteItem
 {
-    public static int Length(int bytes) => Base64.GetMaxEncodedToUtf8Length(bytes) + 2;
+    /// <summary>Longer texts than that of the longest signature are refused unread.</summary>
+    private const int MaxLength = 90;
 
-    /// <param name="bytes">What to write.</param>
-    /// <param name="text">Exactly <see cref="Length"/> of it.</param>
-    public static void Write(ReadOnlySpan<byte> bytes, Span<char> text)
-    {
-        text[0] = ':';
-        Convert.TryToBase64Chars(bytes, text[1..^1], out _);
-        text[^1] = ':';
-    }
+    public static string Write(ReadOnlySpan<byte> bytes) => $":{Convert.ToBase64String(bytes)}:";
 
-    /// <summary>Reads at most <paramref name="bytes"/>.Length bytes; false for anything but the canonical form.</summary>
-    public static bool TryRead(ReadOnlySpan<char> text, Span<byte> bytes, out int written)
+    /// <returns>Null for anything but the canonical form.</returns>
+    public static byte[]? Read(ReadOnlySpan<char> text)
     {
-        written = 0;
-        if (text.Length < 2 || text.Length > Length(bytes.Length) || text[0] != ':' || text[^1] != ':' ||
-            !Convert.TryFromBase64Chars(text[1..^1], bytes, out written))
+        if (text.Length > MaxLength || text is not [':', .. var base64, ':'])
         {
-            return false;
+            return null;
         }
 
         // The decoder skips white space and ignores stray bits; writing it again shows both.
-        Span<char> canonical = stackalloc char[Length(HaKey.MaxSignatureBytes)];
-        if (Length(written) > canonical.Length)
-        {
-            return false;
-        }
-
-        canonical = canonical[..Length(written)];
-        Write(bytes[..written], canonical);
-        return text.SequenceEqual(canonical);
+        return KeyText.FromBase64(base64) is { } bytes && text.SequenceEqual(Write(bytes)) ? bytes : null;
     }
 }

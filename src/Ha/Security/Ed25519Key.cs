@@ -10,7 +10,6 @@ namespace Ha.Security;
 internal sealed class Ed25519Key : HaKey
 {
     public const string AlgorithmName = "ed25519";
-    private const int SignatureSize = 64;
     private const int KeyIdBytes = 16;
 
     private static readonly Ed25519 _algorithm = SignatureAlgorithm.Ed25519;
@@ -21,7 +20,7 @@ internal sealed class Ed25519Key : HaKey
     private readonly PublicKey _public;
 
     private Ed25519Key(PublicKey publicKey, byte[] spki, Key? privateKey)
-        : base(Convert.ToHexStringLower(SHA256.HashData(spki).AsSpan(0, KeyIdBytes)), AlgorithmName, SignatureSize)
+        : base(Convert.ToHexStringLower(SHA256.HashData(spki).AsSpan(0, KeyIdBytes)), AlgorithmName)
     {
         _public = publicKey;
         _private = privateKey;
@@ -46,8 +45,8 @@ internal sealed class Ed25519Key : HaKey
             ? new Ed25519Key(key!, der.ToArray(), null)
             : null;
 
-    public override void Sign(ReadOnlySpan<byte> data, Span<byte> signature) =>
-        _algorithm.Sign(_private ?? throw new InvalidOperationException("The public half of a key pair signs nothing."), data, signature);
+    public override byte[] Sign(ReadOnlySpan<byte> data) =>
+        _algorithm.Sign(_private ?? throw new InvalidOperationException("The public half of a key pair signs nothing."), data);
 
     public override bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature) => _algorithm.Verify(_public, data, signature);
 

@@ -7,23 +7,11 @@ namespace Ha.Security;
 /// </summary>
 /// <param name="keyId">Names the key in a message's <c>keyid</c>. Not secret.</param>
 /// <param name="algorithm">Name in the IANA registry "HTTP Signature Algorithms".</param>
-/// <param name="signatureBytes">Every signature of this key has exactly this many bytes.</param>
-internal abstract class HaKey(string keyId, string algorithm, int signatureBytes)
+internal abstract class HaKey(string keyId, string algorithm)
 {
-    /// <summary>The longest signature of any algorithm; buffers on the stack are made for it.</summary>
-    public const int MaxSignatureBytes = 64;
-
-    /// <summary>Longest key id that travels.</summary>
-    public const int MaxKeyIdLength = 128;
-
-    private CachedInput? _requestInput;
-    private CachedInput? _replyInput;
-
     public string KeyId { get; } = keyId;
 
     public string Algorithm { get; } = algorithm;
-
-    public int SignatureBytes { get; } = signatureBytes;
 
     /// <summary>False for the public half of a key pair.</summary>
     public virtual bool CanSign => true;
@@ -31,15 +19,9 @@ internal abstract class HaKey(string keyId, string algorithm, int signatureBytes
     /// <summary>The public key as <c>BASE_PEER_KEYS</c> wants it; null for a shared secret.</summary>
     public virtual string? PublicKey => null;
 
-    /// <summary>What this key's latest requests and replies have in common.</summary>
-    public ref CachedInput? RequestInput => ref _requestInput;
-
-    public ref CachedInput? ReplyInput => ref _replyInput;
-
     /// <param name="data">The signature base.</param>
-    /// <param name="signature">Exactly <see cref="SignatureBytes"/> long.</param>
     /// <exception cref="InvalidOperationException">This is only the public half.</exception>
-    public abstract void Sign(ReadOnlySpan<byte> data, Span<byte> signature);
+    public abstract byte[] Sign(ReadOnlySpan<byte> data);
 
     /// <summary>False for a signature of any other length or content. Does not throw.</summary>
     /// <param name="data">The signature base.</param>

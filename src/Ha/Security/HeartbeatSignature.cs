@@ -1,34 +1,26 @@
 using System.Globalization;
-using System.Text;
 using Ha.Http;
 
 namespace Ha.Security;
 
 /// <summary>
 /// Signs and verifies the two messages of a heartbeat by RFC 9421, with exactly the components of the contract. Never
-/// throws on what came from the network. Nothing here allocates but for one string per key and second.
+/// throws on what came from the network.
 /// </summary>
 internal static class HeartbeatSignature
 {
     public const string Path = HaRoutes.Heartbeat;
     private const string RequestComponents = "(\"@method\" \"@path\" \"content-digest\")";
     private const string ReplyComponents = "(\"@status\" \"content-digest\" \"signature\";req;key=\"ha\")";
-    private static readonly byte[] _methodAndPath = Encoding.ASCII.GetBytes($"\"@method\": POST\n\"@path\": {Path}\n");
 
     /// <param name="key">The key that signs.</param>
     /// <param name="body">The request's content.</param>
     /// <param name="created">Unix seconds.</param>
-    public static SignatureHeaders SignRequest(HaKey key, ReadOnlySpan<byte> body, long created) =>
-        SignRequest(key, body, created, stackalloc char[SignedHeaders.MaxLength]).ToStrings();
-
-    /// <summary>As above; the result lies in the <paramref name="buffer"/> of <see cref="SignedHeaders.MaxLength"/> characters.</summary>
-    public static SignedHeaders SignRequest(HaKey key, ReadOnlySpan<byte> body, long created, Span<char> buffer)
+    public static SignatureHeaders SignRequest(HaKey key, ReadOnlySpan<byte> body, long created)
     {
-        var digest = buffer[..ContentDigest.Length];
-        ContentDigest.Write(body, digest);
-        var lines = new SignatureBase(stackalloc byte[SignatureBase.MaxBytes]);
-        RequestLines(ref lines, digest);
-        return Sign(key, lines, SignatureInput.Format(RequestComponents, created, key, ref key.RequestInput), buffer);
+        var digest = ContentDigest.Of(body);
+        var parameters = SignatureInput.Format(RequestComponents, created, key);
+        return Sign(key, digest, parameters, RequestBase(digest, parameters));
     }
 
     /// <param name="key">The key that signs.</param>
@@ -36,18 +28,11 @@ internal static class HeartbeatSignature
     /// <param name="body">The reply's content.</param>
     /// <param name="request">The request's headers, verified; the reply is good for this request only.</param>
     /// <param name="created">Unix seconds.</param>
-    public static SignatureHeaders SignReply(HaKey key, int status, ReadOnlySpan<byte> body, SignatureHeaders request, long created) =>
-        SignReply(key, status, body, request, created, stackalloc char[SignedHeaders.MaxLength]).ToStrings();
-
-    /// <summary>As above; the result lies in the <paramref name="buffer"/> of <see cref="SignedHeaders.MaxLength"/> characters.</summary>
-    public static SignedHeaders SignReply(
-        HaKey key, int status, ReadOnlySpan<byte> body, SignatureHeaders request, long created, Span<char> buffer)
+    public static SignatureHeaders SignReply(HaKey key, int status, ReadOnlySpan<byte> body, SignatureHeaders request, long created)
     {
-        var digest = buffer[..ContentDigest.Length];
-        ContentDigest.Write(body, digest);
-        var lines = new SignatureBase(stackalloc byte[SignatureBase.MaxBytes]);
-        ReplyLines(ref lines, status, digest, request);
-        return Sign(key, lines, SignatureInput.Format(ReplyComponents, created, key, ref key.ReplyInput), buffer);
+        var digest = ContentDigest.Of(body);
+        var parameters = SignatureInput.Format(ReplyComponents, created, key);
+        return Sign(key, digest, parameters, ReplyBase(status, digest, request, parameters));
     }
 
     /// <summary>
@@ -57,15 +42,8 @@ internal static class HeartbeatSignature
     /// </summary>
     public static SignatureVerdict VerifyRequestHeaders(KeyRing keys, SignatureHeaders headers, out RingKey signer)
     {
-        var verdict = Open(keys, headers, RequestComponents, out signer, out var input);
-        if (verdict != SignatureVerdict.Valid)
-        {
-            return verdict;
-        }
-
-        var lines = new SignatureBase(stackalloc byte[SignatureBase.MaxBytes]);
-        RequestLines(ref lines, headers.ContentDigest);
-        return Verify(signer.Key, ref lines, input, headers);
+        var verdict = Open(keys, headers, RequestComponents, out signer, out var parameters);
+        return verdict == SignatureVerdict.Valid ? Verify(signer.Key, headers, RequestBase(headers.ContentDigest!, parameters)) : verdict;
     }
 
     /// <summary>Judges a whole request but for its sender.</summary>
@@ -83,92 +61,57 @@ internal static class HeartbeatSignature
     public static SignatureVerdict VerifyReply(
         KeyRing keys, SignatureHeaders headers, int status, ReadOnlySpan<byte> body, SignatureHeaders request, out RingKey signer)
     {
-        var verdict = Open(keys, headers, ReplyComponents, out signer, out var input);
-        if (verdict != SignatureVerdict.Valid)
-        {
-            return verdict;
-        }
-
-        if (!ContentDigest.Matches(headers.ContentDigest, body))
-        {
-            return SignatureVerdict.WrongDigest;
-        }
-
-        var lines = new SignatureBase(stackalloc byte[SignatureBase.MaxBytes]);
-        ReplyLines(ref lines, status, headers.ContentDigest, request);
-        return Verify(signer.Key, ref lines, input, headers);
+        var verdict = Open(keys, headers, ReplyComponents, out signer, out var parameters);
+        return verdict != SignatureVerdict.Valid ? verdict
+            : !ContentDigest.Matches(headers.ContentDigest, body) ? SignatureVerdict.WrongDigest
+            : Verify(signer.Key, headers, ReplyBase(status, headers.ContentDigest!, request, parameters));
     }
 
-    private static void RequestLines(ref SignatureBase lines, ReadOnlySpan<char> digest)
-    {
-        lines.Lines(_methodAndPath);
-        lines.Component("\"content-digest\"", digest);
-    }
+    private static byte[]? RequestBase(string digest, string parameters) => SignatureBase.Build(
+        parameters, ("\"@method\"", "POST"), ("\"@path\"", Path), ("\"content-digest\"", digest));
 
-    private static void ReplyLines(ref SignatureBase lines, int status, ReadOnlySpan<char> digest, SignatureHeaders request)
-    {
-        Span<char> code = stackalloc char[11];
-        status.TryFormat(code, out var length, provider: CultureInfo.InvariantCulture);
-        lines.Component("\"@status\"", code[..length]);
-        lines.Component("\"content-digest\"", digest);
-        lines.Component("\"signature\";req;key=\"ha\"", request.SignatureItem());
-    }
+    private static byte[]? ReplyBase(int status, string digest, SignatureHeaders request, string parameters) => SignatureBase.Build(
+        parameters,
+        ("\"@status\"", status.ToString(CultureInfo.InvariantCulture)),
+        ("\"content-digest\"", digest),
+        ("\"signature\";req;key=\"ha\"", request.SignatureItem));
 
-    private static SignedHeaders Sign(HaKey key, scoped SignatureBase lines, string input, Span<char> buffer)
+    private static SignatureHeaders Sign(HaKey key, string digest, string parameters, byte[]? signed)
     {
-        lines.SignatureParams(input.AsSpan(SignatureHeaders.LabelPrefix.Length));
-        if (!lines.Valid)
-        {
-            throw new InvalidOperationException("The signature base is too long or not ASCII.");
-        }
-
-        Span<byte> signature = stackalloc byte[key.SignatureBytes];
-        key.Sign(lines.Written, signature);
-        var item = buffer.Slice(ContentDigest.Length, SignatureHeaders.LabelPrefix.Length + ByteItem.Length(signature.Length));
-        SignatureHeaders.LabelPrefix.CopyTo(item);
-        ByteItem.Write(signature, item[SignatureHeaders.LabelPrefix.Length..]);
-        return new SignedHeaders(buffer[..ContentDigest.Length], input, item);
+        var signature = key.Sign(signed ?? throw new InvalidOperationException("The signature base is not ASCII."));
+        return new SignatureHeaders(digest, SignatureHeaders.Label + parameters, SignatureHeaders.Label + ByteItem.Write(signature));
     }
 
     /// <summary>Everything that can be refused without cryptography.</summary>
     private static SignatureVerdict Open(
-        KeyRing keys, SignatureHeaders headers, string components, out RingKey signer, out SignatureInput input)
+        KeyRing keys, SignatureHeaders headers, string components, out RingKey signer, out string parameters)
     {
-        signer = default;
-        input = default;
+        (signer, parameters) = (default, "");
         if (!headers.Complete)
         {
             return SignatureVerdict.Missing;
         }
 
-        if (!ContentDigest.IsWellFormed(headers.ContentDigest))
+        if (!ContentDigest.IsWellFormed(headers.ContentDigest!))
         {
             return SignatureVerdict.Malformed;
         }
 
-        var verdict = SignatureInput.Parse(headers.SignatureInput, components, out input);
-        if (verdict != SignatureVerdict.Valid)
+        var verdict = SignatureInput.Parse(headers.SignatureInput!, components, out var input);
+        if (input is null)
         {
             return verdict;
         }
 
+        parameters = input.Parameters;
         return !keys.TryFind(input.KeyId, out signer) ? SignatureVerdict.UnknownKey
-            : input.Algorithm.SequenceEqual(signer.Key.Algorithm) ? SignatureVerdict.Valid
+            : input.Algorithm == signer.Key.Algorithm ? SignatureVerdict.Valid
             : SignatureVerdict.WrongAlgorithm;
     }
 
-    private static SignatureVerdict Verify(HaKey key, ref SignatureBase lines, SignatureInput input, SignatureHeaders headers)
-    {
-        Span<byte> signature = stackalloc byte[HaKey.MaxSignatureBytes];
-        if (!headers.Signature!.StartsWith(SignatureHeaders.LabelPrefix, StringComparison.Ordinal) ||
-            !ByteItem.TryRead(headers.SignatureItem(), signature, out var length))
-        {
-            return SignatureVerdict.Malformed;
-        }
-
-        lines.SignatureParams(input.Parameters);
-        return lines.Valid && key.Verify(lines.Written, signature[..length])
-            ? SignatureVerdict.Valid
+    private static SignatureVerdict Verify(HaKey key, SignatureHeaders headers, byte[]? signed) =>
+        !headers.Signature!.StartsWith(SignatureHeaders.Label, StringComparison.Ordinal) || ByteItem.Read(headers.SignatureItem) is not { } signature
+            ? SignatureVerdict.Malformed
+            : signed is not null && key.Verify(signed, signature) ? SignatureVerdict.Valid
             : SignatureVerdict.BadSignature;
-    }
 }

@@ -15,12 +15,11 @@ internal readonly record struct RingKey(HaKey Key, string? NodeId)
 /// The keys of this node: the first signs, all verify, so that a key can be replaced without downtime.
 /// Immutable and thread-safe. An empty ring that is not <see cref="Unsigned"/> accepts nothing.
 /// </summary>
-internal sealed class KeyRing
+internal sealed class KeyRing : IFileContent<KeyRing>
 {
-    // A handful: a scan compares spans and needs no string for the lookup.
     private readonly RingKey[] _keys;
 
-    /// <param name="keys">The first must be able to sign. Of two with one id the first counts.</param>
+    /// <param name="keys">Of two with one id the first counts.</param>
     /// <param name="unsigned">Permission to go without, when there is no key.</param>
     public KeyRing(IEnumerable<RingKey> keys, bool unsigned = false)
     {
@@ -31,29 +30,20 @@ internal sealed class KeyRing
     /// <summary>True: no signature is made or asked for. Never true when there is a key.</summary>
     public bool Unsigned { get; }
 
-    /// <summary>The key that signs; null without keys.</summary>
-    public HaKey? Signer => _keys.Length > 0 ? _keys[0].Key : null;
+    /// <summary>The key that signs; null when the first is only a public half, or there is none.</summary>
+    public HaKey? Signer => _keys is [{ Key: { CanSign: true } key }, ..] ? key : null;
 
     /// <summary>How many keys are accepted.</summary>
     public int Count => _keys.Length;
 
     /// <summary>True when both sign with the same key and accept the same ones for the same nodes.</summary>
-    public bool HasSameKeys(KeyRing other) => _keys.Select(Identity).SequenceEqual(other._keys.Select(Identity));
+    public bool IsSameAs(KeyRing other) => _keys.Select(Identity).SequenceEqual(other._keys.Select(Identity));
 
     /// <returns>False when no key has this id.</returns>
-    public bool TryFind(ReadOnlySpan<char> keyId, out RingKey found)
+    public bool TryFind(string keyId, out RingKey found)
     {
-        foreach (var entry in _keys)
-        {
-            if (keyId.SequenceEqual(entry.Key.KeyId))
-            {
-                found = entry;
-                return true;
-            }
-        }
-
-        found = default;
-        return false;
+        found = Array.Find(_keys, entry => entry.Key.KeyId == keyId);
+        return found.Key is not null;
     }
 
     private static (string, string?) Identity(RingKey entry) => (entry.Key.KeyId, entry.NodeId);

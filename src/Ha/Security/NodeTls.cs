@@ -1,6 +1,4 @@
 using System.Net.Security;
-using Ha.Configuration;
-using Ha.Telemetry;
 
 namespace Ha.Security;
 
@@ -10,48 +8,33 @@ namespace Ha.Security;
 /// </summary>
 internal sealed class NodeTls : IDisposable
 {
-    private readonly HaOptions _options;
-    private readonly ElectionTelemetry _telemetry;
-    private readonly string[] _paths;
+    private readonly bool _changes;
     private readonly CancellationTokenSource _stopping = new();
     private TlsMaterial _current;
 
-    /// <param name="options">Validated.</param>
-    /// <param name="telemetry">Told when files were read again, or could not be.</param>
+    /// <param name="files">What to begin with, and what to look at.</param>
     /// <param name="clock">Times the looks at the files.</param>
-    /// <exception cref="InvalidHaOptionsException">A file cannot be used.</exception>
-    public NodeTls(HaOptions options, ElectionTelemetry telemetry, TimeProvider clock)
+    /// <param name="inUse">Told when this node's certificate ends, null where it has none, and whether it was read anew.</param>
+    /// <param name="refused">Told why changed files could not be used.</param>
+    public NodeTls(FileBacked<TlsMaterial> files, TimeProvider clock, Action<DateTimeOffset?, bool> inUse, Action<IReadOnlyList<string>> refused)
     {
-        _options = options;
-        _telemetry = telemetry;
-        _paths = TlsMaterial.Paths(options);
-        var problems = new List<string>();
-        _current = TlsMaterial.Load(options, SecretText.Read, problems) ?? throw new InvalidHaOptionsException(problems);
-        telemetry.TlsInUse(_current.ExpiresAt);
-        FileWatch.Start(_paths, clock, Reload, _stopping.Token);
+        _changes = files.HasFiles;
+        _current = files.AtStart;
+        inUse(_current.ExpiresAt, false);
+        files.Watch(clock, Renew, refused, _stopping.Token);
+
+        void Renew(TlsMaterial read)
+        {
+            Volatile.Write(ref _current, read);
+            inUse(read.ExpiresAt, true);
+        }
     }
 
     public TlsMaterial Current => Volatile.Read(ref _current);
 
     /// <summary>A handler made by <paramref name="create"/>, and made anew whenever the files have changed.</summary>
     public HttpMessageHandler CreateHandler(Func<SslClientAuthenticationOptions, HttpMessageHandler> create) =>
-        _paths.Length == 0 ? create(Current.ToOptions()) : new RenewedHandler(this, create);
+        _changes ? new RenewedHandler(this, create) : create(Current.ToOptions());
 
     public void Dispose() => _stopping.Cancel();
-
-    private void Reload(SecretText[] texts)
-    {
-        var problems = new List<string>();
-        var read = TlsMaterial.Load(_options, path => texts[Array.IndexOf(_paths, path)], problems);
-        if (read is null)
-        {
-            _telemetry.TlsRefused(problems);
-        }
-        else if (!read.IsSameAs(Current))
-        {
-            Volatile.Write(ref _current, read);
-            _telemetry.TlsRenewed();
-            _telemetry.TlsInUse(read.ExpiresAt);
-        }
-    }
 }

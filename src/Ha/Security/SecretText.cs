@@ -49,22 +49,6 @@ internal readonly struct SecretText(string content, string? obstacle) : IEquatab
         return text.ToString();
     }
 
-    /// <summary>The content, or a problem in the words of the setting that names the file.</summary>
-    /// <param name="key">The setting.</param>
-    /// <param name="path">Its value.</param>
-    /// <param name="problems">Gets the obstacle.</param>
-    /// <param name="content">Empty when there is an obstacle.</param>
-    public bool TryGet(string key, string path, List<string> problems, out string content)
-    {
-        content = Content;
-        if (Obstacle is not null)
-        {
-            problems.Add($"{key} ({Shown(path)}) {Obstacle}.");
-        }
-
-        return Obstacle is null;
-    }
-
     /// <summary>The path for a message. Whoever puts a secret where a path belongs must not find it in the log.</summary>
     public static string Shown(string path) =>
         Path.IsPathRooted(path) || path.StartsWith('.') ? path : $"{path.Length} characters";

@@ -3,21 +3,25 @@ using System.Globalization;
 
 namespace Ha.Security;
 
-/// <summary>A <c>Signature-Input</c> value for the messages of one second.</summary>
-internal sealed record CachedInput(long Created, string Text);
-
 /// <summary>
 /// One <c>Signature-Input</c> value, taken apart. Far stricter than RFC 9421 section 4.1 asks: one label, the
 /// components given, each of the four parameters once and no other, canonical spelling. What is accepted is therefore
-/// its own canonical serialisation and goes into the signature base as it is.
+/// its own canonical serialisation and goes into the signature base as it is. <c>created</c> is informative: replay is
+/// stopped by incarnations, nonces and sequence numbers.
 /// </summary>
-internal readonly ref struct SignatureInput
+/// <param name="Parameters">The components with their parameters: what <c>"@signature-params"</c> covers.</param>
+/// <param name="KeyId">Who says to have signed.</param>
+/// <param name="Algorithm">With what.</param>
+internal sealed record SignatureInput(string Parameters, string KeyId, string Algorithm)
 {
     /// <summary>Longer values are refused unread.</summary>
-    public const int MaxLength = 512;
+    private const int MaxLength = 512;
 
-    /// <summary>Value of <c>tag</c>: keeps signatures of other applications with the same key out (section 2.3).</summary>
-    public const string Tag = "ha";
+    /// <summary>Structured fields allow integers of 15 digits.</summary>
+    private const int MaxDigits = 15;
+
+    /// <summary>Keeps signatures of other applications with the same key out (section 2.3).</summary>
+    private const string Tag = "\"ha\"";
 
     private static readonly SearchValues<char> _digits = SearchValues.Create("0123456789");
 
@@ -25,114 +29,46 @@ internal readonly ref struct SignatureInput
     private static readonly SearchValues<char> _plain =
         SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c).Except(['"', '\\'])]);
 
-    // Structured fields allow integers of 15 digits.
-    private const int MaxDigits = 15;
+    /// <summary>The components with the parameters of our own signature.</summary>
+    public static string Format(string components, long created, HaKey key) => string.Create(
+        CultureInfo.InvariantCulture, $"{components};created={created};keyid=\"{key.KeyId}\";alg=\"{key.Algorithm}\";tag={Tag}");
 
-    /// <summary>The components with their parameters: what <c>"@signature-params"</c> covers.</summary>
-    public required ReadOnlySpan<char> Parameters { get; init; }
-
-    public required ReadOnlySpan<char> KeyId { get; init; }
-
-    public required ReadOnlySpan<char> Algorithm { get; init; }
-
-    /// <summary>Unix seconds. Informative: replay is stopped by incarnations, nonces and sequence numbers.</summary>
-    public required long Created { get; init; }
-
-    /// <summary>The whole header value, label included. Remembers the last one: it changes once a second.</summary>
-    public static string Format(string components, long created, HaKey key, ref CachedInput? last)
+    /// <param name="header">The whole value, label included.</param>
+    /// <param name="components">The only ones that are accepted.</param>
+    /// <param name="input">Null unless the verdict is <see cref="SignatureVerdict.Valid"/>.</param>
+    public static SignatureVerdict Parse(string header, string components, out SignatureInput? input)
     {
-        var cached = Volatile.Read(ref last);
-        if (cached is null || cached.Created != created)
-        {
-            var text = string.Create(
-                CultureInfo.InvariantCulture,
-                $"{SignatureHeaders.LabelPrefix}{components};created={created};keyid=\"{key.KeyId}\";alg=\"{key.Algorithm}\";tag=\"{Tag}\"");
-            cached = new CachedInput(created, text);
-            Volatile.Write(ref last, cached);
-        }
-
-        return cached.Text;
-    }
-
-    public static SignatureVerdict Parse(ReadOnlySpan<char> header, ReadOnlySpan<char> components, out SignatureInput input)
-    {
-        input = default;
-        if (header.Length > MaxLength || !header.StartsWith(SignatureHeaders.LabelPrefix, StringComparison.Ordinal))
+        input = null;
+        if (header.Length > MaxLength || !header.StartsWith(SignatureHeaders.Label, StringComparison.Ordinal))
         {
             return SignatureVerdict.Malformed;
         }
 
-        var parameters = header[SignatureHeaders.LabelPrefix.Length..];
+        var parameters = header[SignatureHeaders.Label.Length..];
         if (!parameters.StartsWith(components, StringComparison.Ordinal))
         {
             return SignatureVerdict.WrongComponents;
         }
 
-        var rest = parameters[components.Length..];
-        ReadOnlySpan<char> keyId = default, algorithm = default, tag = default;
-        var created = -1L;
-        while (!rest.IsEmpty)
-        {
-            var known =
-                (created < 0 && TryTakeInteger(ref rest, ";created=", out created)) ||
-                (keyId.IsEmpty && TryTakeString(ref rest, ";keyid=\"", out keyId)) ||
-                (algorithm.IsEmpty && TryTakeString(ref rest, ";alg=\"", out algorithm)) ||
-                (tag.IsEmpty && TryTakeString(ref rest, ";tag=\"", out tag));
-            if (!known)
-            {
-                return SignatureVerdict.Malformed;
-            }
-        }
-
-        if (created < 0 || keyId.IsEmpty || algorithm.IsEmpty || !tag.SequenceEqual(Tag))
+        // Nothing before the first semicolon, then four parameters. With each of ours among them, each is there once.
+        var parts = parameters[components.Length..].Split(';');
+        var keyId = Text(Find("keyid="));
+        var algorithm = Text(Find("alg="));
+        if (parts.Length != 5 || parts[0].Length > 0 || keyId is null || algorithm is null || !IsInteger(Find("created=")) || Find("tag=") != Tag)
         {
             return SignatureVerdict.Malformed;
         }
 
-        input = new SignatureInput { Parameters = parameters, KeyId = keyId, Algorithm = algorithm, Created = created };
+        input = new SignatureInput(parameters, keyId, algorithm);
         return SignatureVerdict.Valid;
+
+        string? Find(string name) => Array.Find(parts, part => part.StartsWith(name, StringComparison.Ordinal))?[name.Length..];
     }
 
-    private static bool TryTakeInteger(scoped ref ReadOnlySpan<char> rest, string name, out long value)
-    {
-        value = -1;
-        if (!rest.StartsWith(name, StringComparison.Ordinal))
-        {
-            return false;
-        }
+    private static bool IsInteger(string? value) =>
+        value is { Length: > 0 and <= MaxDigits } && !value.AsSpan().ContainsAnyExcept(_digits) && (value[0] != '0' || value.Length == 1);
 
-        var digits = rest[name.Length..];
-        var end = digits.IndexOfAnyExcept(_digits);
-        digits = end < 0 ? digits : digits[..end];
-        var canonical = digits.Length is > 0 and <= MaxDigits && (digits[0] != '0' || digits.Length == 1);
-        if (!canonical || !long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out value))
-        {
-            value = -1;
-            return false;
-        }
-
-        rest = rest[(name.Length + digits.Length)..];
-        return true;
-    }
-
-    /// <summary>Takes a non-empty string; no key id, algorithm or tag of ours has an escape.</summary>
-    private static bool TryTakeString(scoped ref ReadOnlySpan<char> rest, string name, out ReadOnlySpan<char> value)
-    {
-        value = default;
-        if (!rest.StartsWith(name, StringComparison.Ordinal))
-        {
-            return false;
-        }
-
-        var text = rest[name.Length..];
-        var end = text.IndexOfAnyExcept(_plain);
-        if (end is <= 0 or > HaKey.MaxKeyIdLength || text[end] != '"')
-        {
-            return false;
-        }
-
-        value = text[..end];
-        rest = text[(end + 1)..];
-        return true;
-    }
+    /// <summary>What stands between the quotes, not empty; no key id or algorithm of ours has an escape.</summary>
+    private static string? Text(string? value) =>
+        value is ['"', .. { Length: > 0 } text, '"'] && !text.AsSpan().ContainsAnyExcept(_plain) ? text : null;
 }

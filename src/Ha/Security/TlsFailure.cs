@@ -1,5 +1,4 @@
 using System.Security.Authentication;
-using Ha.Configuration;
 
 namespace Ha.Security;
 
@@ -11,8 +10,8 @@ internal static class TlsFailure
         ("RemoteCertificateNameMismatch", "its certificate is for another host than the one in its URL"),
         ("NotTimeValid", "its certificate has ended or not begun yet"),
         ("NotValidForUsage", "its certificate is not for servers (extendedKeyUsage serverAuth)"),
-        ("UntrustedRoot", $"its certificate comes from an authority that this node does not trust; {HaKeys.CaFile} must hold that authority"),
-        ("PartialChain", $"its certificate comes from an authority that this node does not trust; {HaKeys.CaFile} must hold that authority"),
+        ("UntrustedRoot", "its certificate comes from an authority that this node does not trust; BASE_CA_FILE must hold that authority"),
+        ("PartialChain", "its certificate comes from an authority that this node does not trust; BASE_CA_FILE must hold that authority"),
         ("NotSignatureValid", "its certificate is not signed by the authority that it names"),
     ];
 

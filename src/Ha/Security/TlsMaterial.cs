@@ -2,15 +2,14 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using Ha.Configuration;
 
 namespace Ha.Security;
 
 /// <summary>
-/// What <c>BASE_CA_FILE</c>, <c>BASE_CLIENT_CERT_FILE</c> and <c>BASE_CLIENT_KEY_FILE</c> hold, loaded and checked.
-/// Immutable; left to the garbage collector, because connections outlive the one they were made with.
+/// Authorities to check others against, and the certificate to show them, loaded and checked. Immutable; left to the
+/// garbage collector, because connections outlive the one they were made with.
 /// </summary>
-internal sealed class TlsMaterial
+internal sealed class TlsMaterial : IFileContent<TlsMaterial>
 {
     private readonly X509Certificate2Collection? _authorities;
     private readonly SslStreamCertificateContext? _identity;
@@ -19,23 +18,25 @@ internal sealed class TlsMaterial
     private TlsMaterial(X509Certificate2Collection? authorities, SslStreamCertificateContext? identity, byte[] hash) =>
         (_authorities, _identity, _hash) = (authorities, identity, hash);
 
-    /// <summary>The files that the settings name, each once.</summary>
-    public static string[] Paths(HaOptions options) =>
-        [.. new[] { options.CaFile, options.ClientCertFile, options.ClientKeyFile }.OfType<string>().Distinct(StringComparer.Ordinal)];
+    /// <summary>Checks as the machine does, and shows nothing.</summary>
+    public static TlsMaterial None { get; } = new(authorities: null, identity: null, hash: []);
 
     /// <summary>When the own certificate ends; null without one.</summary>
     public DateTimeOffset? ExpiresAt => _identity?.TargetCertificate.NotAfter.ToUniversalTime();
 
-    /// <param name="options">Names the files.</param>
+    /// <param name="caFile">The authorities; null: those that the machine trusts.</param>
+    /// <param name="certificateFile">The certificate to show, and the way to its root; null: none.</param>
+    /// <param name="keyFile">The certificate's key; null: it stands beside the certificate.</param>
     /// <param name="read">Reads one.</param>
-    /// <param name="problems">Gets every problem, with the variable, the file and the remedy; never what is in a key file.</param>
+    /// <param name="problems">Gets every problem, with the setting, the file and the remedy; never what is in a key file.</param>
     /// <returns>Null when there was a problem.</returns>
-    public static TlsMaterial? Load(HaOptions options, Func<string, SecretText> read, List<string> problems)
+    public static TlsMaterial? Load(
+        NamedFile? caFile, NamedFile? certificateFile, NamedFile? keyFile, Func<string, SecretText> read, List<string> problems)
     {
         var before = problems.Count;
-        var ca = PemFile.Read(HaKeys.CaFile, options.CaFile, read, problems);
-        var certificate = PemFile.Read(HaKeys.ClientCertFile, options.ClientCertFile, read, problems);
-        var key = options.ClientKeyFile is null ? certificate : PemFile.Read(HaKeys.ClientKeyFile, options.ClientKeyFile, read, problems);
+        var ca = PemFile.Read(caFile, read, problems);
+        var certificate = PemFile.Read(certificateFile, read, problems);
+        var key = keyFile is null ? certificate : PemFile.Read(keyFile, read, problems);
         if (problems.Count > before)
         {
             return null;

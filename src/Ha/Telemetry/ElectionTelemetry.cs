@@ -138,16 +138,18 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     /// <summary>Says that somebody waits for a leader where waiting may keep this node from ever leading.</summary>
     public void AwaitedBeforeReady() => _log.AwaitedBeforeReady();
 
-    /// <summary>Says that certificates were read anew and are in use.</summary>
-    public void TlsRenewed() => _log.TlsRenewed();
-
     /// <summary>Says why changed certificates were not taken; once per change, so nothing to limit.</summary>
     /// <param name="problems">From the rules of the configuration, which show no key.</param>
     public void TlsRefused(IEnumerable<string> problems) => _log.TlsRefused(string.Join(' ', problems));
 
-    /// <summary>Says so when this node's own certificate has ended.</summary>
-    public void TlsInUse(DateTimeOffset? expiresAt)
+    /// <summary>Says when certificates were read anew and are in use, and when this node's own has ended.</summary>
+    public void TlsInUse(DateTimeOffset? expiresAt, bool readAnew)
     {
+        if (readAnew)
+        {
+            _log.TlsRenewed();
+        }
+
         if (expiresAt < clock.GetUtcNow())
         {
             _log.TlsExpired(expiresAt.Value);

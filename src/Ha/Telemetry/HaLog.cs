@@ -1,5 +1,4 @@
 using System.Net;
-using Ha.Security;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Telemetry;

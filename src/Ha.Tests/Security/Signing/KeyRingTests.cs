@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using Ha.Security;
 
@@ -84,13 +85,50 @@ public class KeyRingTests
     public void A_key_refuses_signatures_of_other_lengths()
     {
         var key = Rings.Old.Signer!;
-        var signature = new byte[key.SignatureBytes];
-        key.Sign(_body, signature);
+        var signature = key.Sign(_body);
 
         Assert.True(key.Verify(_body, signature));
         Assert.False(key.Verify(_body, signature.AsSpan(1)));
         Assert.False(key.Verify(_body, [.. signature, 0]));
         Assert.False(key.Verify(_body, []));
+    }
+
+    [Fact]
+    public void A_public_half_signs_nothing_and_is_only_accepted()
+    {
+        var ring = NodeKeys.Ring(null, ["a"]);
+
+        Assert.Null(ring.Signer);
+        Assert.Equal(1, ring.Count);
+        Assert.Equal(SignatureVerdict.Valid, Verify(NodeKeys.Ring("a", ["a"]), ring));
+    }
+
+    [Fact]
+    public void A_message_ends_with_the_ring_it_began_with_and_a_ring_out_of_use_keeps_no_key()
+    {
+        var (source, replaced) = SignWhileReplaced();
+
+        for (var i = 0; i < 10 && replaced.IsAlive; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        Assert.False(replaced.IsAlive);
+        Assert.Equal(SignatureVerdict.Valid, Verify(source.Current, NodeKeys.Ring(null, ["b"])));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static (KeySource Source, WeakReference Replaced) SignWhileReplaced()
+    {
+        var began = NodeKeys.Ring("a", ["a"]);
+        var source = new KeySource(began);
+        source.Current = NodeKeys.Ring("b", ["b"]);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+
+        Assert.Equal(SignatureVerdict.Valid, Verify(began, NodeKeys.Ring(null, ["a"])));
+        return (source, new WeakReference(began.Signer));
     }
 
     private static SignatureVerdict Verify(KeyRing signer, KeyRing verifier) =>

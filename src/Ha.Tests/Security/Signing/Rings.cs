@@ -25,5 +25,10 @@ internal static class Rings
         return Of(options);
     }
 
-    public static KeyRing Of(HaOptions options) => KeyRules.Build(options, options.ClusterSecrets, options.NodeKey, []);
+    /// <summary>The ring of a node with these options.</summary>
+    public static KeyRing Of(HaOptions options)
+    {
+        options.LocalTarget ??= "http://n1.example";
+        return HaSettings.Parse(options).Keys.AtStart;
+    }
 }

@@ -1,3 +1,4 @@
+using Ha.Hosting;
 using Ha.Telemetry;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
@@ -33,9 +34,8 @@ internal sealed class NodeFiles
 
     public NodeTls Open(RecordedLogs logs)
     {
-        var options = new HaOptions { CaFile = _ca, ClientCertFile = Certificate, ClientKeyFile = _key };
-        var telemetry = new ElectionTelemetry(logs, new HaMetrics(), TimeProvider.System);
-        return new NodeTls(options, telemetry, TimeProvider.System);
+        var settings = TestSettings.From(o => (o.CaFile, o.ClientCertFile, o.ClientKeyFile) = (_ca, Certificate, _key));
+        return HaNodeFactory.CreateTls(settings, new ElectionTelemetry(logs, new HaMetrics(), TimeProvider.System));
     }
 
     // In one go, like every tool that renews certificates.

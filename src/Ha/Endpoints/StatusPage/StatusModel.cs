@@ -1,3 +1,4 @@
+using Ha.Configuration;
 using Ha.Leadership;
 using Ha.Telemetry;
 
@@ -5,7 +6,7 @@ namespace Ha.Endpoints.StatusPage;
 
 /// <summary>All that one rendering of the page shows, taken at one moment.</summary>
 internal sealed record StatusModel(
-    HaOptions Options,
+    HaSettings Settings,
     ClusterView View,
     IReadOnlyList<RecentEvent> Events,
     HaCounters Totals,

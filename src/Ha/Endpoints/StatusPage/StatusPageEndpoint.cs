@@ -11,7 +11,7 @@ internal sealed class StatusPageEndpoint(EndpointSources sources)
     public Task HandleAsync(HttpContext context)
     {
         var model = new StatusModel(
-            sources.Options,
+            sources.Settings,
             sources.View(),
             sources.Telemetry.Recent(),
             sources.Telemetry.Metrics.Totals,

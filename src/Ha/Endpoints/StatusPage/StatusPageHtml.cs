@@ -37,7 +37,7 @@ internal static class StatusPageHtml
 
     private static void AddHeader(HtmlWriter html, StatusModel model)
     {
-        html.Add($"<header>\n<p class=\"brand\"><b>Ha</b><span>cluster <bdi>{model.Options.ClusterId}</bdi></span></p>\n");
+        html.Add($"<header>\n<p class=\"brand\"><b>Ha</b><span>cluster <bdi>{model.Settings.ClusterId}</bdi></span></p>\n");
         html.Add($"<p class=\"from\">seen from <bdi>{model.View.Leader.NodeId}</bdi></p>\n</header>\n");
     }
 

@@ -38,7 +38,7 @@ internal static class StatusSections
         if (!model.LeaderKnown)
         {
             html.Add($"<section class=\"hero warn\" aria-label=\"Leader\">\n<p class=\"label\">Leader</p>\n<h1>None</h1>\n");
-            var hold = model.Options.EffectiveWriteHold;
+            var hold = model.Settings.WriteHold;
             var writes = hold > TimeSpan.Zero ? $"Writes wait up to {Span(hold)} for one." : "Writes are refused until there is one.";
             html.Add($"<p class=\"sub\">{writes} Reads are served.</p>\n");
             html.Add($"<dl class=\"facts\">\n<div><dt>Quorum</dt><dd>{Quorum(model)}</dd></div>\n</dl>\n</section>\n");
@@ -150,9 +150,9 @@ internal static class StatusSections
         }
 
         var left = (long)model.LeaseLeft.TotalMilliseconds;
-        var whole = (long)model.Options.EffectiveLeaseTimeout.TotalMilliseconds;
+        var whole = (long)model.Settings.LeaseTimeout.TotalMilliseconds;
         html.Add($"<progress id=\"lease\" max=\"{whole}\" value=\"{left}\" aria-label=\"Lease remaining\"></progress>");
-        html.Add($"<span id=\"lease-left\">{Span(model.LeaseLeft)}</span> <small>of {Span(model.Options.EffectiveLeaseTimeout)}</small>");
+        html.Add($"<span id=\"lease-left\">{Span(model.LeaseLeft)}</span> <small>of {Span(model.Settings.LeaseTimeout)}</small>");
     }
 
     /// <summary>Only web addresses become links; anything else a member may call itself is shown as text.</summary>

@@ -25,7 +25,7 @@ internal sealed class CaughtRefusal
         // Without the middleware outside nobody would answer, and an empty 200 would confirm what was refused.
         if (context.Response.HasStarted
             || Refusal.In(exception, context) is not { } refusal
-            || context.RequestServices?.GetService<HaNode>() is { Options.IsActive: false })
+            || context.RequestServices?.GetService<HaNode>() is { Settings.IsActive: false })
         {
             return false;
         }

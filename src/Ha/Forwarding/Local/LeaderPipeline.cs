@@ -18,7 +18,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
 {
     private static readonly Task<Exception?> _noRefusal = Task.FromResult<Exception?>(null);
 
-    private readonly TimeSpan _commitGuard = WritePermit.CommitGuard(node.Options.EffectiveLeaseTimeout);
+    private readonly TimeSpan _commitGuard = WritePermit.CommitGuard(node.Settings.LeaseTimeout);
     private WritePermit? _permit;
 
     /// <summary>A request that may run on any node. Not async itself, so that a quick answer costs nothing.</summary>

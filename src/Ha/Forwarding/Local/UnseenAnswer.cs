@@ -1,3 +1,4 @@
+using Ha.Configuration;
 using Ha.Http;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
@@ -9,7 +10,7 @@ namespace Ha.Forwarding.Local;
 /// <c>UseHa()</c> does not stand before. There the <see cref="ExceptionCatchers"/> keep a refusal too, and nobody would
 /// answer it: an empty 200 from MVC would confirm a write that was refused. And a write that succeeded there ran on any node.
 /// </summary>
-internal sealed class UnseenAnswer(RequestDelegate next, HaOptions options, ForwardingReports reports)
+internal sealed class UnseenAnswer(RequestDelegate next, HaSettings settings, ForwardingReports reports)
 {
     // Not async itself, so that a quick answer costs nothing.
     public Task InvokeAsync(HttpContext context)
@@ -34,9 +35,9 @@ internal sealed class UnseenAnswer(RequestDelegate next, HaOptions options, Forw
         }
 
         var problem = CaughtRefusal.Take(context) is NotLeaderException lost
-            ? Refusals.NotLeader(options.PublicInfo ? lost.LeaderUrl : null, lost.Epoch)
+            ? Refusals.NotLeader(settings.PublicInfo ? lost.LeaderUrl : null, lost.Epoch)
             : Refusals.OutcomeUnknown;
-        await problem.WriteAsync(context, mark: options.PublicInfo);
+        await problem.WriteAsync(context, mark: settings.PublicInfo);
     }
 
     private void ReportUnseenWrite(HttpContext context)

@@ -22,7 +22,7 @@ internal sealed class UnseenEndpointPolicy(IServiceProvider services) : MatcherP
 
     public bool AppliesToEndpoints(IReadOnlyList<Endpoint> endpoints) =>
         (ContainsDynamicEndpoints(endpoints) || endpoints.Any(endpoint => HaMetadata.MustBeSeen(endpoint.Metadata)))
-        && services.GetRequiredService<HaNode>().Options.IsActive;
+        && services.GetRequiredService<HaNode>().Settings.IsActive;
 
     public Task ApplyAsync(HttpContext httpContext, CandidateSet candidates)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Ha.Configuration;
 using Ha.Http;
 using Ha.Security;
 using Ha.Telemetry;
@@ -37,22 +38,22 @@ internal sealed class LeaderForwarder : IDisposable
     private readonly string _via;
     private readonly ForwardingReports _reports;
 
-    /// <param name="options">This node's id, whether answers may name it, and the lease, which bounds the time to connect.</param>
+    /// <param name="settings">This node's id, whether answers may name it, and the lease, which bounds the time to connect.</param>
     /// <param name="tls">How to check an <c>https</c> leader and show this node to it.</param>
     /// <param name="encodings">How header values are written and read.</param>
     /// <param name="reports">Told of every attempt that failed on the leader's side.</param>
     /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
     public LeaderForwarder(
-        HaOptions options,
+        HaSettings settings,
         NodeTls tls,
         HeaderEncodings encodings,
         ForwardingReports reports,
         Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
-        OwnMark = HaHeaders.EncodeId(options.NodeId);
-        _via = options.PublicInfo ? OwnMark : "ha";
+        OwnMark = HaHeaders.EncodeId(settings.NodeId);
+        _via = settings.PublicInfo ? OwnMark : "ha";
         _reports = reports;
-        var lease = options.EffectiveLeaseTimeout;
+        var lease = settings.LeaseTimeout;
         _clear = new HttpMessageInvoker(LeaderHandler.Create(lease, encodings, tls: null, resolve));
         _secure = new HttpMessageInvoker(tls.CreateHandler(ssl => LeaderHandler.Create(lease, encodings, ssl, resolve)));
         _secureHttp2 = new HttpMessageInvoker(tls.CreateHandler(ssl =>

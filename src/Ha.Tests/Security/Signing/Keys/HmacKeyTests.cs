@@ -13,6 +13,8 @@ public sealed class HmacKeyTests : KeyConformance
 
     protected override string Algorithm => "hmac-sha256";
 
+    protected override int SignatureBytes => 32;
+
     protected override IEnumerable<string> SecretTexts
     {
         get

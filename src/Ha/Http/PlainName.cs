@@ -1,9 +1,7 @@
 namespace Ha.Http;
 
-/// <summary>
-/// The id of a node or a cluster. It travels in headers, in signatures and in lists, so it is plain ASCII without separators.
-/// </summary>
-internal static class NodeName
+/// <summary>Names travel in headers, in signatures and in lists, so they are plain ASCII without separators.</summary>
+internal static class PlainName
 {
     public const int MaxLength = 128;
 

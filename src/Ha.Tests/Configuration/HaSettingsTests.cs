@@ -1,34 +1,103 @@
+using System.Collections;
+using System.Reflection;
 using Ha.Configuration;
+using Ha.Hosting;
+using Ha.Http;
+using Ha.Leadership;
+using Ha.Security;
+using Ha.Telemetry;
+using Ha.Tests.Security.Signing;
+using Ha.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace Ha.Tests.Configuration;
 
-public class HaOptionsValidatorTests
+public sealed class HaSettingsTests : IDisposable
 {
     private static readonly TimeSpan _halfMinute = TimeSpan.FromSeconds(30);
+    private readonly TestAuthority _authority = new();
+
+    public void Dispose() => _authority.Dispose();
 
     [Fact]
     public void A_sound_cluster_has_no_problem_and_normalised_urls()
     {
         var options = Settings.Read(Settings.Cluster(("BASE_LOCAL_TARGET", "HTTP://A:1/"), ("BASE_PUBLIC_TARGET", "https://A.example:443/")));
-        Assert.Empty(HaOptionsValidator.Check(options, _halfMinute));
-        Assert.Equal(("http://a:1", "https://a.example"), (options.LocalTarget, options.PublicTarget));
-        Assert.Equal(["http://b:1", "http://c:1"], options.Peers);
-        Assert.True(options.UsesMajority);
+        var settings = HaSettings.Parse(options, _halfMinute);
+        Assert.Equal(("http://a:1", "https://a.example"), (settings.LocalTarget, settings.PublicTarget));
+        Assert.Equal(["http://b:1", "http://c:1"], settings.Peers);
+        Assert.True(settings.UsesMajority);
     }
 
     [Fact]
-    public void A_second_check_says_the_same()
+    public void A_second_parse_says_the_same()
     {
         var sound = Settings.Read(Settings.Cluster());
-        Assert.Empty(HaOptionsValidator.Check(sound));
-        Assert.Empty(HaOptionsValidator.Check(sound));
-        Assert.Equal(2, sound.Peers.Count);
+        Assert.Equal(2, HaSettings.Parse(sound).Peers.Count);
+        AssertEqual(HaSettings.Parse(sound), HaSettings.Parse(sound));
 
         var wrong = Settings.Read(Settings.Cluster(("BASE_PEERS", "http://b,HTTP://B:80/,c"), ("BASE_CLUSTER_SECRET_FILE", "/x")));
-        var problems = HaOptionsValidator.Check(wrong);
+        var problems = TestSettings.Problems(wrong);
         Assert.Equal(3, problems.Count);
-        Assert.Equal(problems.Order(StringComparer.Ordinal), HaOptionsValidator.Check(wrong).Order(StringComparer.Ordinal));
+        Assert.Equal(problems, TestSettings.Problems(wrong));
+    }
+
+    [Theory]
+    [InlineData("BASE_QUORUM", "auto")]
+    [InlineData("BASE_QUORUM", "wrong")]
+    [InlineData("BASE_PEERS", "http://A:1,c")]
+    [InlineData("BASE_CA_FILE", "/missing")]
+    public void A_callers_options_stay_as_they_are(string key, string value)
+    {
+        var options = Settings.Read([.. Files().Where(variable => variable.Key != key), ("BASE_PUBLIC_TARGET", "HTTPS://A.example:443/"), ("BASE_QUORUN", "off"), (key, value)]);
+        var before = ValuesOf(options);
+        TestSettings.Problems(options, _halfMinute);
+        Assert.Equal(before, ValuesOf(options));
+    }
+
+    [Fact]
+    public void Changing_the_options_later_changes_no_settings()
+    {
+        var options = Settings.Read(Files());
+        var settings = HaSettings.Parse(options);
+        var expected = HaSettings.Parse(options);
+        options.Peers.Clear();
+        options.PeerKeys.Clear();
+        options.ClusterSecrets.Add(Settings.Secret);
+        options.KeysFound.Clear();
+        AssertEqual(expected, settings);
+    }
+
+    [Fact]
+    public void Each_file_is_read_once_even_when_two_settings_name_it()
+    {
+        var options = Settings.Read(Files());
+        var read = new List<string>();
+        HaSettings.Parse(options, read: path =>
+        {
+            read.Add(path);
+            return SecretText.Read(path);
+        });
+
+        Assert.Equal(options.ClientCertFile, options.ClientKeyFile);
+        Assert.Equal(
+            new[] { options.ClusterSecretFile, options.NodeKeyFile, options.AdminTokenFile, options.CaFile, options.ClientCertFile }.Order(StringComparer.Ordinal),
+            read.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_node_is_made_without_a_second_look_at_its_files()
+    {
+        var settings = Settings.Parse(Files());
+        Array.ForEach(Directory.GetFiles(_authority.Folder), File.Delete);
+
+        using var metrics = new HaMetrics();
+        var telemetry = new ElectionTelemetry(NullLoggerFactory.Instance, metrics, TimeProvider.System);
+        using var tls = HaNodeFactory.CreateTls(settings, telemetry);
+        using var lux = new LuxLeader(settings, new Unplugged(), BootClock.Instance, telemetry);
+        Assert.Same(settings.Tls.AtStart, tls.Current);
+        Assert.Equal("n1", lux.Current.NodeId);
     }
 
     [Theory]
@@ -149,7 +218,7 @@ public class HaOptionsValidatorTests
         Assert.Equal(
             "BASE_PEERS names 101 other nodes; use at most 100.",
             Settings.ProblemOfCluster(("BASE_PEERS", string.Join(',', peers.Append("http://one-more")))));
-        Assert.Empty(Settings.Problems(Settings.Cluster(("BASE_NODE_ID", new string('a', NameRules.MaxLength)))));
+        Assert.Empty(Settings.Problems(Settings.Cluster(("BASE_NODE_ID", new string('a', PlainName.MaxLength)))));
         Assert.Contains("has 129 characters; use at most 128", Settings.ProblemOfCluster(("BASE_NODE_ID", new string('a', 129))), StringComparison.Ordinal);
         Assert.Contains(
             "holds 17 secrets; use at most 16",
@@ -172,7 +241,7 @@ public class HaOptionsValidatorTests
             Peers = { null!, "http://b" },
             ClusterSecrets = { null! },
         };
-        var problems = HaOptionsValidator.Check(options, _halfMinute);
+        var problems = TestSettings.Problems(options, _halfMinute);
         Assert.All(
             [
                 "BASE_NODE_ID is empty", "BASE_LEASE_TIMEOUT (-1s) is negative", "BASE_DRAIN_TIMEOUT (-2s) is negative",
@@ -180,19 +249,60 @@ public class HaOptionsValidatorTests
                 "BASE_HEARTBEAT_INTERVAL (",
             ],
             start => Assert.Contains(problems, p => p.StartsWith(start, StringComparison.Ordinal)));
-        Assert.Throws<InvalidHaOptionsException>(() => HaOptionsValidator.ThrowIfInvalid(options));
+        Assert.Throws<InvalidHaOptionsException>(() => HaSettings.Parse(options));
     }
 
     [Fact]
     public void An_infinite_shutdown_timeout_fits_everything()
     {
         var options = Settings.Read(Settings.Cluster(("BASE_SHUTDOWN_DELAY", "1h")));
-        Assert.Empty(HaOptionsValidator.Check(options, Timeout.InfiniteTimeSpan));
-        Assert.Empty(HaOptionsValidator.Check(options));
-        Assert.Single(HaOptionsValidator.Check(options, _halfMinute));
+        Assert.Empty(TestSettings.Problems(options, Timeout.InfiniteTimeSpan));
+        Assert.Empty(TestSettings.Problems(options));
+        Assert.Single(TestSettings.Problems(options, _halfMinute));
+    }
+
+    /// <summary>A cluster with every setting that names a file.</summary>
+    private (string Key, string? Value)[] Files()
+    {
+        var own = _authority.Issue("n1");
+        var both = _authority.Write("both.pem", File.ReadAllText(own.File) + "\n" + File.ReadAllText(own.KeyFile));
+        return Settings.Cluster(
+            ("BASE_LOCAL_TARGET", "HTTPS://A:1/"),
+            ("BASE_PEERS", "https://a:1,https://b:1,https://c:1"),
+            ("BASE_CLUSTER_SECRET", ""),
+            ("BASE_CLUSTER_SECRET_FILE", _authority.Write("secrets", $"{Settings.Secret}\n{Rings.OldSecret}\n")),
+            ("BASE_NODE_KEY_FILE", _authority.Write("node.key", NodeKeys.PrivateOf("n1"))),
+            ("BASE_PEER_KEYS", NodeKeys.EntryOf("n2")),
+            ("BASE_ADMIN_TOKEN_FILE", _authority.Write("token", "let-me-in\n")),
+            ("BASE_CA_FILE", _authority.File),
+            ("BASE_CLIENT_CERT_FILE", both),
+            ("BASE_CLIENT_KEY_FILE", both));
+    }
+
+    private static Dictionary<string, object?> ValuesOf(HaOptions options) =>
+        typeof(HaOptions).GetProperties(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).ToDictionary(
+            property => property.Name,
+            property => property.GetValue(options) is IList list ? string.Join('\n', list.Cast<object?>()) : property.GetValue(options),
+            StringComparer.Ordinal);
+
+    private static void AssertEqual(HaSettings expected, HaSettings actual)
+    {
+        Assert.True(expected.Keys.AtStart.IsSameAs(actual.Keys.AtStart));
+        Assert.True(expected.Tls.AtStart.IsSameAs(actual.Tls.AtStart));
+        Assert.Equal(expected.AdminToken is null, actual.AdminToken is null);
+        Assert.True(expected.AdminToken?.AtStart.IsSameAs(actual.AdminToken!.AtStart) != false);
+        var others = typeof(HaSettings).GetProperties()
+            .Where(property => property.Name is not (nameof(HaSettings.Keys) or nameof(HaSettings.Tls) or nameof(HaSettings.AdminToken)));
+        Assert.All(others, property => Assert.Equal(property.GetValue(expected), property.GetValue(actual)));
     }
 
     [Fact]
     public void The_exception_is_the_one_that_options_validation_throws() =>
         Assert.IsType<OptionsValidationException>(new InvalidHaOptionsException(["x"]), exactMatch: false);
+
+    private sealed class Unplugged : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Task.FromException<HttpResponseMessage>(new HttpRequestException("unplugged"));
+    }
 }

@@ -1,6 +1,6 @@
 using Ha.Http;
 
-namespace Ha.Tests.Configuration;
+namespace Ha.Tests.Http;
 
 public class TargetUrlTests
 {
