@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
@@ -96,10 +97,18 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
             return TooLarge();
         }
 
-        var body = new byte[BeatJson.MaxBodyBytes + 1];
-        var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
-        var length = await stream.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false, cancellationToken);
-        return length == body.Length ? TooLarge() : Judge(response, body.AsSpan(0, length), request, clusterId);
+        const int room = BeatJson.MaxBodyBytes + 1;
+        var buffer = ArrayPool<byte>.Shared.Rent(room);
+        try
+        {
+            var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+            var length = await stream.ReadAtLeastAsync(buffer.AsMemory(0, room), room, throwOnEndOfStream: false, cancellationToken);
+            return length == room ? TooLarge() : Judge(response, buffer.AsSpan(0, length), request, clusterId);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     private BeatExchange Judge(HttpResponseMessage response, ReadOnlySpan<byte> body, SignatureHeaders request, string clusterId)
