@@ -6,7 +6,6 @@ using System.Reflection;
 using System.Text;
 using System.Text.Json;
 using Ha.Configuration;
-using Ha.Configuration;
 using Ha.Security;
 using Ha.Tests.Security.Signing;
 using Microsoft.Extensions.DependencyInjection;
