@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using Ha.Election;
 using Ha.Security;
 using Microsoft.AspNetCore.Http;
@@ -95,15 +97,16 @@ internal sealed class HeartbeatEndpoint(
     /// <returns>Neither a body nor a refusal: the sender is gone.</returns>
     private async Task<(byte[]? Body, HeartbeatRefusal? Refusal)> ReadBodyAsync(HttpRequest request)
     {
-        using var limit = new CancellationTokenSource(BodyTimeLimit, clock);
+        // Not a token for the reading: one that fires leaves the server's reader unusable, and the server says so in its log.
+        var reader = request.BodyReader;
+        await using var limit = clock.CreateTimer(
+            static state => ((PipeReader)state!).CancelPendingRead(), reader, BodyTimeLimit, Timeout.InfiniteTimeSpan);
         try
         {
-            var body = await BoundedBody.ReadAsync(request.Body, limit.Token);
-            return (body, body is null ? HeartbeatRefusal.TooLarge : null);
-        }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested)
-        {
-            return (null, HeartbeatRefusal.TooSlow);
+            var read = await reader.ReadAtLeastAsync(BeatJson.MaxBodyBytes + 1);
+            var body = read.IsCanceled || read.Buffer.Length > BeatJson.MaxBodyBytes ? null : read.Buffer.ToArray();
+            reader.AdvanceTo(read.Buffer.End);
+            return (body, read.IsCanceled ? HeartbeatRefusal.TooSlow : body is null ? HeartbeatRefusal.TooLarge : null);
         }
         catch (BadHttpRequestException e)
         {

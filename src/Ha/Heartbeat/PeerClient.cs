@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
@@ -91,12 +92,23 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
                 : BeatExchange.Failed(ExchangeFailure.UnexpectedStatus, $"the peer answered {status}");
         }
 
-        var body = response.Content.Headers.ContentLength > BeatJson.MaxBodyBytes
-            ? null
-            : await BoundedBody.ReadAsync(await response.Content.ReadAsStreamAsync(cancellationToken), cancellationToken);
-        return body is null
-            ? BeatExchange.Failed(ExchangeFailure.TooLarge, "the answer has more than 16 KiB")
-            : Judge(response, body, request, clusterId);
+        if (response.Content.Headers.ContentLength > BeatJson.MaxBodyBytes)
+        {
+            return TooLarge();
+        }
+
+        const int room = BeatJson.MaxBodyBytes + 1;
+        var buffer = ArrayPool<byte>.Shared.Rent(room);
+        try
+        {
+            var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+            var length = await stream.ReadAtLeastAsync(buffer.AsMemory(0, room), room, throwOnEndOfStream: false, cancellationToken);
+            return length == room ? TooLarge() : Judge(response, buffer.AsSpan(0, length), request, clusterId);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     private BeatExchange Judge(HttpResponseMessage response, ReadOnlySpan<byte> body, SignatureHeaders request, string clusterId)
@@ -151,6 +163,8 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
 
     private static StringValues Values(HttpResponseMessage response, string name) =>
         response.Headers.NonValidated.TryGetValues(name, out var values) ? new StringValues([.. values]) : default;
+
+    private static BeatExchange TooLarge() => BeatExchange.Failed(ExchangeFailure.TooLarge, "the answer has more than 16 KiB");
 
     private static BeatExchange Failed(HttpRequestException e) => e.HttpRequestError switch
     {
