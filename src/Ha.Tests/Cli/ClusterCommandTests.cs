@@ -20,11 +20,11 @@ public sealed class ClusterCommandTests(ITestOutputHelper output) : IDisposable
         await run.TellUntilAsync("status", "writes: [1-9]");
         await run.TellUntilAsync("kill leader", @"killed \(SIGKILL, pid \d+\)");
         await run.TellUntilAsync("status", @"killed \(SIGKILL(.|\n)*leads no more(.|\n)*leads in epoch");
-        run.Tell("pause c");
+        await run.TellUntilAsync("pause leader", "[abc] paused");
         run.Tell("wait 1s");
         run.Tell("quit");
         Assert.Equal(0, await run.EndAsync());
-        Assert.Matches("c paused(.|\n)*Writes: [1-9][0-9]* ok, [0-9]+ of them retried, 0 failed", run.Text);
+        Assert.Matches("[abc] paused(.|\n)*Writes: [1-9][0-9]* ok, [0-9]+ of them retried, 0 failed", run.Text);
         run.AssertGone();
     }
 
