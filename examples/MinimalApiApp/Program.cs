@@ -1,26 +1,13 @@
-using MinimalApiApp.Cluster;
-using MinimalApiApp.Keys;
 using MinimalApiApp.Notes;
 
 namespace MinimalApiApp;
 
 public static class Program
 {
-    public static async Task<int> Main(string[] args)
+    public static async Task Main(string[] args)
     {
-        if (args is ["cluster", ..])
-        {
-            return await ClusterCommand.RunAsync(args);
-        }
-
-        if (args is ["keys", .. var nodeIds])
-        {
-            return KeysCommand.Run(nodeIds, Console.Out);
-        }
-
         await using var app = await BuildAsync(args);
         await app.RunAsync();
-        return 0;
     }
 
     public static async Task<WebApplication> BuildAsync(string[] args, TimeProvider? clock = null)

@@ -2,7 +2,7 @@ using Ha.Chaos.Clients;
 using Ha.Chaos.History;
 using Ha.Chaos.Network;
 using Ha.Chaos.Nodes;
-using MinimalApiApp.Cluster;
+using Ha.Cli.Cluster;
 using Spectre.Console;
 
 namespace Ha.Chaos;
@@ -60,7 +60,7 @@ internal static class ChaosRun
         Disturber? disturber = null;
         await using var cluster = new ChaosCluster(settings, database.ConnectionString, sockets,
             (node, code) => history.Add(new ExitLine(node.Id, code, history.Now, disturber?.Now ?? "the start")));
-        await cluster.StartAsync();
+        cluster.Start();
 
         // Step 2: the clients.
         string[] urls = [.. cluster.Nodes.Select(n => n.Url)];

@@ -1,19 +1,19 @@
 using System.Data.Common;
-using MinimalApiApp.Cluster;
 
 namespace MinimalApiApp.Notes;
 
 internal static class NotesSetup
 {
     /// <summary>
-    /// Opens the database that <c>ConnectionStrings:Notes</c> names, <c>notes.db</c> beside the application when it names
-    /// none, and creates the tables that are missing.
+    /// Opens the database that <c>ConnectionStrings:Notes</c> names, a file beside the application when it names none, and
+    /// creates the tables that are missing.
     /// </summary>
     public static async Task<NotesDatabase> AddNotesAsync(this WebApplicationBuilder builder, TimeProvider clock)
     {
-        ParentGuard.DieWithCluster(builder.Configuration);
+        // A cluster's fence shuts out a node without epochs, so a single node has a file of its own.
+        var file = builder.Configuration["BASE_PEERS"] is null ? "notes.db" : "notes-cluster.db";
         var database = NotesDatabase.Open(builder.Configuration.GetConnectionString("Notes")
-            ?? $"Data Source={Path.Combine(builder.Environment.ContentRootPath, "notes.db")}");
+            ?? $"Data Source={Path.Combine(builder.Environment.ContentRootPath, file)}");
         try
         {
             await NotesSchema.CreateAsync(database, CancellationToken.None);
@@ -27,7 +27,6 @@ internal static class NotesSetup
         builder.Services.AddSingleton(_ => database);
         builder.Services.AddSingleton(clock);
         builder.Services.AddSingleton<IdempotentWrites>();
-        builder.Services.AddHostedService<Banner>();
         builder.Services.AddProblemDetails();
         return database;
     }

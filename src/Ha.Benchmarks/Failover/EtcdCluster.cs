@@ -2,14 +2,15 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Ha.Benchmarks.Processes;
+using Ha.Cli.Processes;
 
 namespace Ha.Benchmarks.Failover;
 
 /// <summary>Three members of Debian's etcd, written to through its JSON gateway.</summary>
 internal sealed class EtcdCluster(int heartbeatMilliseconds, int electionMilliseconds) : Contender
 {
-    private readonly int[] _clients = Ports.Free(3);
-    private readonly int[] _peers = Ports.Free(3);
+    private readonly int[] _clients = [.. FreePorts.Find(3)];
+    private readonly int[] _peers = [.. FreePorts.Find(3)];
     private readonly Server?[] _servers = new Server?[3];
     private readonly string _folder = Directory.CreateTempSubdirectory("ha-etcd-").FullName;
     private readonly HttpClient _client = new(new SocketsHttpHandler { MaxConnectionsPerServer = 1000 });
@@ -57,7 +58,7 @@ internal sealed class EtcdCluster(int heartbeatMilliseconds, int electionMillise
 
     public override void Kill(int node) => _servers[node]!.Kill();
 
-    public override void Terminate(int node) => _servers[node]!.Signal(NativeMethods.SigTerm);
+    public override void Terminate(int node) => _servers[node]!.Terminate();
 
     public override async Task RestartAsync(int node)
     {

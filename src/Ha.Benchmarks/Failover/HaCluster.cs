@@ -1,5 +1,6 @@
 using System.Globalization;
 using Ha.Benchmarks.Processes;
+using Ha.Cli.Processes;
 
 namespace Ha.Benchmarks.Failover;
 
@@ -18,7 +19,7 @@ internal sealed class HaCluster : Contender
 
     public HaCluster(int count, int intervalMilliseconds, int leaseMilliseconds, IReadOnlyDictionary<string, string>? more = null)
     {
-        _ports = Ports.Free(count);
+        _ports = [.. FreePorts.Find(count)];
         _servers = new Server?[count];
         _intervalMilliseconds = intervalMilliseconds;
         _leaseMilliseconds = leaseMilliseconds;
@@ -77,7 +78,7 @@ internal sealed class HaCluster : Contender
         _watch.Forget(node);
     }
 
-    public override void Terminate(int node) => _servers[node]!.Signal(NativeMethods.SigTerm);
+    public override void Terminate(int node) => _servers[node]!.Terminate();
 
     public override void StepDown(int node) => _ = StepDownAsync(node);
 

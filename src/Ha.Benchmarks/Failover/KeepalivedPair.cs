@@ -70,8 +70,8 @@ internal sealed class KeepalivedPair(double advertSeconds) : Contender
         _client.Dispose();
         _client = NewClient();
         Ip($"link set {_tag}v{node} down");
-        _keepalived[node]!.KillTree();
-        _web[node]!.KillTree();
+        _keepalived[node]!.Kill();
+        _web[node]!.Kill();
     }
 
     public override void Terminate(int node) => throw new NotSupportedException();
@@ -104,7 +104,7 @@ internal sealed class KeepalivedPair(double advertSeconds) : Contender
     {
         foreach (var server in _keepalived.Concat(_web).OfType<Server>())
         {
-            server.KillTree();
+            server.Kill();
             await server.DisposeAsync();
         }
 

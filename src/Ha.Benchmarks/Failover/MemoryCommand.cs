@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Http.Json;
 using Ha.Benchmarks.Processes;
+using Ha.Cli.Processes;
 
 namespace Ha.Benchmarks.Failover;
 
@@ -10,7 +11,7 @@ internal static class MemoryCommand
     public static async Task<int> RunAsync(string[] args)
     {
         var minutes = args.Length > 0 ? double.Parse(args[0].Split('=')[^1]) : 3;
-        var ports = Ports.Free(2);
+        var ports = FreePorts.Find(2);
         await using var bare = Server.StartSelf("bare", ["serve", "bare", $"{ports[0]}"]);
         await using var inactive = Server.StartSelf("inactive", ["serve", "ha", $"{ports[1]}"]);
         await using var cluster = new HaCluster(3, 500, 1500);

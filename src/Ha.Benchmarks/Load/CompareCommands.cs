@@ -1,4 +1,5 @@
 using Ha.Benchmarks.Processes;
+using Ha.Cli.Processes;
 
 namespace Ha.Benchmarks.Load;
 
@@ -16,7 +17,7 @@ internal static class CompareCommands
 
         static IEnumerable<Lane> Lanes(RunOptions options)
         {
-            var ports = Ports.Free(6);
+            var ports = FreePorts.Find(6);
             var leader = Url(ports[0]);
             yield return new("direct", leader, Server.StartSelf("direct", ["serve", "bare", $"{ports[0]}"], cpu: options.OtherCpu));
             foreach (var lane in Turns("Ha", ports[1], ports[2], port => Follower(port, leader, "proxy"), options))
@@ -37,7 +38,7 @@ internal static class CompareCommands
 
         static IEnumerable<Lane> Lanes(RunOptions options)
         {
-            var ports = Ports.Free(5);
+            var ports = FreePorts.Find(5);
             var leader = Url(ports[4]);
             yield return new("bare 307", Url(ports[0]), Server.StartSelf("bare 307", ["serve", "redirect", $"{ports[0]}"], LeaderIs(leader), options.Cpu));
             yield return new(Quiet, Url(ports[1]), Server.StartSelf(Quiet, ["serve", "ha", $"{ports[1]}"], Silent(Follower(ports[1], leader, "redirect")), options.Cpu));
@@ -55,7 +56,7 @@ internal static class CompareCommands
 
         static IEnumerable<Lane> Lanes(RunOptions options)
         {
-            var ports = Ports.Free(5);
+            var ports = FreePorts.Find(5);
             yield return new("bare", Url(ports[0]), Server.StartSelf("bare", ["serve", "bare", $"{ports[0]}"], cpu: options.Cpu));
             yield return new("Ha, no-op", Url(ports[1]), Server.StartSelf("Ha, no-op", ["serve", "ha", $"{ports[1]}"], cpu: options.Cpu));
             yield return new(Quiet, Url(ports[2]), Server.StartSelf(Quiet, ["serve", "ha", $"{ports[2]}"], Silent(Leader(ports[2])), options.Cpu));

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
-using Ha.Benchmarks.Processes;
+using Ha.Cli.Processes;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -16,7 +16,7 @@ internal static partial class RealMembers
 {
     public static async Task<MembersRow> MeasureAsync(int count, TimeSpan time)
     {
-        var ports = Ports.Free(count);
+        var ports = FreePorts.Find(count);
         var apps = ports.Select((port, i) => Build(i, port, ports)).ToList();
         var started = Stopwatch.GetTimestamp();
         await Task.WhenAll(apps.Select(app => app.StartAsync()));
@@ -62,7 +62,7 @@ internal static partial class RealMembers
         }
     }
 
-    private static WebApplication Build(int index, int port, int[] ports)
+    private static WebApplication Build(int index, int port, IReadOnlyList<int> ports)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrel().UseUrls($"http://127.0.0.1:{port}");
@@ -80,14 +80,14 @@ internal static partial class RealMembers
         return app;
     }
 
-    private static (TimeSpan Cpu, long Exchanges, long Bytes) Take(List<WebApplication> apps, int[] ports)
+    private static (TimeSpan Cpu, long Exchanges, long Bytes) Take(List<WebApplication> apps, IReadOnlyList<int> ports)
     {
         using var self = Process.GetCurrentProcess();
         return (self.TotalProcessorTime, apps.Sum(app => app.Services.GetRequiredService<HaMetrics>().Totals.HeartbeatsSent), BytesSent(ports));
     }
 
     // The kernel counts what each socket has sent; every connection has both of its ends here.
-    private static long BytesSent(int[] ports)
+    private static long BytesSent(IReadOnlyList<int> ports)
     {
         var known = ports.ToHashSet();
         using var ss = Process.Start(new ProcessStartInfo("ss", "-tniHO state established") { RedirectStandardOutput = true })!;

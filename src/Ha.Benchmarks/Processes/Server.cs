@@ -1,17 +1,16 @@
-using System.Diagnostics;
 using System.Globalization;
+using Ha.Cli.Processes;
 
 namespace Ha.Benchmarks.Processes;
 
-/// <summary>A child process that was started here and is stopped here, by its id.</summary>
+/// <summary>A program under measurement.</summary>
 internal sealed class Server : IAsyncDisposable
 {
     private const int TicksPerSecond = 100;
 
-    private readonly Process _process;
-    private readonly List<string> _output = [];
+    private readonly ChildProcess _process;
 
-    private Server(string name, Process process)
+    private Server(string name, ChildProcess process)
     {
         Name = name;
         _process = process;
@@ -19,20 +18,11 @@ internal sealed class Server : IAsyncDisposable
 
     public string Name { get; }
 
-    public int Id => _process.Id;
+    public int Id => _process.Pid;
 
-    public bool HasExited => _process.HasExited;
+    public bool HasExited => _process.State == ProcessState.Dead;
 
-    public string Output
-    {
-        get
-        {
-            lock (_output)
-            {
-                return string.Join('\n', _output.TakeLast(20));
-            }
-        }
-    }
+    public string Output => string.Join('\n', _process.Output.TakeLast(20));
 
     /// <param name="name">For tables and errors.</param>
     /// <param name="command">The program and its arguments.</param>
@@ -40,24 +30,17 @@ internal sealed class Server : IAsyncDisposable
     /// <param name="cpu">The core it is bound to; null: all.</param>
     public static Server Start(string name, IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, int? cpu = null)
     {
-        string[] line = cpu is null ? [.. command] : ["taskset", "-c", cpu.Value.ToString(CultureInfo.InvariantCulture), .. command];
-        var start = new ProcessStartInfo(line[0], line[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
-
         // A process bound to one core would size its pools, its collector and its tiering for a machine of one.
-        start.Environment["DOTNET_PROCESSOR_COUNT"] = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture);
+        var variables = new Dictionary<string, string?> { ["DOTNET_PROCESSOR_COUNT"] = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture) };
         foreach (var (key, value) in environment ?? new Dictionary<string, string>())
         {
-            start.Environment[key] = value;
+            variables[key] = value;
         }
 
-        var process = new Process { StartInfo = start };
-        var server = new Server(name, process);
-        process.OutputDataReceived += (_, e) => server.Keep(e.Data);
-        process.ErrorDataReceived += (_, e) => server.Keep(e.Data);
+        string[] line = cpu is null ? [.. command] : ["taskset", "-c", cpu.Value.ToString(CultureInfo.InvariantCulture), .. command];
+        var process = new ChildProcess(line) { Environment = variables };
         process.Start();
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        return server;
+        return new Server(name, process);
     }
 
     /// <summary>This program again, in another role.</summary>
@@ -108,36 +91,14 @@ internal sealed class Server : IAsyncDisposable
     /// <summary>Processor time of the process and its children so far.</summary>
     public TimeSpan CpuTime() => CpuTime(Id);
 
+    /// <summary>At once, with all that it started.</summary>
     public void Kill() => _process.Kill();
 
-    /// <summary>It and what it started, no matter what was in between.</summary>
-    public void KillTree()
-    {
-        if (!_process.HasExited)
-        {
-            _process.Kill(entireProcessTree: true);
-        }
-    }
+    public void Terminate() => _process.Terminate();
 
-    public void Signal(int signal) => _ = NativeMethods.Kill(Id, signal);
+    public Task WaitForExitAsync() => _process.WhenDead;
 
-    public Task WaitForExitAsync() => _process.WaitForExitAsync();
-
-    public async ValueTask DisposeAsync()
-    {
-        if (!_process.HasExited)
-        {
-            foreach (var child in Children(Id))
-            {
-                _ = NativeMethods.Kill(child, NativeMethods.SigKill);
-            }
-
-            _process.Kill();
-            await _process.WaitForExitAsync();
-        }
-
-        _process.Dispose();
-    }
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
 
     private static TimeSpan CpuTime(int id)
     {
@@ -159,16 +120,5 @@ internal sealed class Server : IAsyncDisposable
         return File.Exists(path)
             ? File.ReadAllText(path).Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)
             : [];
-    }
-
-    private void Keep(string? line)
-    {
-        lock (_output)
-        {
-            if (line is not null)
-            {
-                _output.Add(line);
-            }
-        }
     }
 }

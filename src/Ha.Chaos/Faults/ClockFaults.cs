@@ -56,7 +56,7 @@ internal static class ClockFaults
         using var settings = c.Target.With(
             ("LD_PRELOAD", _library), ("FAKETIME_TIMESTAMP_FILE", file), ("FAKETIME_CACHE_DURATION", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1"));
         await c.Target.KillAsync();
-        await c.Target.StartAsync();
+        c.Target.Start();
         await c.HoldAsync(c.Leases(5, 8));
         try
         {
@@ -66,7 +66,7 @@ internal static class ClockFaults
         {
             settings.Dispose();
             await c.Target.KillAsync();
-            await c.Target.StartAsync();
+            c.Target.Start();
         }
     }
 

@@ -24,7 +24,7 @@ internal static class ProcessFaults
         var away = c.Leases(0, 6);
         await c.Target.KillAsync();
         await c.HoldAsync(away);
-        await c.Target.StartAsync();
+        c.Target.Start();
         return $"started after {away.TotalMilliseconds:0} ms";
     }
 
@@ -35,7 +35,7 @@ internal static class ProcessFaults
         await c.HoldAsync(away);
         foreach (var node in c.Shuffled())
         {
-            await node.StartAsync();
+            node.Start();
             await c.HoldAsync(c.Leases(0, 0.5));
         }
 
@@ -75,7 +75,7 @@ internal static class ProcessFaults
         await c.Target.TerminateAsync(_stopPatience);
         var code = c.Target.Process.ExitCode;
         await c.HoldAsync(away);
-        await c.Target.StartAsync();
+        c.Target.Start();
         return $"exit code {code}, started after {away.TotalMilliseconds:0} ms";
     }
 
@@ -85,7 +85,7 @@ internal static class ProcessFaults
         foreach (var node in c.Cluster.Nodes)
         {
             await node.TerminateAsync(_stopPatience);
-            await node.StartAsync();
+            node.Start();
             await c.HoldAsync(between);
         }
 
@@ -98,7 +98,7 @@ internal static class ProcessFaults
         for (var i = 0; i < times; i++)
         {
             await c.Target.KillAsync();
-            await c.Target.StartAsync();
+            c.Target.Start();
             await c.HoldAsync(c.Leases(0.3, 4));
         }
 

@@ -1,4 +1,4 @@
-using MinimalApiApp.Cluster;
+using Ha.Cli.Cluster;
 
 namespace Ha.Chaos.Faults;
 
@@ -21,13 +21,13 @@ internal static class SettingsFaults
         using (c.Target.With(wrong))
         {
             // It may refuse to start, and is right if it does.
-            await c.Target.StartAsync(mayEnd: true);
+            c.Target.Start(mayEnd: true);
             await c.HoldAsync(time);
         }
 
         var ended = c.Target.Process.ExitCode;
         await c.Target.TerminateAsync(patience);
-        await c.Target.StartAsync();
+        c.Target.Start();
         return $"{time.TotalMilliseconds:0} ms{(ended is null ? "" : $", it ended with {ended}")}";
     })
     {

@@ -1,7 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using Ha.Chaos.Network;
-using MinimalApiApp.Cluster;
+using Ha.Cli.Cluster;
 
 namespace Ha.Chaos.Nodes;
 
@@ -59,7 +59,13 @@ internal sealed class ChaosCluster : IAsyncDisposable
         return addresses;
     }
 
-    public Task StartAsync() => Task.WhenAll(Nodes.Select(n => n.StartAsync()));
+    public void Start()
+    {
+        foreach (var node in Nodes)
+        {
+            node.Start();
+        }
+    }
 
     /// <summary>Asks a node to hand over; says what it answered.</summary>
     public async Task<string> StepDownAsync(ChaosNode node, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using Ha.Chaos.Network;
-using MinimalApiApp.Cluster;
+using Ha.Cli.Cluster;
+using Ha.Cli.Processes;
 
 namespace Ha.Chaos.Nodes;
 
@@ -20,11 +21,11 @@ internal sealed class ChaosNode : IAsyncDisposable
         (Id, Address, Url, _settings) = (id, address, UrlOf(address), settings);
         Firewall = new Firewall(Namespaces.NameOf(id));
         _log = new StreamWriter(log) { AutoFlush = true };
-        Process = new NodeProcess(id, Url, _settings)
+        var example = App.Assembly(typeof(MinimalApiApp.Program).Assembly.Location);
+        Process = new NodeProcess(id, Url, example with { Command = ["ip", "netns", "exec", Firewall.Namespace, .. example.Command] }, _settings)
         {
-            Launcher = ["ip", "netns", "exec", Firewall.Namespace],
             OnLine = Log,
-            OnExited = (_, code) =>
+            OnExited = code =>
             {
                 Log($"== ended with {code}");
                 if (!_endsOnPurpose)
@@ -48,13 +49,13 @@ internal sealed class ChaosNode : IAsyncDisposable
     public static string UrlOf(string address) => $"http://{address}:8080";
 
     /// <param name="mayEnd">It is no surprise if the process ends by itself.</param>
-    public async Task StartAsync(bool mayEnd = false)
+    public void Start(bool mayEnd = false)
     {
         if (Process.State == ProcessState.Dead)
         {
             _endsOnPurpose = mayEnd;
             Log("== start");
-            await Process.StartAsync();
+            Process.Start();
         }
     }
 

@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using Ha.Chaos.Network;
+using Ha.Cli.Processes;
 using Npgsql;
 
 namespace Ha.Chaos.Nodes;
@@ -10,15 +10,26 @@ namespace Ha.Chaos.Nodes;
 /// </summary>
 internal sealed class PostgresDatabase : IDatabase
 {
+    private static readonly TimeSpan _stopPatience = TimeSpan.FromSeconds(30);
+
     private readonly string _data;
     private readonly string _sockets;
     private readonly string _log;
     private readonly string _address;
-    private Process? _server;
+    private readonly ChildProcess _server;
 
     private PostgresDatabase(string folder, string address, string log)
     {
         (_data, _sockets, _address, _log) = (Path.Combine(folder, "data"), Path.Combine(folder, "sockets"), address, log);
+        string[] command =
+        [
+            "ip", "netns", "exec", Namespaces.NameOf(ChaosCluster.Database),
+            .. PostgresPrograms.AsItsUser(Path.Combine(PostgresPrograms.Folder!, "postgres"), "-D", _data),
+            "-c", $"listen_addresses={_address}", "-c", $"unix_socket_directories={_sockets}", "-c", "max_wal_size=64MB", "-c", "max_connections=100",
+            // A writer whose node was cut off keeps its locks until the server notices.
+            "-c", "tcp_user_timeout=3000", "-c", "tcp_keepalives_idle=1", "-c", "tcp_keepalives_interval=1", "-c", "tcp_keepalives_count=2",
+        ];
+        _server = new ChildProcess(command) { WorkingDirectory = "/", OnLine = Log };
         ConnectionString = $"Host={address};Username=postgres;Database=postgres;Timeout=5;Command Timeout=5;Maximum Pool Size=20";
     }
 
@@ -85,7 +96,7 @@ internal sealed class PostgresDatabase : IDatabase
 
     public async Task RepairAsync()
     {
-        if (_server is null or { HasExited: true })
+        if (_server.State == ProcessState.Dead)
         {
             await StartServerAsync(CancellationToken.None);
         }
@@ -95,24 +106,10 @@ internal sealed class PostgresDatabase : IDatabase
 
     private async Task StartServerAsync(CancellationToken cancellationToken)
     {
-        string[] command =
-        [
-            "netns", "exec", Namespaces.NameOf(ChaosCluster.Database),
-            .. PostgresPrograms.AsItsUser(Path.Combine(PostgresPrograms.Folder!, "postgres"), "-D", _data),
-            "-c", $"listen_addresses={_address}", "-c", $"unix_socket_directories={_sockets}", "-c", "max_wal_size=64MB", "-c", "max_connections=100",
-            // A writer whose node was cut off keeps its locks until the server notices.
-            "-c", "tcp_user_timeout=3000", "-c", "tcp_keepalives_idle=1", "-c", "tcp_keepalives_interval=1", "-c", "tcp_keepalives_count=2",
-        ];
-        var start = new ProcessStartInfo("ip", command) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = "/" };
-        _server?.Dispose();
-        _server = Process.Start(start)!;
-        _server.ErrorDataReceived += (_, line) => Log(line.Data);
-        _server.OutputDataReceived += (_, line) => Log(line.Data);
-        _server.BeginErrorReadLine();
-        _server.BeginOutputReadLine();
+        _server.Start();
         while (!await AnswersAsync(cancellationToken))
         {
-            if (_server.HasExited)
+            if (_server.State == ProcessState.Dead)
             {
                 throw new InvalidOperationException($"PostgreSQL ended with {_server.ExitCode}, see {_log}");
             }
@@ -124,12 +121,8 @@ internal sealed class PostgresDatabase : IDatabase
     /// <summary>As a crash: without a word to the sessions, and whatever was not in the log on disk is lost.</summary>
     private async Task StopServerAsync()
     {
-        if (_server is { HasExited: false })
-        {
-            // The server's answer to SIGQUIT is to stop its sessions at once and to recover at the next start.
-            await Tool.TryAsync("kill", "-QUIT", $"{_server.Id}");
-            await _server.WaitForExitAsync();
-        }
+        // The server's answer to SIGQUIT is to stop its sessions at once and to recover at the next start.
+        await _server.StopAsync(_stopPatience, Posix.SigQuit);
     }
 
     private async Task<bool> AnswersAsync(CancellationToken cancellationToken)
@@ -146,7 +139,7 @@ internal sealed class PostgresDatabase : IDatabase
         }
     }
 
-    private void Log(string? line)
+    private void Log(string line)
     {
         lock (_log)
         {

@@ -1,6 +1,6 @@
+using Ha.Cli.Processes;
 using Ha.Tests.Processes;
 using Ha.Tests.Support;
-using MinimalApiApp.Cluster;
 
 namespace Ha.Tests.Balancers;
 
@@ -11,12 +11,14 @@ internal sealed class Balancer : IAsyncDisposable
 
     public static readonly string[] Names = ["haproxy", "nginx", "caddy"];
 
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+
     private static readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false });
 
-    private readonly TiedProgram _program;
+    private readonly ChildProcess _program;
     private readonly string _folder;
 
-    private Balancer(Door door, TiedProgram program, string folder)
+    private Balancer(Door door, ChildProcess program, string folder)
     {
         Door = door;
         _program = program;
@@ -25,12 +27,12 @@ internal sealed class Balancer : IAsyncDisposable
 
     public Door Door { get; }
 
-    public string Output => _program.Output;
+    public string Output => string.Join('\n', _program.Output);
 
     /// <summary>Waits until it lets requests through.</summary>
     public Task ServesAsync() => Eventually.True(async () =>
     {
-        Assert.False(_program.HasExited, $"{Door.Id} ended:\n{Output}");
+        Assert.False(_program.State == ProcessState.Dead, $"{Door.Id} ended:\n{Output}");
         try
         {
             using var answer = await _client.GetAsync(new Uri($"{Door.Url}/whoami"));
@@ -44,7 +46,7 @@ internal sealed class Balancer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _program.DisposeAsync();
+        await _program.StopAsync(_patience);
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -73,19 +75,19 @@ internal sealed class Balancer : IAsyncDisposable
 
     private static string FreeAddress() => $"127.0.0.1:{FreePorts.Find(1)[0]}";
 
-    private static TiedProgram HAProxy(string file, string listen, string[] targets)
+    private static ChildProcess HAProxy(string file, string listen, string[] targets)
     {
-        var environment = new Dictionary<string, string>(StringComparer.Ordinal)
+        var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
             ["LISTEN"] = listen,
             ["NODE_A"] = targets[0],
             ["NODE_B"] = targets[1],
             ["NODE_C"] = targets[2],
         };
-        return TiedProgram.Start("TERM", [Find("haproxy")!, "-db", "-f", file], environment);
+        return Run([Find("haproxy")!, "-db", "-f", file], environment);
     }
 
-    private static TiedProgram Nginx(string folder, string listen, string[] targets)
+    private static ChildProcess Nginx(string folder, string listen, string[] targets)
     {
         // Debian builds its directories in; whoever runs the tests may not write there.
         var directories = string.Concat(
@@ -93,14 +95,21 @@ internal sealed class Balancer : IAsyncDisposable
         var file = WriteConfiguration(folder, "nginx.conf", targets, ("listen 80;", $"listen {listen};"), ("http {", $"http {{\naccess_log off;\n{directories}"));
         // Its workers use the folder too, so they must not change to another user.
         var user = string.Equals(Environment.UserName, "root", StringComparison.Ordinal) ? "user root;" : "";
-        return TiedProgram.Start("TERM", [Find("nginx")!, "-c", file, "-e", "stderr", "-g", $"daemon off; pid {folder}/pid; {user}"]);
+        return Run([Find("nginx")!, "-c", file, "-e", "stderr", "-g", $"daemon off; pid {folder}/pid; {user}"]);
     }
 
-    private static TiedProgram Caddy(string folder, string listen, string[] targets)
+    private static ChildProcess Caddy(string folder, string listen, string[] targets)
     {
         var file = WriteConfiguration(folder, "Caddyfile", targets, ("\n:80 {", $"\nhttp://{listen} {{"));
-        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["XDG_DATA_HOME"] = folder, ["XDG_CONFIG_HOME"] = folder };
-        return TiedProgram.Start("TERM", [Find("caddy")!, "run", "--adapter", "caddyfile", "--config", file], environment);
+        var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["XDG_DATA_HOME"] = folder, ["XDG_CONFIG_HOME"] = folder };
+        return Run([Find("caddy")!, "run", "--adapter", "caddyfile", "--config", file], environment);
+    }
+
+    private static ChildProcess Run(string[] command, Dictionary<string, string?>? environment = null)
+    {
+        var program = new ChildProcess(command) { Environment = environment ?? [], WorkingDirectory = "/" };
+        program.Start();
+        return program;
     }
 
     /// <summary>The documented file with this run's addresses; each replacement must find its place.</summary>

@@ -1,6 +1,6 @@
+using Ha.Cli.Cluster;
 using Ha.Tests.Processes;
 using Ha.Tests.Support;
-using MinimalApiApp.Cluster;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Balancers;
@@ -41,7 +41,7 @@ public class BalancerTests(ITestOutputHelper output)
         {
             node.Terminate();
             await node.WhenDead.WaitAsync(TimeSpan.FromSeconds(60));
-            await node.StartAsync();
+            node.Start();
             await cluster.WaitUntilServingAsync(node);
             await Eventually.True(async () => (await cluster.SendAsync(node, "GET", "/_ha/healthz/ready")).Status == 200, what: $"{node.Id} is ready");
         }

@@ -1,6 +1,6 @@
 using System.Text.Json;
+using Ha.Cli.Cluster;
 using Ha.Tests.Support;
-using MinimalApiApp.Cluster;
 using Npgsql;
 using Xunit.Abstractions;
 
@@ -83,9 +83,8 @@ public class BatchTests(ITestOutputHelper output, PostgresServer postgres)
         Interval = ExampleCluster.QuickInterval,
         Lease = TimeSpan.FromSeconds(2),
         Mode = mode,
-        Database = await postgres.NewDatabaseAsync(),
         Environment = _ => new Dictionary<string, string?>(StringComparer.Ordinal) { ["BASE_DRAIN_TIMEOUT"] = "50ms" },
-    });
+    }, await postgres.NewDatabaseAsync());
 
     /// <summary>Sends a batch and locks the fence's row in the middle of it. A batch that was faster is sent anew.</summary>
     private static async Task<StalledBatch> StallAsync(ExampleCluster cluster, string mode)

@@ -1,4 +1,4 @@
-using MinimalApiApp.Cluster;
+using Ha.Cli.Cluster;
 
 namespace Ha.Tests.Processes;
 

@@ -1,8 +1,9 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Ha.Cli.Cluster;
+using Ha.Cli.Processes;
 using Ha.Tests.Support;
-using MinimalApiApp.Cluster;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Processes;
@@ -20,12 +21,17 @@ internal sealed class ExampleCluster : IAsyncDisposable
 
     private readonly ITestOutputHelper _output;
     private readonly LocalCluster _processes;
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("notes-cluster-");
 
-    private ExampleCluster(ITestOutputHelper output, LocalCluster processes)
+    private ExampleCluster(ITestOutputHelper output, ClusterSettings settings, string? database)
     {
         _output = output;
-        _processes = processes;
+        Database = database ?? $"Data Source={Path.Combine(_folder.FullName, "notes.db")}";
+        _processes = new LocalCluster(Example, settings with { Environment = urls => With(settings.Environment?.Invoke(urls)) });
     }
+
+    /// <summary>The example as a program.</summary>
+    public static App Example { get; } = App.Assembly(typeof(MinimalApiApp.Program).Assembly.Location);
 
     public HttpClient Http { get; } = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
     {
@@ -42,17 +48,16 @@ internal sealed class ExampleCluster : IAsyncDisposable
 
     public TimeSpan Lease => _processes.Settings.EffectiveLease;
 
-    public string Database => _processes.Database;
+    public string Database { get; }
 
     /// <summary>Starts the nodes and waits until each of them serves; not for a leader.</summary>
-    public static async Task<ExampleCluster> StartAsync(ITestOutputHelper output, ClusterSettings settings)
+    public static async Task<ExampleCluster> StartAsync(ITestOutputHelper output, ClusterSettings settings, string? database = null)
     {
-        var processes = new LocalCluster(settings with { Load = 0 });
-        var cluster = new ExampleCluster(output, processes);
+        var cluster = new ExampleCluster(output, settings, database);
         try
         {
-            await processes.StartAsync();
-            await Task.WhenAll(processes.Nodes.Select(cluster.WaitUntilServingAsync));
+            cluster._processes.Start();
+            await Task.WhenAll(cluster.Nodes.Select(cluster.WaitUntilServingAsync));
             return cluster;
         }
         catch
@@ -63,9 +68,9 @@ internal sealed class ExampleCluster : IAsyncDisposable
     }
 
     /// <summary>A cluster that <c>a</c> leads.</summary>
-    public static async Task<ExampleCluster> StartWithLeaderAsync(ITestOutputHelper output, ClusterSettings? settings = null)
+    public static async Task<ExampleCluster> StartWithLeaderAsync(ITestOutputHelper output, ClusterSettings? settings = null, string? database = null)
     {
-        var cluster = await StartAsync(output, settings ?? new ClusterSettings { Interval = QuickInterval });
+        var cluster = await StartAsync(output, settings ?? new ClusterSettings { Interval = QuickInterval }, database);
         try
         {
             await cluster.MakeALeadAsync();
@@ -151,12 +156,16 @@ internal sealed class ExampleCluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _processes.DisposeAsync();
+        _folder.Delete(recursive: true);
         Http.Dispose();
         foreach (var node in Nodes)
         {
             _output.WriteLine($"--- node {node.Id}, pid {node.Pid}, exit code {node.ExitCode}\n{string.Join('\n', node.Output.TakeLast(40))}");
         }
     }
+
+    private Dictionary<string, string?> With(IReadOnlyDictionary<string, string?>? environment) =>
+        new(environment ?? new Dictionary<string, string?>(), StringComparer.Ordinal) { ["ConnectionStrings__Notes"] = Database };
 
     private async Task<string?> TryGetAsync(NodeProcess node, string path)
     {

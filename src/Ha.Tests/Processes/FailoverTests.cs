@@ -1,5 +1,5 @@
+using Ha.Cli.Cluster;
 using Ha.Tests.Support;
-using MinimalApiApp.Cluster;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Processes;
@@ -30,7 +30,7 @@ public class FailoverTests(ITestOutputHelper output, PostgresServer postgres)
         Assert.True(took < cluster.Lease + TimeSpan.FromSeconds(2), $"took {took}");
 
         await using var load = new SteadyWrites(cluster, cluster.B, cluster.C);
-        await cluster.A.StartAsync();
+        cluster.A.Start();
         await cluster.WaitUntilServingAsync(cluster.A);
         var back = await Eventually.NotNull(() => cluster.LeaderAsync(cluster.A), what: "a answers");
         Assert.False(back.IsSelf);
@@ -93,7 +93,7 @@ public class FailoverTests(ITestOutputHelper output, PostgresServer postgres)
         Assert.False(refused.Json.GetProperty("leader_known").GetBoolean());
         Assert.Equal(200, (await cluster.SendAsync(cluster.C, "GET", "/notes")).Status);
 
-        await cluster.B.StartAsync();
+        cluster.B.Start();
         await cluster.WaitUntilServingAsync(cluster.B);
         var leader = await cluster.WaitForLeaderAsync(old);
         Assert.Equal(201, (await cluster.AddAsync(cluster.Node(leader), "again")).Status);
@@ -106,8 +106,7 @@ public class FailoverTests(ITestOutputHelper output, PostgresServer postgres)
         {
             Interval = ExampleCluster.QuickInterval,
             Mode = "proxy",
-            Database = database is "PostgreSQL" ? await postgres.NewDatabaseAsync() : null,
-        });
+        }, database is "PostgreSQL" ? await postgres.NewDatabaseAsync() : null);
         var old = (await cluster.LeaderAsync(cluster.A))!.Epoch;
         await using var load = new SteadyWrites(cluster, cluster.A, cluster.B, cluster.C) { Keys = true };
         await load.UntilMoreAsync(20);

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using MinimalApiApp.Cluster;
+using Ha.Cli.Cluster;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Processes;

@@ -1,11 +1,11 @@
 using System.Collections.Concurrent;
 using System.Net.Http.Headers;
 using System.Text;
+using Ha.Cli.Cluster;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using MinimalApiApp.Cluster;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Processes;

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Ha.Cli.Cluster;
 using Ha.Tests.Support;
-using MinimalApiApp.Cluster;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Processes;
@@ -50,7 +50,7 @@ public class HeldClientsTests(ITestOutputHelper output)
             output.WriteLine($"{Places} held clients cost {held} MB, {held * 1024 / Places} KB each, connection included");
             Assert.InRange(held, 0, 300);
 
-            await cluster.B.StartAsync();
+            cluster.B.Start();
             await cluster.WaitForLeaderAsync(epoch);
             var all = await Task.WhenAll(answers).WaitAsync(TimeSpan.FromSeconds(120));
             var statuses = all.GroupBy(a => a[9..12], StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using MinimalApiApp.Cluster;
+using Ha.Cli.Cluster;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Processes;

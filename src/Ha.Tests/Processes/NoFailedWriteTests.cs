@@ -1,4 +1,4 @@
-using MinimalApiApp.Cluster;
+using Ha.Cli.Cluster;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Processes;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
+using Ha.Cli.Cluster;
+using Ha.Cli.Processes;
 using Ha.Tests.Support;
-using MinimalApiApp.Cluster;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Processes;
@@ -54,8 +55,8 @@ public class SetupErrorTests(ITestOutputHelper output)
         var began = 0L;
         var said = new TaskCompletionSource<TimeSpan>(TaskCreationOptions.RunContinuationsAsynchronously);
         var header = "";
-        await using var b = new NodeProcess("b", WrongSetup.Url(ports[1]), Environment('b', setup.B ?? [], ports));
-        await using var a = new NodeProcess("a", WrongSetup.Url(ports[0]), Environment('a', setup.Set, ports))
+        await using var b = new NodeProcess("b", WrongSetup.Url(ports[1]), ExampleCluster.Example, Environment('b', setup.B ?? [], ports));
+        await using var a = new NodeProcess("a", WrongSetup.Url(ports[0]), ExampleCluster.Example, Environment('a', setup.Set, ports))
         {
             OnLine = line =>
             {
@@ -69,12 +70,12 @@ public class SetupErrorTests(ITestOutputHelper output)
         };
         if (setup.B is not null)
         {
-            await b.StartAsync();
+            b.Start();
             await Eventually.True(() => b.Output.Any(line => line.Contains("[140", StringComparison.Ordinal)));
         }
 
         Volatile.Write(ref began, TimeProvider.System.GetTimestamp());
-        await a.StartAsync();
+        a.Start();
         try
         {
             var took = await said.Task.WaitAsync(_patience);

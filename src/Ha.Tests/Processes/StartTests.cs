@@ -1,4 +1,4 @@
-using MinimalApiApp.Cluster;
+using Ha.Cli.Cluster;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Processes;
@@ -56,8 +56,8 @@ public class StartTests(ITestOutputHelper output)
             [otherKey] = otherValue.Length == 0 ? null : otherValue,
             [key] = value.Length == 0 ? null : value,
         };
-        await using var node = new NodeProcess("a", "http://127.0.0.1:0", environment);
-        await node.StartAsync();
+        await using var node = new NodeProcess("a", "http://127.0.0.1:0", ExampleCluster.Example, environment);
+        node.Start();
         await node.WhenDead.WaitAsync(TimeSpan.FromSeconds(30));
         var said = string.Join('\n', node.Output);
         output.WriteLine(said);

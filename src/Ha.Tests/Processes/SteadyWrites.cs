@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using Ha.Cli.Cluster;
 using Ha.Tests.Support;
-using MinimalApiApp.Cluster;
 
 namespace Ha.Tests.Processes;
 

@@ -1,5 +1,5 @@
+using Ha.Cli.Cluster;
 using Ha.Tests.Support;
-using MinimalApiApp.Cluster;
 
 namespace Ha.Tests.Processes;
 
@@ -67,7 +67,7 @@ internal sealed class WriteTrials(ExampleCluster cluster, OpenLoad load, Action<
     private async Task ComeBackAsync(NodeProcess node)
     {
         await SettleAsync();
-        await node.StartAsync();
+        node.Start();
         await cluster.WaitUntilServingAsync(node);
         await Eventually.True(
             async () => (await cluster.SendAsync(node, "GET", "/_ha/healthz/ready?leader=known")).Status == 200,

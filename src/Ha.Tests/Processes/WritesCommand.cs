@@ -1,5 +1,5 @@
 using System.CommandLine;
-using MinimalApiApp.Cluster;
+using Ha.Cli.Cluster;
 
 namespace Ha.Tests.Processes;
 

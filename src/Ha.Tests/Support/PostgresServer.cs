@@ -1,5 +1,5 @@
 using Ha.Chaos.Nodes;
-using MinimalApiApp.Cluster;
+using Ha.Cli.Processes;
 using Npgsql;
 
 namespace Ha.Tests.Support;
@@ -13,7 +13,7 @@ public sealed class PostgresServer : IAsyncLifetime
     private readonly string _directory = Path.Combine(Path.GetTempPath(), $"ha-postgres-{Guid.NewGuid():N}");
     private int _databases;
     private int _port;
-    private TiedProgram? _server;
+    private ChildProcess? _server;
 
     public async Task InitializeAsync()
     {
@@ -25,8 +25,13 @@ public sealed class PostgresServer : IAsyncLifetime
         await PostgresPrograms.CreateFolderAsync(_directory);
         await PostgresPrograms.InitializeAsync(_directory);
         _port = FreePorts.Find(1)[0];
-        _server = TiedProgram.Start("INT", PostgresPrograms.AsItsUser(Path.Combine(programs, "postgres"), "-D", _directory, "-p", $"{_port}",
-            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"));
+        var server = new ChildProcess(PostgresPrograms.AsItsUser(Path.Combine(programs, "postgres"), "-D", _directory, "-p", $"{_port}",
+            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"))
+        {
+            WorkingDirectory = "/",
+        };
+        server.Start();
+        _server = server;
         await Eventually.True(AnswersAsync, TimeSpan.FromSeconds(60), what: "PostgreSQL answers");
     }
 
@@ -46,7 +51,8 @@ public sealed class PostgresServer : IAsyncLifetime
     {
         if (_server is not null)
         {
-            await _server.DisposeAsync();
+            // Ends its sessions too.
+            await _server.StopAsync(TimeSpan.FromSeconds(10), Posix.SigInt);
         }
 
         if (Directory.Exists(_directory))
@@ -60,7 +66,7 @@ public sealed class PostgresServer : IAsyncLifetime
 
     private async Task<bool> AnswersAsync()
     {
-        Assert.False(_server!.HasExited, $"PostgreSQL did not start:\n{_server.Output}");
+        Assert.False(_server!.State == ProcessState.Dead, $"PostgreSQL did not start:\n{string.Join('\n', _server.Output)}");
         try
         {
             await using var connection = new NpgsqlConnection(ConnectionString("postgres") + ";Pooling=false");

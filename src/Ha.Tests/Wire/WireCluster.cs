@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Net.Http.Headers;
+using Ha.Cli.Cluster;
+using Ha.Cli.Processes;
 using Ha.Tests.Processes;
 using Ha.Tests.Support;
-using MinimalApiApp.Cluster;
 
 namespace Ha.Tests.OnTheWire;
 
@@ -40,11 +41,8 @@ internal sealed class WireCluster : IAsyncDisposable
         _entrances = [.. Enumerable.Range(0, Size).Select(i =>
             new Entrance(ports[i], ports[Size + i], Rough(ports[i]).Port, Rough(ports[Size + i]).Port))];
         var secret = ClusterSettings.NewSecret();
-        _nodes = [.. _entrances.Select((entrance, i) =>
-            new NodeProcess(IdOf(i), Url(entrance.Http1), Environment(i, entrance, secret))
-            {
-                Program = [typeof(WireNode).Assembly.Location, WireNode.Verb],
-            })];
+        var program = App.Assembly(typeof(WireNode).Assembly.Location, WireNode.Verb);
+        _nodes = [.. _entrances.Select((entrance, i) => new NodeProcess(IdOf(i), Url(entrance.Http1), program, Environment(i, entrance, secret)))];
     }
 
     /// <summary>In front of the nodes, for each other.</summary>
@@ -62,7 +60,7 @@ internal sealed class WireCluster : IAsyncDisposable
         var cluster = new WireCluster(seed);
         try
         {
-            await Task.WhenAll(cluster._nodes.Select(node => node.StartAsync()));
+            Array.ForEach(cluster._nodes, node => node.Start());
             await Eventually.True(async () =>
             {
                 var leaders = await Task.WhenAll(cluster._nodes.Select(cluster.LeaderOfAsync));

@@ -8,7 +8,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using MinimalApiApp.Cluster;
 
 namespace Ha.Tests.OnTheWire;
 
@@ -27,7 +26,6 @@ internal sealed class WireNode
     public static int Run(string[] args)
     {
         var builder = WebApplication.CreateBuilder(args);
-        ParentGuard.DieWithCluster(builder.Configuration);
 
         // Connections that break are the point here, and each would be a line.
         builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Ha.Leadership", LogLevel.Information)

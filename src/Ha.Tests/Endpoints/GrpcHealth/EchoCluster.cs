@@ -1,9 +1,10 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Ha.Cli.Cluster;
+using Ha.Cli.Processes;
 using Ha.Tests.Processes;
 using Ha.Tests.Support;
-using MinimalApiApp.Cluster;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Endpoints.GrpcHealth;
@@ -35,10 +36,8 @@ internal sealed class EchoCluster : IAsyncDisposable
         });
         var ports = FreePorts.Find(3);
         var urls = ports.Select(port => $"https://127.0.0.1:{port}").ToArray();
-        Nodes = [.. urls.Select((url, i) => new NodeProcess($"{(char)('a' + i)}", url, Environment($"{(char)('a' + i)}", url, urls))
-        {
-            Program = [typeof(EchoNode).Assembly.Location, EchoNode.Verb],
-        })];
+        var echo = App.Assembly(typeof(EchoNode).Assembly.Location, EchoNode.Verb);
+        Nodes = [.. urls.Select((url, i) => new NodeProcess($"{(char)('a' + i)}", url, echo, Environment($"{(char)('a' + i)}", url, urls)))];
     }
 
     public IReadOnlyList<NodeProcess> Nodes { get; }
@@ -50,7 +49,7 @@ internal sealed class EchoCluster : IAsyncDisposable
     /// <returns>The leader, then the others by their ids.</returns>
     public async Task<NodeProcess[]> StartAsync()
     {
-        await Task.WhenAll(Nodes.Select(node => node.StartAsync()));
+        Array.ForEach([.. Nodes], node => node.Start());
         var leader = "";
         await Eventually.True(async () =>
         {

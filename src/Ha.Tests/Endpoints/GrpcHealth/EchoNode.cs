@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using MinimalApiApp.Cluster;
 
 namespace Ha.Tests.Endpoints.GrpcHealth;
 
@@ -20,7 +19,6 @@ internal static class EchoNode
     public static int Run(string[] args)
     {
         var builder = WebApplication.CreateBuilder(args);
-        ParentGuard.DieWithCluster(builder.Configuration);
         builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Ha", LogLevel.Information);
         builder.Services.AddHa();
         var app = builder.Build();
