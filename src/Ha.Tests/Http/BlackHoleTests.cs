@@ -78,7 +78,7 @@ public sealed class BlackHoleTests
         TestNode.ProxyAsync($"http://{Name}:{port}", new TestNodeSetup
         {
             Resolve = (_, _) => Task.FromResult(addresses),
-            Options = options => (options.LeaseTimeout, options.WriteHold) = (lease, 2 * lease),
+            Options = options => (options.HeartbeatInterval, options.LeaseTimeout, options.WriteHold) = (lease / 4, lease, 2 * lease),
         });
 
     private static async Task<BeatExchange> BeatAsync(int port, params IPAddress[] addresses)

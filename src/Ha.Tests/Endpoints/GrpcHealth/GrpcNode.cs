@@ -18,7 +18,7 @@ internal sealed class GrpcNode : IAsyncDisposable
     {
         Node = new TestNode(self, leader);
         Feed = new HealthFeed(Node.Provider, Node.Clock, _stopping.Token);
-        Node.GrpcHealth = new GrpcHealthEndpoint(Feed, Node.Metrics, Node.Clock, maxWatches);
+        Node.GrpcHealth = new GrpcHealthEndpoint(Feed, Node.Metrics, TimeProvider.System, maxWatches);
     }
 
     public TestNode Node { get; }
