@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Text;
 using Ha.Client;
 using Ha.Client.Routing;
-using Ha.Tests.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
@@ -206,36 +205,6 @@ public class SetupTests
             Assert.Equal(nothingSent, Failure.NothingWasSent(failure, new SentMark(), (Proof)proof, timedOut: false));
             Assert.False(Failure.NothingWasSent(failure, new SentMark(), (Proof)proof, timedOut: true));
         }
-    }
-
-    [Fact]
-    public void Public_surface_is_the_one_that_was_reviewed()
-    {
-        const string Reviewed = """
-            static class Ha.Client.LeaderRouting
-                static HttpRequestOptionsKey<bool> ToLeader
-            sealed class Ha.Client.LeaderRoutingException : HttpRequestException
-                IReadOnlyList<NodeReport> Nodes { get; }
-                bool OutcomeUnknown { get; }
-            sealed class Ha.Client.LeaderRoutingOptions
-                .ctor()
-                IReadOnlyList<string> Nodes { get; set; }
-                TimeSpan AttemptTimeout { get; set; }
-                TimeSpan ConnectTimeout { get; set; }
-                TimeSpan Deadline { get; set; }
-                TimeSpan MaxNodeBackoff { get; set; }
-                bool AddIdempotencyKey { get; set; }
-                bool TrustReportedLeaders { get; set; }
-                int MaxBufferedBodyBytes { get; set; }
-                int MaxRedirects { get; set; }
-            sealed class Ha.Client.NodeReport
-                Uri Node { get; }
-                int Attempts { get; }
-                string LastWord { get; }
-            static class Microsoft.Extensions.DependencyInjection.LeaderRoutingExtensions
-                static IHttpClientBuilder AddLeaderRouting(this IHttpClientBuilder builder, Action<LeaderRoutingOptions> configure)
-            """;
-        Assert.Equal(Reviewed, PublicSurface.Render(typeof(LeaderRoutingOptions).Assembly).TrimEnd());
     }
 
     private static SocketsHttpHandler Bare(ICredentials? credentials) =>

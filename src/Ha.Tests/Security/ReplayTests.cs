@@ -1,10 +1,10 @@
 using Ha.Configuration;
 using Ha.Election;
 using Ha.Leadership;
+using Ha.Security;
 using Ha.Telemetry;
 using Ha.Tests.Client;
 using Ha.Tests.Support;
-using Ha.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit.Abstractions;

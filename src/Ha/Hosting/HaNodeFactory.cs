@@ -1,7 +1,7 @@
 using Ha.Configuration;
 using Ha.Leadership;
-using Ha.Telemetry;
 using Ha.Security;
+using Ha.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 

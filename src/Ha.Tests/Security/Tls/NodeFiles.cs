@@ -1,8 +1,8 @@
 using Ha.Hosting;
+using Ha.Security;
 using Ha.Telemetry;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
-using Ha.Security;
 
 namespace Ha.Tests.Security.Tls;
 
