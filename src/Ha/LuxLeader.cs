@@ -29,10 +29,14 @@ public sealed class LuxLeader : ILeaderProvider, IFencedLeader, IDisposable, IAs
     private readonly HttpMessageHandler _handler;
     private readonly PeerClient _client;
     private readonly HeartbeatEndpoint _endpoint;
+    private int _disposed;
 
     /// <param name="options">Read once; <see cref="HaOptions.LocalTarget"/> is required.</param>
     /// <param name="handler">Sends the heartbeats; disposed with this object. Default: a <c>SocketsHttpHandler</c>.</param>
-    /// <param name="clock">The lease clock. Default: one that counts suspended time where the system has it.</param>
+    /// <param name="clock">
+    /// Measures the lease and every limit and pause; its timers must run. Default: one that counts suspended time where the
+    /// system has it.
+    /// </param>
     /// <param name="loggers">Default: none.</param>
     /// <param name="meters">Default: a meter of its own.</param>
     /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">The options are not valid; the message names every problem.</exception>
@@ -125,6 +129,11 @@ public sealed class LuxLeader : ILeaderProvider, IFencedLeader, IDisposable, IAs
     /// </summary>
     public void Dispose()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         Election.Dispose();
         _client.Dispose();
         _handler.Dispose();

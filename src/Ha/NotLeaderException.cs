@@ -32,14 +32,12 @@ public sealed class NotLeaderException : Exception
     /// <value>
     /// The leader's base URL as clients reach it, http or https with nothing after host and port, as in
     /// <see cref="ILeaderProvider.RedirectTarget"/>; kept in lower case without a default port. Default null: none is known.
+    /// So it is with any other text: what says that nothing was committed must not fail on its way.
     /// </value>
-    /// <exception cref="ArgumentException">It is set to something else.</exception>
     public string? LeaderUrl
     {
         get => _leaderUrl;
-        init => _leaderUrl = value is null ? null
-            : TargetUrl.TryNormalise(value, out var normalised, out var error) ? normalised
-            : throw new ArgumentException($"'{TargetUrl.Redact(value)}' {error}.", nameof(value));
+        init => _leaderUrl = value is not null && TargetUrl.TryNormalise(value, out var normalised, out _) ? normalised : null;
     }
 
     /// <value>The epoch of the leader at <see cref="LeaderUrl"/>. Default null: it is not known.</value>

@@ -53,7 +53,10 @@ internal sealed record App(string Name, IReadOnlyList<string> Command, string? F
     private static async Task<App> BuildAsync(string project, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         Console.WriteLine($"Building {project}.");
-        var (built, said) = await RunAsync(["build", project, "--nologo", "--verbosity", "quiet"], cancellationToken);
+
+        // What it starts ends with it, so nobody else may come to depend on a build server of its.
+        var (built, said) = await RunAsync(
+            ["build", project, "--nologo", "--verbosity", "quiet", "--disable-build-servers"], cancellationToken);
         if (!built)
         {
             var errors = said.Where(line => line.Contains(": error ", StringComparison.Ordinal)).DefaultIfEmpty(said.LastOrDefault("")).Distinct(StringComparer.Ordinal);

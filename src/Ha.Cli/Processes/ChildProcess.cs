@@ -22,6 +22,7 @@ internal class ChildProcess(IReadOnlyList<string> command) : IAsyncDisposable
 {
     private const int KeptLines = 200;
 
+    private static readonly TimeSpan _lastWords = TimeSpan.FromSeconds(2);
     private static readonly string? _setsid = Array.Find(["/usr/bin/setsid", "/bin/setsid"], File.Exists);
 
     // Both become the program, so that its id is the one we know. Without setsid (macOS) it stays in our group, alone.
@@ -203,7 +204,7 @@ internal class ChildProcess(IReadOnlyList<string> command) : IAsyncDisposable
         await exited;
         // Ends what it has left behind, which else could keep its output open.
         process.StandardInput.Close();
-        await process.WaitForExitAsync();
+        await ReadToEndAsync(process);
         var code = process.ExitCode;
         lock (_lock)
         {
@@ -212,6 +213,13 @@ internal class ChildProcess(IReadOnlyList<string> command) : IAsyncDisposable
 
         process.Dispose();
         OnExited?.Invoke(code);
+    }
+
+    /// <summary>What has left the session keeps the output open for as long as it lives.</summary>
+    private static async Task ReadToEndAsync(Process process)
+    {
+        using var limit = new CancellationTokenSource(_lastWords);
+        await process.WaitForExitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private void Keep(string? line)

@@ -7,6 +7,7 @@ namespace Ha.Tests.Cli;
 
 /// <summary><c>ha cluster</c> with applications that it has never heard of.</summary>
 [Collection(ProcessTests.Name)]
+[Trait("Category", "Long")]
 public sealed class AnyAppTests(ITestOutputHelper output, AnyAppTests.Project project) : IClassFixture<AnyAppTests.Project>
 {
     [Fact]

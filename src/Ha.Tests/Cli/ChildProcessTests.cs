@@ -33,6 +33,22 @@ public class ChildProcessTests
     }
 
     [Fact]
+    public async Task What_has_left_the_session_holds_up_nobody()
+    {
+        await using var shell = new ChildProcess(["/bin/sh", "-c", "setsid sleep 600 & echo $!"]);
+        var escaped = await StartAsync(shell);
+        try
+        {
+            await shell.WhenDead.WaitAsync(TimeSpan.FromSeconds(10));
+            Assert.Equal(0, shell.ExitCode);
+        }
+        finally
+        {
+            Posix.Signal(escaped, Posix.SigKill);
+        }
+    }
+
+    [Fact]
     public async Task It_starts_again_with_the_variables_of_now()
     {
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["WORD"] = "first", ["HOME"] = null };

@@ -16,6 +16,7 @@ public sealed class HopArrivalTests
     [InlineData("me2", true, HttpStatusCode.OK)]
     [InlineData("ME", false, HttpStatusCode.ServiceUnavailable)]
     [InlineData("me2", false, HttpStatusCode.ServiceUnavailable)]
+    [InlineData("", false, HttpStatusCode.ServiceUnavailable)]
     public async Task A_node_knows_its_own_mark_whether_it_leads_or_not(string mark, bool leads, HttpStatusCode status)
     {
         await using var node = await TestNode.StartAsync(new TestNodeSetup { Id = "me", App = app => app.MapPost("/x", () => "ran") });

@@ -261,10 +261,13 @@ public sealed class LeaderRunTests
     [InlineData("next:8080")]
     [InlineData("ftp://next")]
     [InlineData("http://next/notes")]
-    public void A_refusal_takes_nothing_but_a_URL_for_the_leaders(string text)
+    [InlineData(null)]
+    public void A_refusal_takes_nothing_but_a_URL_for_the_leaders_and_is_one_all_the_same(string? text)
     {
-        Assert.Throws<ArgumentException>(() => new NotLeaderException { LeaderUrl = text });
-        Assert.Null(new NotLeaderException { LeaderUrl = null }.LeaderUrl);
+        var refusal = new NotLeaderException { LeaderUrl = text };
+
+        Assert.Null(refusal.LeaderUrl);
+        Assert.Equal("This node is not the leader and knows of none; nothing was committed.", refusal.Message);
     }
 
     [Fact]

@@ -89,7 +89,7 @@ internal static class BeatJson
 
         foreach (var member in type.Properties)
         {
-            var given = value.EnumerateObject().Where(property => property.Name == member.Name).Select(property => property.Value).ToList();
+            var given = value.EnumerateObject().Where(property => property.NameEquals(member.Name)).Select(property => property.Value).ToList();
             var fault = given switch
             {
                 [] => member.IsRequired ? $"member {member.Name} is missing" : null,

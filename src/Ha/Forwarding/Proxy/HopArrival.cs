@@ -23,7 +23,11 @@ internal sealed class HopArrival(RequestDelegate next, string ownMark, HaMetrics
             if (Names(marks, ownMark))
             {
                 reports.Loop();
-                metrics.Write(WriteOutcome.Refused, TimeSpan.Zero);
+                if (WriteMethods.Contains(context.Request.Method))
+                {
+                    metrics.Write(WriteOutcome.Refused, TimeSpan.Zero);
+                }
+
                 return Refusals.Loop.WriteAsync(context);
             }
 
