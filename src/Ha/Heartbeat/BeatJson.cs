@@ -87,10 +87,10 @@ internal static class BeatJson
             return null;
         }
 
+        var given = value.EnumerateObject().ToLookup(property => property.Name, property => property.Value, StringComparer.Ordinal);
         foreach (var member in type.Properties)
         {
-            var given = value.EnumerateObject().Where(property => property.NameEquals(member.Name)).Select(property => property.Value).ToList();
-            var fault = given switch
+            var fault = given[member.Name].ToList() switch
             {
                 [] => member.IsRequired ? $"member {member.Name} is missing" : null,
                 [var one] => Miscounted(one, type.Options.GetTypeInfo(member.PropertyType)),
