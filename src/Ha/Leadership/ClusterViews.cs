@@ -10,7 +10,7 @@ internal static class ClusterViews
         var members = new List<MemberView>(config.Voters)
         {
             new(config.NodeId, config.Target, config.PublicTarget, Up: true, 0, wall, leader.LeadsSelf, IsSelf: true,
-                config.Witness ? "witness" : Word(core.Role), null, null),
+                config.Witness ? "witness" : WordConverter<NodeRole>.Of(core.Role), null, null),
         };
         for (var i = 0; i < core.PeerCount; i++)
         {
@@ -25,7 +25,7 @@ internal static class ClusterViews
     public static ClusterView OfFixedLeader(string target, string publicTarget, LeadershipSnapshot leader, DateTimeOffset wall)
     {
         var leads = leader.LeadsSelf;
-        var role = Word(leads ? NodeRole.Leader : NodeRole.Follower);
+        var role = WordConverter<NodeRole>.Of(leads ? NodeRole.Leader : NodeRole.Follower);
         var self = new MemberView(leader.NodeId, target, publicTarget, Up: true, leads ? 0 : 1, wall, leads, IsSelf: true, role, null, null);
         var other = new MemberView(
             "", leader.LeaderTarget ?? "", leader.LeaderUrl ?? "", Up: false, 0, null, IsLeader: true, IsSelf: false, "leader", null, null);
@@ -47,14 +47,7 @@ internal static class ClusterViews
         peer.LastHeard == Peer.Never ? null : wall - LeaseTime.FromMicros(now - peer.LastHeard),
         peer.Id is not null && peer.Id == leader.LeaderId,
         IsSelf: false,
-        peer.Id is null ? "unknown" : peer.Witness ? "witness" : Word(peer.Role),
+        peer.Id is null ? "unknown" : peer.Witness ? "witness" : WordConverter<NodeRole>.Of(peer.Role),
         duplicate ? "its NodeID is used by another member too" : peer.Mismatch,
         peer.RoundTripMicros == 0 ? null : LeaseTime.FromMicros(peer.RoundTripMicros));
-
-    private static string Word(NodeRole role) => role switch
-    {
-        NodeRole.Leader => "leader",
-        NodeRole.Candidate => "candidate",
-        _ => "follower",
-    };
 }
