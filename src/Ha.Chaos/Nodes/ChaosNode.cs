@@ -48,7 +48,10 @@ internal sealed class ChaosNode : IAsyncDisposable
 
     public static string UrlOf(string address) => $"http://{address}:8080";
 
-    /// <param name="mayEnd">It is no surprise if the process ends by itself.</param>
+    /// <summary>It is no surprise if the process ends by itself, until its next start.</summary>
+    public bool MayEnd { set => _endsOnPurpose = value; }
+
+    /// <param name="mayEnd">See <see cref="MayEnd"/>.</param>
     public void Start(bool mayEnd = false)
     {
         if (Process.State == ProcessState.Dead)
