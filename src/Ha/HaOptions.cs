@@ -72,6 +72,20 @@ public sealed class HaOptions
     public string? StaticLeader { get; set; }
 
     /// <value>
+    /// Elects through a store instead of peers: a scheme of <see cref="LeaseStores"/>, a colon, and what that store needs to
+    /// know. Needs <see cref="LocalTarget"/>, rules out <see cref="Peers"/>. May hold a secret. Default null. Key
+    /// <c>BASE_LEASE_STORE</c>.
+    /// </value>
+    public string? LeaseStore { get; set; }
+
+    /// <value>
+    /// By scheme, how a store is made: once, at the start, and disposed of at the end. Packages add theirs
+    /// (<c>UsePostgreSql()</c>), an application its own. Default: none.
+    /// </value>
+    public IDictionary<string, Func<LeaseStoreContext, ILeaseStore>> LeaseStores { get; } =
+        new Dictionary<string, Func<LeaseStoreContext, ILeaseStore>>(StringComparer.OrdinalIgnoreCase);
+
+    /// <value>
     /// Shared secrets, up to 16 of at least 16 bytes (UTF-8) each: the first signs, all verify. Default: none. Key
     /// <c>BASE_CLUSTER_SECRET</c>, comma-separated.
     /// </value>
