@@ -40,7 +40,8 @@ public enum Preemption
 /// Settings of this node, read from the <c>BASE_*</c> configuration keys and then changed by the delegate given to
 /// <c>AddHa</c>. Read once at start and never changed by the plugin, which checks them all and names every problem in one
 /// <see cref="Microsoft.Extensions.Options.OptionsValidationException"/>. With none of <see cref="StaticLeader"/>,
-/// <see cref="LocalTarget"/> and <see cref="Peers"/> set the plugin is off and nothing is checked. Not thread-safe.
+/// <see cref="LocalTarget"/>, <see cref="Peers"/> and <see cref="LeaseStore"/> set, and no <see cref="ILeaderProvider"/> of the
+/// application's own, the plugin is off and nothing is checked. Not thread-safe.
 /// </summary>
 /// <remarks>
 /// A URL is scheme (<c>http</c> or <c>https</c>), host and port, at most 512 characters; case, a default port and a
@@ -55,7 +56,8 @@ public sealed class HaOptions
     public string NodeId { get; set; } = System.Net.Dns.GetHostName();
 
     /// <value>
-    /// This node's base URL as members reach it. Needed with <see cref="Peers"/>. Default null. Key <c>BASE_LOCAL_TARGET</c>.
+    /// This node's base URL as members reach it. Needed with <see cref="Peers"/> and
+    /// <see cref="LeaseStore"/>. Default null. Key <c>BASE_LOCAL_TARGET</c>.
     /// </value>
     public string? LocalTarget { get; set; }
 

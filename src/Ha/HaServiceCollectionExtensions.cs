@@ -20,8 +20,9 @@ public static class HaServiceCollectionExtensions
 {
     /// <summary>
     /// Makes this process a member of the cluster that the <c>BASE_*</c> configuration keys describe. This line alone
-    /// is enough. With none of <c>BASE_STATIC_LEADER</c>, <c>BASE_LOCAL_TARGET</c> and <c>BASE_PEERS</c> set it changes
-    /// nothing, and <see cref="ILeaderProvider"/> says that this node leads.
+    /// is enough. With none of <c>BASE_STATIC_LEADER</c>, <c>BASE_LOCAL_TARGET</c>, <c>BASE_PEERS</c> and <c>BASE_LEASE_STORE</c>
+    /// set it changes nothing, and <see cref="ILeaderProvider"/> says that this node leads. An <see cref="ILeaderProvider"/> that
+    /// the application registers, before or after, takes the place of the plugin's own.
     /// </summary>
     /// <param name="services">The application's services.</param>
     /// <param name="configure">Runs after the keys were read. Each call's delegate runs, the rest is added once.</param>
@@ -49,7 +50,8 @@ public static class HaServiceCollectionExtensions
 
         services.AddSingleton(provider => HaSettings.Parse(
             provider.GetRequiredService<IOptions<HaOptions>>().Value,
-            provider.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout));
+            provider.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout,
+            ownProvider: LeaderRegistration.IsApplications(services)));
         services.AddSingleton(provider => new HaMetrics(provider.GetService<IMeterFactory>()));
         services.AddSingleton(provider => new ElectionTelemetry(
             provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<HaMetrics>(), BootClock.Instance));
@@ -62,8 +64,8 @@ public static class HaServiceCollectionExtensions
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<OwnAddress>();
         services.AddSingleton(NodeEndpoints.CreateHealthFeed);
-        services.AddSingleton(HaNodeFactory.Create);
-        services.AddSingleton(provider => provider.GetRequiredService<HaNode>().Provider);
+        services.AddSingleton(HaNodeFactory.CreateNode);
+        LeaderRegistration.Add(services);
 
         // First of its kind: a service that waits for a leader once all have started must not keep this node from leading.
         // And the check before it, so that nothing of the election has begun when the start is refused.

@@ -4,7 +4,8 @@ namespace Ha;
 
 /// <summary>
 /// Says who leads. All members are safe to call from any thread, never block and never throw,
-/// unless stated otherwise.
+/// unless stated otherwise. An application may register one of its own, before or after <c>AddHa()</c>, as a singleton: every
+/// part of the plugin uses that.
 /// </summary>
 public interface ILeaderProvider
 {
@@ -36,4 +37,10 @@ public interface ILeaderProvider
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> fired.</exception>
     /// <exception cref="ObjectDisposedException">The election has ended, and with it all that could be waited for.</exception>
     Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// How the plugin drains, hands over and lists the members. Null: it cannot, so a handoff waits for no write, and
+    /// <c>/_ha/step-down</c> answers 409. Always the same object.
+    /// </summary>
+    ILeadershipControl? Control => null;
 }

@@ -31,7 +31,7 @@ public abstract class LeaderBackgroundService : BackgroundService
         ArgumentNullException.ThrowIfNull(logger);
         Leader = leader;
         Logger = logger;
-        _gate = (leader as LuxLeader)?.Election.Gate;
+        _gate = leader.Control?.Gate;
     }
 
     /// <summary>What the constructor was given: a subclass that used its own parameter would keep it twice (warning CS9107).</summary>

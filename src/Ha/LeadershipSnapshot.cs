@@ -1,4 +1,4 @@
-using System.Diagnostics.CodeAnalysis;
+using Ha.Http;
 
 namespace Ha;
 
@@ -63,12 +63,12 @@ public sealed class LeadershipSnapshot
     internal bool KnowsLeader => LeaderId is not null && LeaseRemaining != TimeSpan.Zero;
 
     /// <summary>The lease of this node's own leadership; ended before anybody else is told.</summary>
-    internal OwnLease Lease { get; init; } = OwnLease.Endless;
+    internal LeaderLease Lease { get; init; } = LeaderLease.Endless;
 
     /// <summary>True when the role, without the lease, is leader.</summary>
     internal bool LeadsSelf { get; init; }
 
-    /// <summary>Raised whenever promises are invalidated; with the epoch it identifies one unbroken leadership.</summary>
+    /// <summary>With the epoch it identifies one unbroken leadership.</summary>
     internal long Generation { get; init; }
 
     /// <summary>The leader's URL as members reach it: where the proxy forwards to.</summary>
@@ -89,6 +89,84 @@ public sealed class LeadershipSnapshot
     /// <summary>True while handing over or shutting down.</summary>
     internal bool Draining { get; init; }
 
+    /// <summary>This node leads.</summary>
+    /// <param name="nodeId">This node's id.</param>
+    /// <param name="epoch">The fencing token, 0 or more: strictly greater for each new leadership of the cluster.</param>
+    /// <param name="lease">The same for every snapshot of one unbroken leadership, a new one for the next.</param>
+    /// <param name="url">This node's base URL as clients reach it, <c>http</c> or <c>https</c>; null: it has none.</param>
+    /// <param name="admitsWrites">False while this node hands over: no new write starts here, and <c>ready</c> says draining.</param>
+    /// <returns>A snapshot that sees the renewals and the end of <paramref name="lease"/>.</returns>
+    /// <exception cref="ArgumentException">An id is empty, an epoch negative, or a URL no base URL.</exception>
+    public static LeadershipSnapshot Leader(string nodeId, long epoch, LeaderLease lease, string? url = null, bool admitsWrites = true)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(nodeId);
+        ArgumentOutOfRangeException.ThrowIfNegative(epoch);
+        ArgumentNullException.ThrowIfNull(lease);
+        var normalised = url is null ? null : Normalised(url, nameof(url));
+        return new LeadershipSnapshot(lease.Clock, long.MaxValue)
+        {
+            NodeId = nodeId,
+            LeadsSelf = true,
+            AdmitsWrites = admitsWrites,
+            Draining = !admitsWrites,
+            LeaderId = nodeId,
+            LeaderUrl = normalised,
+            LeaderTarget = normalised,
+            Epoch = epoch,
+            Generation = lease.Number,
+            Lease = lease,
+        };
+    }
+
+    /// <summary>Another node leads.</summary>
+    /// <param name="nodeId">This node's id.</param>
+    /// <param name="leaderId">The leader's id.</param>
+    /// <param name="leaderUrl">The leader's base URL as clients reach it, <c>http</c> or <c>https</c>: where redirects lead.</param>
+    /// <param name="epoch">The leader's epoch, 0 or more.</param>
+    /// <param name="leaseRemaining">For how long from now nobody else can lead; null: no end is known.</param>
+    /// <param name="leaderTarget">The leader's base URL as this node reaches it: where writes are forwarded. Null: <paramref name="leaderUrl"/>.</param>
+    /// <param name="clock">Measures <paramref name="leaseRemaining"/>. Default: the system's.</param>
+    /// <exception cref="ArgumentException">An id is empty, both ids are the same, an epoch or a time is negative, or a URL no base URL.</exception>
+    public static LeadershipSnapshot Follower(
+        string nodeId,
+        string leaderId,
+        string leaderUrl,
+        long epoch,
+        TimeSpan? leaseRemaining = null,
+        string? leaderTarget = null,
+        TimeProvider? clock = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(nodeId);
+        ArgumentException.ThrowIfNullOrEmpty(leaderId);
+        ArgumentOutOfRangeException.ThrowIfNegative(epoch);
+        ArgumentOutOfRangeException.ThrowIfLessThan(leaseRemaining ?? TimeSpan.Zero, TimeSpan.Zero, nameof(leaseRemaining));
+        if (string.Equals(nodeId, leaderId, StringComparison.Ordinal))
+        {
+            throw new ArgumentException("A node does not follow itself; see Leader.", nameof(leaderId));
+        }
+
+        clock ??= TimeProvider.System;
+        var url = Normalised(leaderUrl, nameof(leaderUrl));
+        return new LeadershipSnapshot(clock, leaseRemaining is { } left ? LeaderLease.EndAfter(left, clock) : long.MaxValue)
+        {
+            NodeId = nodeId,
+            LeaderId = leaderId,
+            LeaderUrl = url,
+            LeaderTarget = leaderTarget is null ? url : Normalised(leaderTarget, nameof(leaderTarget)),
+            Epoch = epoch,
+        };
+    }
+
+    /// <summary>Nobody is known to lead: writes wait.</summary>
+    /// <param name="nodeId">This node's id.</param>
+    /// <param name="why">A few words for people, each to follow "Nobody leads: "; null: nothing is known.</param>
+    /// <exception cref="ArgumentException"><paramref name="nodeId"/> is empty.</exception>
+    public static LeadershipSnapshot Nobody(string nodeId, string? why = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(nodeId);
+        return new LeadershipSnapshot(TimeProvider.System, 0) { NodeId = nodeId, WhyNobodyLeads = why };
+    }
+
     /// <summary>True when the lease is good for more than <paramref name="guard"/>.</summary>
     internal bool IsLeaderFor(TimeSpan guard)
     {
@@ -98,37 +176,6 @@ public sealed class LeadershipSnapshot
 
     private long LeaseUntil => (LeadsSelf ? Lease.RenewedUntil : null) ?? _saidUntil;
 
-    /// <summary>
-    /// The lease of one unbroken leadership of this node in one epoch, shared by all its snapshots. Its end is marked under
-    /// the owner's lock, before any message that gives the lease away can leave; callbacks of the token run later, outside
-    /// the lock.
-    /// </summary>
-    [SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "Snapshots outlive it, and its source has neither a timer nor a wait handle.")]
-    internal sealed class OwnLease
-    {
-        /// <summary>What never ends: a static leader's.</summary>
-        public static readonly OwnLease Endless = new();
-
-        private const long NeverRenewed = -1;
-
-        private readonly CancellationTokenSource _lost = new();
-        private volatile bool _ended;
-        private long _renewedUntil = NeverRenewed;
-
-        public bool Ended => _ended;
-
-        public CancellationToken Lost => _lost.Token;
-
-        /// <summary>When it ends as of its last renewal, a timestamp of the owner's clock; null where nobody renews it.</summary>
-        public long? RenewedUntil => Volatile.Read(ref _renewedUntil) is var until and not NeverRenewed ? until : null;
-
-        /// <summary>Every snapshot of this leadership lives as long as its lease. Called under the owner's lock.</summary>
-        /// <param name="until">0 while the lease counts for nothing, as after a jump of the clock.</param>
-        public void Renew(long until) => Volatile.Write(ref _renewedUntil, until);
-
-        public void End() => _ended = true;
-
-        /// <summary>The token has fired when this returns; what is registered on it runs on the pool and may take its time.</summary>
-        public void Notify() => _ = _lost.CancelAsync();
-    }
+    private static string Normalised(string url, string parameter) =>
+        TargetUrl.TryNormalise(url, out var normalised, out var error) ? normalised : throw new ArgumentException(error, parameter);
 }

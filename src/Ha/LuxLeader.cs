@@ -22,7 +22,7 @@ namespace Ha;
 /// it listens, and read <see cref="Current"/>. At the end call <see cref="StopAsync"/> while the server still listens,
 /// then dispose it.
 /// </remarks>
-public sealed class LuxLeader : ILeaderProvider, IFencedLeader, IDisposable, IAsyncDisposable
+public sealed class LuxLeader : ILeaderProvider, ILeadershipControl, IDisposable, IAsyncDisposable
 {
     private readonly ElectionTelemetry _telemetry;
     private readonly NodeTls? _ownTls;
@@ -81,6 +81,9 @@ public sealed class LuxLeader : ILeaderProvider, IFencedLeader, IDisposable, IAs
 
     /// <inheritdoc />
     public Task Ready => Election.Ready;
+
+    /// <inheritdoc />
+    public ILeadershipControl Control => this;
 
     internal ElectionRunner Election { get; }
 
@@ -141,7 +144,17 @@ public sealed class LuxLeader : ILeaderProvider, IFencedLeader, IDisposable, IAs
         _telemetry.Metrics.Dispose();
     }
 
-    void IFencedLeader.CheckFence(long epoch) => Election.CheckFence(epoch);
+    WriteGate ILeadershipControl.Gate => Election.Gate;
+
+    RequestDelegate? ILeadershipControl.Heartbeat => HandleHeartbeatAsync;
+
+    ClusterView ILeadershipControl.View() => Election.View();
+
+    HandoffStart ILeadershipControl.StepDown(string? toNodeId) => Election.StepDown(toNodeId);
+
+    Task<bool> ILeadershipControl.HandOffAsync(CancellationToken cancellationToken) => Election.HandOffForShutdownAsync(cancellationToken);
+
+    void ILeadershipControl.CheckFence(long epoch) => Election.CheckFence(epoch);
 
     private static HaSettings Parse(HaOptions options)
     {

@@ -27,6 +27,7 @@ internal static class House
         ["Ha.LuxLeader"] = Doors,
         ["Ha.StaticLeader"] = Doors,
         ["Ha.LeaderBackgroundService"] = Doors,
+        ["Ha.LeaseLeader"] = Doors,
         ["Ha.Configuration.HaSettings"] = Settings,
         ["Ha.Election.Beat"] = Messages,
         ["Ha.Election.BeatOp"] = Messages,
@@ -47,6 +48,8 @@ internal static class House
         ["Ha.Election.Refusal"] = Messages,
         ["Ha.Election.UrlConverter"] = Messages,
         ["Ha.Election.WordConverter`1"] = Messages,
+        ["Ha.HandoffResult"] = Messages,
+        ["Ha.HandoffStart"] = Messages,
         ["Ha.Leadership.BeatExchange"] = Messages,
         ["Ha.Leadership.ExchangeFailure"] = Messages,
     };

@@ -42,7 +42,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public FakeProvider Provider { get; }
 
-    public IReadOnlyList<MemberView> Members { get; set; }
+    public IReadOnlyList<ClusterMember> Members { get; set; }
 
     public string Quorum { get; set; } = "majority";
 
@@ -105,11 +105,11 @@ internal sealed class TestNode : IAsyncDisposable
         }
     }
 
-    private MemberView Member(string id, int ordinal, string self, string? leader)
+    private ClusterMember Member(string id, int ordinal, string self, string? leader)
     {
         var isSelf = string.Equals(id, self, StringComparison.Ordinal);
         var isLeader = string.Equals(id, leader, StringComparison.Ordinal);
-        return new MemberView(
+        return new ClusterMember(
             id,
             $"http://{id}:8080",
             $"https://{id}.example",

@@ -8,7 +8,7 @@ internal sealed class FakeLeadership : ILeaderProvider, IDisposable
     private readonly Lock _lock = new();
     private readonly TimeProvider _clock;
     private CancellationTokenSource _changed = new();
-    private LeadershipSnapshot.OwnLease _lease = new();
+    private LeaderLease _lease = new();
     private LeadershipSnapshot _current;
     private long _generation;
 
@@ -63,7 +63,7 @@ internal sealed class FakeLeadership : ILeaderProvider, IDisposable
 
     public FakeLeadership Lead(long epoch = 1, TimeSpan? lease = null, bool admits = true)
     {
-        _lease = new LeadershipSnapshot.OwnLease();
+        _lease = new LeaderLease();
         Publish(new LeadershipSnapshot(_clock, _clock.GetTimestamp() + Ticks(lease ?? TimeSpan.FromHours(1)))
         {
             NodeId = NodeId,
@@ -149,7 +149,6 @@ internal sealed class FakeLeadership : ILeaderProvider, IDisposable
         if (before.LeadsSelf && before.Lease != snapshot.Lease)
         {
             before.Lease.End();
-            before.Lease.Notify();
         }
 
         changed.Cancel();

@@ -128,7 +128,7 @@ public sealed class LeaderConnectionTests
         using var leadership = new FakeLeadership("me").Lead();
         var clock = new ManualTime();
         using var grace = new AnswerGrace(leadership, clock, TimeSpan.FromSeconds(1));
-        using var node = new HaNode(TestSettings.From(o => o.NodeId = "me"), leadership, election: null, clock);
+        using var node = new HaNode(TestSettings.From(o => o.NodeId = "me"), leadership, clock);
         var runs = 0;
         var pipeline = new LeaderPipeline(
             _ =>

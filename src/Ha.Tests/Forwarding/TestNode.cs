@@ -65,7 +65,7 @@ internal sealed class TestNode : IAsyncDisposable
             options.NodeId = setup.Id;
             setup.Options(options);
         });
-        _node = new HaNode(settings, Leadership, election: null, setup.Clock);
+        _node = new HaNode(settings, Leadership, setup.Clock);
         _tls = HaNodeFactory.CreateTls(settings, new ElectionTelemetry(Logs, Metrics, setup.Clock));
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = setup.Environment });

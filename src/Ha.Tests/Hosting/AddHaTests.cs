@@ -73,7 +73,7 @@ public class AddHaTests
     {
         await using var app = TestApp.Create(TestApp.FixedFollower);
         var node = app.Services.GetRequiredService<HaNode>();
-        Assert.Null(node.Election);
+        Assert.Null(node.Control);
         Assert.IsType<StaticLeader>(node.Provider);
         Assert.Equal((false, "http://b:1"), (node.Provider.IsLeader, node.Provider.RedirectTarget));
         Assert.Same(node.Provider, app.Services.GetRequiredService<ILeaderProvider>());

@@ -68,7 +68,7 @@ public class InactiveTests
         var hosted = Assert.IsType<HaLifecycleService>(app.Services.GetServices<IHostedService>().Single(s => s is HaLifecycleService));
         Assert.True(hosted.StoppingAsync(default).IsCompletedSuccessfully);
         Assert.True(hosted.StoppedAsync(default).IsCompletedSuccessfully);
-        Assert.Null(app.Services.GetRequiredService<HaNode>().Election);
+        Assert.Null(app.Services.GetRequiredService<HaNode>().Control);
     }
 
     [Fact]

@@ -6,7 +6,7 @@ namespace Ha.Tests.Hosting;
 internal sealed class TestLeader : ILeaderProvider, IDisposable
 {
     private CancellationTokenSource _changed = new();
-    private LeadershipSnapshot.OwnLease _lease = new();
+    private LeaderLease _lease = new();
 
     public TestLeader() => Current = Snapshot(leads: false, admits: false, epoch: 0);
 
@@ -44,8 +44,7 @@ internal sealed class TestLeader : ILeaderProvider, IDisposable
     {
         var ended = _lease;
         ended.End();
-        _lease = new LeadershipSnapshot.OwnLease();
-        ended.Notify();
+        _lease = new LeaderLease();
     }
 
     private void Publish(LeadershipSnapshot next)

@@ -112,7 +112,7 @@ internal sealed class PipelineNode : IAsyncDisposable
     {
         if (!_nodes.TryGetValue(settings, out var made))
         {
-            var node = new HaNode(settings, Leadership, election: null, TimeProvider.System);
+            var node = new HaNode(settings, Leadership, TimeProvider.System);
             made = new ForwardingNode(node, ActivatorUtilities.CreateInstance<ForwardingServices>(Services, node));
             _nodes.Add(settings, made);
         }

@@ -113,7 +113,7 @@ public sealed class BesiegedCluster : IAsyncLifetime, IAsyncDisposable
 
     private Task AllUpAsync() => Eventually.True(() => Nodes.All(node => Election(node).View().Members.All(member => member.Up)));
 
-    private static ElectionRunner Election(KestrelCluster.Node node) => node.App.Services.GetRequiredService<HaNode>().Election!;
+    private static ElectionRunner Election(KestrelCluster.Node node) => ((LuxLeader)node.App.Services.GetRequiredService<ILeaderProvider>()).Election;
 
     private static HaCounters Totals(KestrelCluster.Node node) => node.App.Services.GetRequiredService<ElectionTelemetry>().Metrics.Totals;
 }

@@ -41,7 +41,7 @@ public sealed class ReplayTests(ITestOutputHelper output)
         {
             var settings = services.GetRequiredService<HaSettings>();
             var lux = new LuxLeader(settings, handler: null, _clock, services.GetRequiredService<ElectionTelemetry>(), services.GetRequiredService<NodeTls>());
-            return new HaNode(settings, lux, lux.Election, _clock);
+            return new HaNode(settings, lux, _clock, lux);
         });
         _tape.Attach(id, builder);
     }

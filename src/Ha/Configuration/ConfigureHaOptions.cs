@@ -24,6 +24,7 @@ internal sealed class ConfigureHaOptions(IConfiguration? configuration = null) :
         options.PublicTarget = read.Text(HaKeys.PublicTarget) ?? options.PublicTarget;
         Replace(options.Peers, read.List(HaKeys.Peers));
         options.StaticLeader = read.Text(HaKeys.StaticLeader) ?? options.StaticLeader;
+        options.LeaseStore = read.Text(HaKeys.LeaseStore) ?? options.LeaseStore;
         Replace(options.ClusterSecrets, read.List(HaKeys.ClusterSecret));
         options.ClusterSecretFile = read.Text(HaKeys.ClusterSecretFile) ?? options.ClusterSecretFile;
         options.NodeKey = read.Text(HaKeys.NodeKey) ?? options.NodeKey;

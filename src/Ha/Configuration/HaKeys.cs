@@ -10,6 +10,7 @@ internal static class HaKeys
     public const string PublicTarget = "BASE_PUBLIC_TARGET";
     public const string Peers = "BASE_PEERS";
     public const string StaticLeader = "BASE_STATIC_LEADER";
+    public const string LeaseStore = "BASE_LEASE_STORE";
     public const string ClusterSecret = "BASE_CLUSTER_SECRET";
     public const string ClusterSecretFile = "BASE_CLUSTER_SECRET_FILE";
     public const string NodeKey = "BASE_NODE_KEY";
@@ -40,7 +41,7 @@ internal static class HaKeys
     /// <summary>Keys that are read.</summary>
     public static readonly string[] Known =
     [
-        NodeId, LocalTarget, PublicTarget, Peers, StaticLeader, ClusterSecret, ClusterSecretFile, NodeKey, NodeKeyFile,
+        NodeId, LocalTarget, PublicTarget, Peers, StaticLeader, LeaseStore, ClusterSecret, ClusterSecretFile, NodeKey, NodeKeyFile,
         PeerKeys, Insecure, CaFile, ClientCertFile, ClientKeyFile, HeartbeatInterval, LeaseTimeout, Quorum, Preempt,
         Witness, ClusterId, ForwardMode, ForwardOverride, WriteHold, WriteHoldMax, DrainTimeout, ShutdownDelay, AdminToken,
         AdminTokenFile, PublicInfo, StatusPage, GrpcHealth,

@@ -27,10 +27,19 @@ internal sealed record HaSettings
     /// <summary>True when any member was named, if only this node: whoever says so knows that it is alone.</summary>
     public required bool PeersWereNamed { get; init; }
 
+    /// <summary>True also where a fixed leader wins over the store.</summary>
+    public required bool LeaseStoreWasNamed { get; init; }
+
     /// <summary>Null: the leader is elected.</summary>
     public required string? StaticLeader { get; init; }
 
-    /// <summary>True when there is an election, and so heartbeats.</summary>
+    /// <summary>Makes the store that elects instead of members; null: there is none.</summary>
+    public required Func<IServiceProvider?, ILeaseStore>? LeaseStore { get; init; }
+
+    /// <summary>True when the application says itself who leads.</summary>
+    public required bool OwnProvider { get; init; }
+
+    /// <summary>True when members elect, and so send heartbeats.</summary>
     public required bool Elects { get; init; }
 
     /// <summary>True when a leader needs the votes of most members.</summary>
@@ -81,13 +90,14 @@ internal sealed record HaSettings
     /// <param name="options">As a person set them.</param>
     /// <param name="shutdownTimeout">The host's, into which a handoff must fit; null: there is no host.</param>
     /// <param name="read">Reads one file; default: from the disk.</param>
+    /// <param name="ownProvider">The application brought an <see cref="ILeaderProvider"/>.</param>
     /// <exception cref="InvalidHaOptionsException">
     /// Something is wrong; it names every problem, because a person fixes settings in one go.
     /// </exception>
-    public static HaSettings Parse(HaOptions options, TimeSpan? shutdownTimeout = null, Func<string, SecretText>? read = null)
+    public static HaSettings Parse(HaOptions options, TimeSpan? shutdownTimeout = null, Func<string, SecretText>? read = null, bool ownProvider = false)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (options.StaticLeader is null && options.LocalTarget is null && options.Peers.Count == 0)
+        if (options is { StaticLeader: null, LocalTarget: null, LeaseStore: null, Peers.Count: 0 } && !ownProvider)
         {
             return Off(options);
         }
@@ -98,6 +108,7 @@ internal sealed record HaSettings
         ChoiceRules.Check(options, problems);
         NameRules.Check(options, problems);
         var members = MemberRules.Parse(options, problems);
+        var store = LeaseStoreRules.Parse(options, members, problems);
         var keys = KeyRules.Load(options, members, read, problems);
         var adminToken = AdminTokenRules.Load(options, read, problems);
         var tls = TlsRules.Load(options, members, read, problems);
@@ -107,6 +118,8 @@ internal sealed record HaSettings
             : Create(options, members, keys!, tls!, adminToken) with
             {
                 IsActive = true,
+                OwnProvider = ownProvider,
+                LeaseStore = store,
                 KeysWithoutEffect = [.. options.KeysFound.Where(key => !KeyNames.IsMeantForUs(key))],
             };
     }
@@ -138,6 +151,9 @@ internal sealed record HaSettings
             Peers = members.Peers,
             PeersWereNamed = options.Peers.Count > 0,
             StaticLeader = members.StaticLeader,
+            LeaseStoreWasNamed = options.LeaseStore is not null,
+            LeaseStore = null,
+            OwnProvider = false,
             Elects = members.Elects,
             UsesMajority = members.UsesMajority,
             Preempt = options.Preempt,

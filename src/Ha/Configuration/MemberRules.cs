@@ -23,7 +23,7 @@ internal static class MemberRules
         AddressRules.Check(members, problems);
         if (options.Witness)
         {
-            CheckWitness(options.Quorum, members, problems);
+            CheckWitness(options, members, problems);
         }
 
         return members;
@@ -91,9 +91,13 @@ internal static class MemberRules
         }
     }
 
-    private static void CheckWitness(QuorumMode quorum, Members members, List<string> problems)
+    private static void CheckWitness(HaOptions options, Members members, List<string> problems)
     {
-        if (members.StaticLeader is { } leader)
+        if (options.LeaseStore is not null)
+        {
+            problems.Add($"{HaKeys.Witness} (true) votes in an election, but {HaKeys.LeaseStore} elects without votes; remove one of them.");
+        }
+        else if (members.StaticLeader is { } leader)
         {
             problems.Add($"{HaKeys.Witness} (true) votes in an election, but {HaKeys.StaticLeader} ({leader}) rules it out; remove one of them.");
         }
@@ -104,7 +108,7 @@ internal static class MemberRules
         else if (!members.UsesMajority)
         {
             problems.Add(
-                $"{HaKeys.Witness} (true) votes, but nobody votes with {HaKeys.Quorum} ({quorum.ToString().ToLowerInvariant()}) and {members.Peers.Count + 1} members; " +
+                $"{HaKeys.Witness} (true) votes, but nobody votes with {HaKeys.Quorum} ({options.Quorum.ToString().ToLowerInvariant()}) and {members.Peers.Count + 1} members; " +
                 $"set {HaKeys.Quorum}=majority on every node, or remove it.");
         }
     }

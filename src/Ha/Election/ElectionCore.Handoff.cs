@@ -9,26 +9,6 @@ internal enum HandoffReason
     FixedLeader,
 }
 
-/// <summary>How a request to give leadership up was taken.</summary>
-internal enum HandoffResult
-{
-    /// <summary>The handoff has begun; <see cref="HandoffStart.Successor"/> was chosen.</summary>
-    Accepted,
-
-    /// <summary>This node does not lead, so it has nothing to give.</summary>
-    NotLeader,
-
-    /// <summary>The named node, or any node when none was named, cannot lead now.</summary>
-    NotEligible,
-
-    /// <summary>A handoff is under way already.</summary>
-    AlreadyRunning,
-}
-
-/// <param name="Result">Whether the handoff began.</param>
-/// <param name="Successor">The node asked to prepare; null when nobody can lead and the node shuts down.</param>
-internal readonly record struct HandoffStart(HandoffResult Result, string? Successor = null);
-
 internal enum HandoffPhase
 {
     None,

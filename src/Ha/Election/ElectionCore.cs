@@ -6,7 +6,7 @@ namespace Ha.Election;
 /// later than <see cref="NextDeadline"/>. Every <c>now</c> is microseconds of one monotonic clock, every <c>wall</c>
 /// unix microseconds. The rules and why each exists: docs/protocol.md.
 /// </summary>
-internal sealed partial class ElectionCore
+internal sealed partial class ElectionCore : ILeadershipCore
 {
     private const long ClockJumpMicros = 100_000;
     private const long MaxWallSkewMicros = 60_000_000;

@@ -27,7 +27,7 @@ internal sealed class InfoEndpoints(EndpointSources sources)
         return Answer.JsonAsync(context, StatusCodes.Status200OK, peers, EndpointJson.Default.PeerAnswerArray);
     }
 
-    private static PeerAnswer Peer(MemberView member, bool leaderKnown) => new(
+    private static PeerAnswer Peer(ClusterMember member, bool leaderKnown) => new(
         member.NodeId,
         member.Target,
         member.Up,

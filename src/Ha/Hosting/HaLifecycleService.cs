@@ -27,7 +27,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         _node = services.GetRequiredService<HaNode>();
-        LogStart(_node.Settings);
+        LogStart(_node);
         return Task.CompletedTask;
     }
 
@@ -35,9 +35,9 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
 
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        if (_node?.Election is { } election)
+        if (_node?.Control is { } control)
         {
-            election.SetReady();
+            control.SetReady();
             EarlyCompilation.Start();
         }
 
@@ -59,7 +59,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
         try
         {
             var delay = settings.ShutdownDelay;
-            if (node.Election is { } election && await election.HandOffForShutdownAsync(cancellationToken) && delay < _lastArrivals)
+            if (node.Control is { } control && await control.HandOffAsync(cancellationToken) && delay < _lastArrivals)
             {
                 delay = _lastArrivals;
             }
@@ -96,11 +96,18 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
         return Task.CompletedTask;
     }
 
-    private void LogStart(HaSettings settings)
+    private void LogStart(HaNode node)
     {
+        var settings = node.Settings;
         if (!settings.IsActive)
         {
             logger.Inactive();
+            return;
+        }
+
+        if (settings.OwnProvider)
+        {
+            LogProvider(node);
             return;
         }
 
@@ -125,6 +132,16 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
         if (settings.Insecure && members > 1)
         {
             logger.Insecure();
+        }
+    }
+
+    private void LogProvider(HaNode node)
+    {
+        var provider = node.Provider.GetType().Name;
+        logger.ProviderJoined(node.Settings.NodeId, provider);
+        if (node.Control is null)
+        {
+            logger.ProviderWithoutControl(provider, nameof(ILeaderProvider.Control));
         }
     }
 }

@@ -10,29 +10,31 @@ namespace Ha.Hosting;
 /// <summary>Makes this process a member, a reader of a fixed leader, or nothing at all.</summary>
 internal static class HaNodeFactory
 {
+    /// <summary>Whoever leads where the application brought no provider of its own.</summary>
     /// <exception cref="OptionsValidationException">The settings are wrong.</exception>
-    public static HaNode Create(IServiceProvider services)
+    public static ILeaderProvider CreateProvider(IServiceProvider services)
     {
         var settings = services.GetRequiredService<HaSettings>();
-        if (!settings.IsActive)
+        return !settings.IsActive ? new StaticLeader(settings.NodeId)
+            : settings.StaticLeader is { } leader ? new StaticLeader(settings.NodeId, leader, settings.LocalTarget)
+            : new LuxLeader(
+                settings, handler: null, BootClock.Instance, services.GetRequiredService<ElectionTelemetry>(), services.GetRequiredService<NodeTls>());
+    }
+
+    /// <exception cref="OptionsValidationException">The settings are wrong.</exception>
+    public static HaNode CreateNode(IServiceProvider services)
+    {
+        var settings = services.GetRequiredService<HaSettings>();
+        var provider = services.GetRequiredService<ILeaderProvider>();
+        if (settings.IsActive)
         {
-            return new HaNode(settings, new StaticLeader(settings.NodeId), election: null, TimeProvider.System);
+            services.GetRequiredService<HaMetrics>().Attach(provider);
         }
 
-        var telemetry = services.GetRequiredService<ElectionTelemetry>();
-        var node = settings.StaticLeader is { } leader
-            ? new HaNode(settings, new StaticLeader(settings.NodeId, leader, settings.LocalTarget), election: null, TimeProvider.System)
-            : Elect(settings, telemetry, services.GetRequiredService<NodeTls>());
-        telemetry.Metrics.Attach(node.Provider);
-        return node;
+        return new HaNode(
+            settings, provider, provider is StaticLeader ? TimeProvider.System : BootClock.Instance, election: provider as LuxLeader);
     }
 
     public static NodeTls CreateTls(HaSettings settings, ElectionTelemetry telemetry) =>
         new(settings.Tls, TimeProvider.System, telemetry.TlsInUse, telemetry.TlsRefused);
-
-    private static HaNode Elect(HaSettings settings, ElectionTelemetry telemetry, NodeTls tls)
-    {
-        var lux = new LuxLeader(settings, handler: null, BootClock.Instance, telemetry, tls);
-        return new HaNode(settings, lux, lux.Election, BootClock.Instance);
-    }
 }

@@ -5,7 +5,7 @@ namespace Ha.Hosting;
 /// <summary>Event ids 1400-1499, listed in docs/operations.md; a number is never used again.</summary>
 internal static partial class HostingLog
 {
-    [LoggerMessage(1400, LogLevel.Debug, "Ha is off: none of BASE_STATIC_LEADER, BASE_LOCAL_TARGET and BASE_PEERS is set.")]
+    [LoggerMessage(1400, LogLevel.Debug, "Ha is off: none of BASE_STATIC_LEADER, BASE_LOCAL_TARGET, BASE_PEERS and BASE_LEASE_STORE is set.")]
     public static partial void Inactive(this ILogger logger);
 
     [LoggerMessage(1401, LogLevel.Information, "Node {NodeId} takes part in the election of cluster {ClusterId}: {Members} members, quorum {Quorum}, lease {Lease}.")]
@@ -34,6 +34,12 @@ internal static partial class HostingLog
 
     [LoggerMessage(1409, LogLevel.Error, "{Job} failed in epoch {Epoch}; if this node still leads it starts again in {Delay}.")]
     public static partial void JobFailed(this ILogger logger, Exception error, string job, long epoch, TimeSpan delay);
+
+    [LoggerMessage(1410, LogLevel.Information, "Node {NodeId} of cluster {ClusterId} elects through {Store}, lease {Lease}.")]
+    public static partial void StoreJoined(this ILogger logger, string nodeId, string clusterId, string store, string lease);
+
+    [LoggerMessage(1411, LogLevel.Information, "Node {NodeId} asks {Provider} who leads.")]
+    public static partial void ProviderJoined(this ILogger logger, string nodeId, string provider);
 
     [LoggerMessage(1430, LogLevel.Warning, "Hub {Hub} says neither RequireLeader() nor AllowOnAnyNode(), so its clients cannot connect through a follower. Say one of them where it is mapped (app.MapHub<T>(...).RequireLeader(), for Blazor app.MapRazorComponents<App>().AddInteractiveServerRenderMode().RequireLeader()), and call app.UseHa().")]
     public static partial void HubUndecided(this ILogger logger, string hub);

@@ -94,7 +94,12 @@ internal sealed class SetupCheck(IServiceProvider services, ILogger<SetupCheck> 
             logger.PeersIgnored(leader);
         }
 
-        if (settings is { StaticLeader: null, PeersWereNamed: false })
+        if (settings is { StaticLeader: { } fixedLeader, LeaseStoreWasNamed: true })
+        {
+            logger.LeaseStoreIgnored(fixedLeader);
+        }
+
+        if (settings is { StaticLeader: null, PeersWereNamed: false, LeaseStore: null, OwnProvider: false })
         {
             logger.Alone(settings.LocalTarget!);
         }

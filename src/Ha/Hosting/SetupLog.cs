@@ -5,7 +5,7 @@ namespace Ha.Hosting;
 /// <summary>Event ids 1420-1439: what is said once, at the start, of a set-up that is probably not what was meant.</summary>
 internal static partial class SetupLog
 {
-    [LoggerMessage(1420, LogLevel.Information, "Ha is off, because none of BASE_STATIC_LEADER, BASE_LOCAL_TARGET and BASE_PEERS is set; so these have no effect: {Keys}.")]
+    [LoggerMessage(1420, LogLevel.Information, "Ha is off, because none of BASE_STATIC_LEADER, BASE_LOCAL_TARGET, BASE_PEERS and BASE_LEASE_STORE is set; so these have no effect: {Keys}.")]
     public static partial void IgnoredWhileOff(this ILogger logger, string keys);
 
     [LoggerMessage(1421, LogLevel.Warning, "Not a setting of Ha, so without effect here: {Keys}. If one was meant to be, correct its name: docs/configuration.md lists all.")]
@@ -25,4 +25,10 @@ internal static partial class SetupLog
 
     [LoggerMessage(1426, LogLevel.Error, "BASE_LOCAL_TARGET ({Target}) takes HTTP/2 only, and heartbeats come over HTTP/1.1: no other node hears this one. Use https with Kestrel's Protocols Http1AndHttp2, or give this node a second endpoint with Protocols Http1 and set BASE_LOCAL_TARGET to that.")]
     public static partial void OwnAddressTakesHttp2Only(this ILogger logger, string target);
+
+    [LoggerMessage(1427, LogLevel.Warning, "BASE_STATIC_LEADER ({Leader}) wins, so there is no election and BASE_LEASE_STORE has no effect. Remove one of the two, on every node the same.")]
+    public static partial void LeaseStoreIgnored(this ILogger logger, string leader);
+
+    [LoggerMessage(1428, LogLevel.Information, "{Provider} says who leads. It has no {Control}, so a handoff waits for no running write, POST /_ha/step-down answers 409, and the members are not listed.")]
+    public static partial void ProviderWithoutControl(this ILogger logger, string provider, string control);
 }

@@ -7,7 +7,7 @@ internal static class ClusterViews
 {
     public static ClusterView OfElection(ElectionConfig config, ElectionCore core, LeadershipSnapshot leader, long now, DateTimeOffset wall)
     {
-        var members = new List<MemberView>(config.Voters)
+        var members = new List<ClusterMember>(config.Voters)
         {
             new(config.NodeId, config.Target, config.PublicTarget, Up: true, 0, wall, leader.LeadsSelf, IsSelf: true,
                 config.Witness ? "witness" : WordConverter<NodeRole>.Of(core.Role), null, null),
@@ -26,19 +26,19 @@ internal static class ClusterViews
     {
         var leads = leader.LeadsSelf;
         var role = WordConverter<NodeRole>.Of(leads ? NodeRole.Leader : NodeRole.Follower);
-        var self = new MemberView(leader.NodeId, target, publicTarget, Up: true, leads ? 0 : 1, wall, leads, IsSelf: true, role, null, null);
-        var other = new MemberView(
+        var self = new ClusterMember(leader.NodeId, target, publicTarget, Up: true, leads ? 0 : 1, wall, leads, IsSelf: true, role, null, null);
+        var other = new ClusterMember(
             "", leader.LeaderTarget ?? "", leader.LeaderUrl ?? "", Up: false, 0, null, IsLeader: true, IsSelf: false, "leader", null, null);
         return new ClusterView(leads ? [self] : [other, self], "static", leader);
     }
 
     /// <summary>Lowest id first; whoever was never heard has none and comes last.</summary>
-    private static int CompareInSuccession(MemberView a, MemberView b) =>
+    private static int CompareInSuccession(ClusterMember a, ClusterMember b) =>
         (a.NodeId.Length == 0).CompareTo(b.NodeId.Length == 0) is not 0 and var unheard ? unheard
         : string.CompareOrdinal(a.NodeId, b.NodeId) is not 0 and var byId ? byId
         : string.CompareOrdinal(a.Target, b.Target);
 
-    private static MemberView Of(Peer peer, bool up, bool duplicate, LeadershipSnapshot leader, long now, DateTimeOffset wall) => new(
+    private static ClusterMember Of(Peer peer, bool up, bool duplicate, LeadershipSnapshot leader, long now, DateTimeOffset wall) => new(
         peer.Id ?? "",
         peer.Target,
         peer.PublicTarget,

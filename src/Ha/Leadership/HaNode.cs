@@ -3,29 +3,27 @@ using Ha.Configuration;
 namespace Ha.Leadership;
 
 /// <summary>
-/// This process as a member of its cluster: the one object that the hosting, the middleware and the endpoints share. It
-/// owns the election, so that a container which is disposed of without a stop of its host, or after a start that failed,
-/// ends it.
+/// This process as a member of its cluster: the one object that the hosting, the middleware and the endpoints share.
 /// </summary>
-internal sealed class HaNode(HaSettings settings, ILeaderProvider provider, ElectionRunner? election, TimeProvider clock) : IDisposable
+/// <param name="settings">In effect.</param>
+/// <param name="provider">Who leads.</param>
+/// <param name="clock">Of leases and waits.</param>
+/// <param name="election">
+/// Ends with this object, at once and without a handoff: a container may be disposed of without a stop of its host, or after a
+/// start that failed. Null: whoever made it ends it.
+/// </param>
+internal sealed class HaNode(HaSettings settings, ILeaderProvider provider, TimeProvider clock, IDisposable? election = null) : IDisposable
 {
     public HaSettings Settings { get; } = settings;
 
     public ILeaderProvider Provider { get; } = provider;
 
-    /// <summary>Null without an election: inactive, or a static leader.</summary>
-    public ElectionRunner? Election { get; } = election;
+    /// <summary>Null where nothing can be handed over: inactive, a static leader, or a provider of the application's that has none.</summary>
+    public ILeadershipControl? Control { get; } = provider.Control;
 
     public TimeProvider Clock { get; } = clock;
 
-    public WriteGate Gate { get; } = election?.Gate ?? new WriteGate();
+    public WriteGate Gate { get; } = provider.Control?.Gate ?? new WriteGate();
 
-    /// <summary>Ends the election, if there is one, and with it all that carries its messages.</summary>
-    public void Dispose()
-    {
-        if (Election is not null)
-        {
-            (Provider as IDisposable)?.Dispose();
-        }
-    }
+    public void Dispose() => election?.Dispose();
 }

@@ -7,7 +7,7 @@ namespace Ha.Leadership;
 /// Sources to cancel once the lock is released, the lease's before the change's. Not inline: what applications
 /// register on these tokens may block or throw, and this thread keeps the lease.
 /// </summary>
-internal readonly record struct Published(LeadershipSnapshot.OwnLease? Ended, CancellationTokenSource? Changed)
+internal readonly record struct Published(LeaderLease? Ended, CancellationTokenSource? Changed)
 {
     public void Fire()
     {
@@ -20,12 +20,12 @@ internal readonly record struct Published(LeadershipSnapshot.OwnLease? Ended, Ca
 /// Turns the core's state into the immutable snapshot that requests read. Methods suffixed NeedsLock belong to the
 /// core's owner; the rest is thread-safe.
 /// </summary>
-internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider clock, string publicTarget)
+internal sealed class LeadershipPublisher(string nodeId, string target, string publicTarget, TimeProvider clock)
 {
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LeadershipSnapshot _current = null!;
     private CancellationTokenSource _changed = new();
-    private LeadershipSnapshot.OwnLease? _lease;
+    private LeaderLease? _lease;
     private (NodeRole Role, long Epoch, long Generation) _term;
     private bool _closed;
 
@@ -35,7 +35,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
 
     public IChangeToken ChangeToken => new CancellationChangeToken(Volatile.Read(ref _changed).Token);
 
-    public Published PublishNeedsLock(ElectionCore core, long now, bool draining)
+    public Published PublishNeedsLock(ILeadershipCore core, long now, bool draining)
     {
         if (_closed)
         {
@@ -43,7 +43,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
         }
 
         var ended = EndTermNeedsLock((core.Role, core.Epoch, core.Generation));
-        _lease?.Renew(clock.TimestampAt(core.ValidUntil));
+        _lease?.RenewUntil(clock.TimestampAt(core.ValidUntil));
         return new Published(ended, ReplaceNeedsLock(Build(core, now, draining)));
     }
 
@@ -52,7 +52,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
     {
         _closed = true;
         var ended = EndTermNeedsLock(default);
-        var last = new LeadershipSnapshot(clock, leaseUntilTimestamp: 0) { NodeId = config.NodeId, Generation = Current.Generation + 1, Draining = true };
+        var last = new LeadershipSnapshot(clock, leaseUntilTimestamp: 0) { NodeId = nodeId, Generation = Current.Generation + 1, Draining = true };
         return new Published(ended, ReplaceNeedsLock(last));
     }
 
@@ -68,7 +68,7 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
         return previous is null || Differs(previous, next) ? Interlocked.Exchange(ref _changed, new CancellationTokenSource()) : null;
     }
 
-    private LeadershipSnapshot.OwnLease? EndTermNeedsLock((NodeRole Role, long Epoch, long Generation) term)
+    private LeaderLease? EndTermNeedsLock((NodeRole Role, long Epoch, long Generation) term)
     {
         if (term == _term)
         {
@@ -77,28 +77,28 @@ internal sealed class LeadershipPublisher(ElectionConfig config, TimeProvider cl
 
         var ended = _lease;
         _term = term;
-        _lease = term.Role == NodeRole.Leader ? new LeadershipSnapshot.OwnLease() : null;
-        ended?.End();
+        _lease = term.Role == NodeRole.Leader ? new LeaderLease(clock) : null;
+        ended?.MarkEnded();
         return ended;
     }
 
-    private LeadershipSnapshot Build(ElectionCore core, long now, bool draining)
+    private LeadershipSnapshot Build(ILeadershipCore core, long now, bool draining)
     {
         var leads = core.IsLeaderAt(now);
         var seen = leads ? null : core.LeaderSeenAt(now);
         var until = leads ? core.ValidUntil : seen?.Until ?? 0;
         return new LeadershipSnapshot(clock, clock.TimestampAt(until))
         {
-            NodeId = config.NodeId,
+            NodeId = nodeId,
             LeadsSelf = leads,
             AdmitsWrites = leads && !core.GateClosed,
             AwaitsFence = core.NeedsEpochFloor,
-            LeaderId = leads ? config.NodeId : seen?.Id,
+            LeaderId = leads ? nodeId : seen?.Id,
             LeaderUrl = leads ? publicTarget : seen?.PublicTarget,
-            LeaderTarget = leads ? config.Target : seen?.Target,
+            LeaderTarget = leads ? target : seen?.Target,
             Epoch = leads ? core.Epoch : seen?.Epoch ?? 0,
             Generation = core.Generation,
-            Lease = leads ? _lease! : LeadershipSnapshot.OwnLease.Endless,
+            Lease = leads ? _lease! : LeaderLease.Endless,
             WhyNobodyLeads = leads || seen is not null ? null : core.WhyNobodyLeads,
             Quarantined = core.IsQuarantined(now),
             Draining = draining || core.GateClosed,

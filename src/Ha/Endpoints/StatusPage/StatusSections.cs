@@ -82,7 +82,7 @@ internal static class StatusSections
         html.Add($"</ol>\n</section>\n");
     }
 
-    private static void AddNode(HtmlWriter html, StatusModel model, MemberView member)
+    private static void AddNode(HtmlWriter html, StatusModel model, ClusterMember member)
     {
         var heard = member.IsSelf || !model.IsStatic;
         var name = (member.NodeId.Length > 0, heard) switch
@@ -110,7 +110,7 @@ internal static class StatusSections
         html.Add($"</li>\n");
     }
 
-    private static void AddTags(HtmlWriter html, StatusModel model, MemberView member, bool heard)
+    private static void AddTags(HtmlWriter html, StatusModel model, ClusterMember member, bool heard)
     {
         if (heard)
         {
@@ -175,7 +175,7 @@ internal static class StatusSections
         _ => string.Create(CultureInfo.InvariantCulture, $"off, {model.Up} of {model.View.Members.Count} up"),
     };
 
-    private static string Seen(MemberView member, DateTimeOffset now)
+    private static string Seen(ClusterMember member, DateTimeOffset now)
     {
         if (member.LastSeen is not { } seen)
         {

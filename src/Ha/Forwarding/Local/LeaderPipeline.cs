@@ -153,7 +153,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
 
         if (refusal is NotLeaderException && permit.StillLeads())
         {
-            (node.Provider as IFencedLeader)?.CheckFence(permit.Epoch);
+            node.Control?.CheckFence(permit.Epoch);
         }
 
         return Keep(context, refusal, dirty);

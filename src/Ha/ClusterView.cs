@@ -1,11 +1,12 @@
-namespace Ha.Leadership;
+namespace Ha;
 
 /// <summary>One coherent view of all members, for <c>/_ha/peers</c> and the status page. Immutable.</summary>
 /// <param name="Members">Self included, in the order of their ids.</param>
-/// <param name="Quorum"><c>majority</c>, <c>off</c> or <c>static</c>.</param>
+/// <param name="Quorum">One word for who arbitrates: <c>majority</c>, <c>off</c>, <c>static</c>, <c>store</c>, or a provider's own.</param>
 /// <param name="Leader">Who leads, as of the same moment.</param>
-internal sealed record ClusterView(IReadOnlyList<MemberView> Members, string Quorum, LeadershipSnapshot Leader);
+public sealed record ClusterView(IReadOnlyList<ClusterMember> Members, string Quorum, LeadershipSnapshot Leader);
 
+/// <summary>One member as the node that was asked sees it. Immutable.</summary>
 /// <param name="NodeId">Empty while the member was never heard.</param>
 /// <param name="Target">Normalised URL as members reach it.</param>
 /// <param name="PublicTarget">Normalised URL as clients reach it; empty while unknown.</param>
@@ -17,7 +18,7 @@ internal sealed record ClusterView(IReadOnlyList<MemberView> Members, string Quo
 /// <param name="Role">A word: <c>leader</c>, <c>candidate</c>, <c>follower</c>, <c>witness</c> or <c>unknown</c>.</param>
 /// <param name="ConfigMismatch">How its settings differ from this node's; null: they agree.</param>
 /// <param name="RoundTrip">The last heartbeat's round trip; null for self and before the first.</param>
-internal sealed record MemberView(
+public sealed record ClusterMember(
     string NodeId,
     string Target,
     string PublicTarget,
