@@ -50,7 +50,7 @@ public interface ILeaseStore : IAsyncDisposable
 /// <summary>What the store holds for a cluster. Immutable.</summary>
 public sealed record LeaseRecord
 {
-    /// <summary>The holder's node id; null: the lease was released.</summary>
+    /// <summary>The holder's node id; null: nobody holds the lease.</summary>
     public required string? HolderId { get; init; }
 
     /// <summary>Tells two processes with one node id apart: 32 hexadecimal digits.</summary>
@@ -59,7 +59,10 @@ public sealed record LeaseRecord
     /// <summary>The fencing token of the last leadership, kept over a release; 1 to 2^53.</summary>
     public required long Epoch { get; init; }
 
-    /// <summary>How long the lease lasts after it was written, as its holder has it.</summary>
+    /// <summary>
+    /// How long somebody may believe in the lease after this was written. Zero: nobody does, its holder let go of it, and it may be
+    /// taken at once. A store keeps it as it is, zero included.
+    /// </summary>
     public required TimeSpan Duration { get; init; }
 
     /// <summary>The holder's URL as clients reach it; empty: it has none.</summary>

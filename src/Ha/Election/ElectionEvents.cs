@@ -26,6 +26,9 @@ internal enum ElectionEventKind
     PeerDown,
     NobodyLeads,
     TwinSeen,
+    StoreAway,
+    StoreBack,
+    RecordRefused,
 }
 
 /// <param name="Kind">What happened.</param>

@@ -175,7 +175,8 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     private static bool Repeats(ElectionEventKind kind) => kind is
         ElectionEventKind.CampaignRefusedSlowNetwork or ElectionEventKind.PreemptionPending or
         ElectionEventKind.ConflictSeen or ElectionEventKind.ClockJumped or
-        ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch or ElectionEventKind.TwinSeen;
+        ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch or ElectionEventKind.TwinSeen or
+        ElectionEventKind.RecordRefused;
 
     private static string LeftOut(int suppressed) =>
         suppressed == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {suppressed} more like it were left out.");
@@ -236,6 +237,9 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
             case ElectionEventKind.PeerDown: _log.PeerDown(node, e.Why); break;
             case ElectionEventKind.NobodyLeads: _log.NobodyLeads(e.Why); break;
             case ElectionEventKind.TwinSeen: _log.TwinSeen(node, e.Why, leftOut); break;
+            case ElectionEventKind.StoreAway: _log.StoreAway(e.Why); break;
+            case ElectionEventKind.StoreBack: _log.StoreBack(e.Why); break;
+            case ElectionEventKind.RecordRefused: _log.RecordRefused(e.Why, leftOut); break;
             default: throw new ArgumentOutOfRangeException(nameof(e), e.Kind, message: null);
         }
     }

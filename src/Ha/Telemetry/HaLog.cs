@@ -87,6 +87,15 @@ internal static partial class HaLog
     [LoggerMessage(1041, LogLevel.Error, "Two processes run as node {Node}, stop one of them: {Why}.{LeftOut}")]
     public static partial void TwinSeen(this ILogger logger, string node, string why, string leftOut);
 
+    [LoggerMessage(1042, LogLevel.Warning, "The lease store does not answer: {Why}.")]
+    public static partial void StoreAway(this ILogger logger, string why);
+
+    [LoggerMessage(1043, LogLevel.Information, "The lease store is back: {Why}.")]
+    public static partial void StoreBack(this ILogger logger, string why);
+
+    [LoggerMessage(1044, LogLevel.Error, "A record in the lease store was refused: {Why}.{LeftOut}")]
+    public static partial void RecordRefused(this ILogger logger, string why, string leftOut);
+
     [LoggerMessage(1100, LogLevel.Warning, "A heartbeat was rejected: {Reason}.{LeftOut}")]
     public static partial void HeartbeatRejected(this ILogger logger, string reason, string leftOut);
 

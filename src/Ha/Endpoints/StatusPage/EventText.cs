@@ -36,6 +36,9 @@ internal static class EventText
             ElectionEventKind.PeerDown => $"{node} is down",
             ElectionEventKind.NobodyLeads => "Nobody leads",
             ElectionEventKind.TwinSeen => $"Two processes run as {node}",
+            ElectionEventKind.StoreAway => "The lease store does not answer",
+            ElectionEventKind.StoreBack => "The lease store answers again",
+            ElectionEventKind.RecordRefused => "The record in the lease store makes no sense",
             _ => throw new ArgumentOutOfRangeException(nameof(e), e.Kind, message: null),
         };
     }
@@ -50,7 +53,8 @@ internal static class EventText
         ElectionEventKind.LeadershipLapsed or ElectionEventKind.PeerDown or
             ElectionEventKind.HandoffAborted or ElectionEventKind.DrainTimedOut or ElectionEventKind.ClockJumped => "warn",
         ElectionEventKind.ConflictSeen or ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch or
-            ElectionEventKind.CampaignRefusedSlowNetwork or ElectionEventKind.NobodyLeads or ElectionEventKind.TwinSeen => "bad",
+            ElectionEventKind.CampaignRefusedSlowNetwork or ElectionEventKind.NobodyLeads or ElectionEventKind.TwinSeen or
+            ElectionEventKind.StoreAway or ElectionEventKind.RecordRefused => "bad",
         _ => "calm",
     };
 }
