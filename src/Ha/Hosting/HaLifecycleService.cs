@@ -111,6 +111,12 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
             return;
         }
 
+        if (node.Provider is LeaseLeader lease)
+        {
+            logger.StoreJoined(settings.NodeId, settings.ClusterId, lease.Store, DurationText.Format(settings.LeaseTimeout));
+            return;
+        }
+
         if (settings.StaticLeader is { } leader)
         {
             logger.LeaderFixed(settings.NodeId, leader);

@@ -15,10 +15,20 @@ internal static class HaNodeFactory
     public static ILeaderProvider CreateProvider(IServiceProvider services)
     {
         var settings = services.GetRequiredService<HaSettings>();
-        return !settings.IsActive ? new StaticLeader(settings.NodeId)
-            : settings.StaticLeader is { } leader ? new StaticLeader(settings.NodeId, leader, settings.LocalTarget)
-            : new LuxLeader(
-                settings, handler: null, BootClock.Instance, services.GetRequiredService<ElectionTelemetry>(), services.GetRequiredService<NodeTls>());
+        if (!settings.IsActive)
+        {
+            return new StaticLeader(settings.NodeId);
+        }
+
+        if (settings.StaticLeader is { } leader)
+        {
+            return new StaticLeader(settings.NodeId, leader, settings.LocalTarget);
+        }
+
+        var telemetry = services.GetRequiredService<ElectionTelemetry>();
+        return settings.LeaseStore is { } createStore
+            ? new LeaseLeader(settings, createStore(services), BootClock.Instance, telemetry)
+            : new LuxLeader(settings, handler: null, BootClock.Instance, telemetry, services.GetRequiredService<NodeTls>());
     }
 
     /// <exception cref="OptionsValidationException">The settings are wrong.</exception>
@@ -32,7 +42,7 @@ internal static class HaNodeFactory
         }
 
         return new HaNode(
-            settings, provider, provider is StaticLeader ? TimeProvider.System : BootClock.Instance, election: provider as LuxLeader);
+            settings, provider, provider is StaticLeader ? TimeProvider.System : BootClock.Instance, election: provider is LuxLeader or LeaseLeader ? (IDisposable)provider : null);
     }
 
     public static NodeTls CreateTls(HaSettings settings, ElectionTelemetry telemetry) =>

@@ -1,10 +1,13 @@
 using Ha.Election;
+using Ha.Leases;
 
 namespace Ha.Leadership;
 
 /// <summary>Makes what people see of the members.</summary>
 internal static class ClusterViews
 {
+    private static readonly string _leaderRole = WordConverter<NodeRole>.Of(NodeRole.Leader);
+
     public static ClusterView OfElection(ElectionConfig config, ElectionCore core, LeadershipSnapshot leader, long now, DateTimeOffset wall)
     {
         var members = new List<ClusterMember>(config.Voters)
@@ -21,6 +24,28 @@ internal static class ClusterViews
         return new ClusterView([.. members.Select((member, at) => member with { Ordinal = at })], config.Majority ? "majority" : "off", leader);
     }
 
+    /// <summary>Self, whoever leads, and whom the store knows where it keeps members. Nothing else is known of anybody.</summary>
+    public static ClusterView OfStore(LeaseConfig config, LeaseCore core, LeadershipSnapshot leader, long now, DateTimeOffset wall)
+    {
+        var members = new List<ClusterMember>
+        {
+            new(config.NodeId, config.Target, config.PublicTarget, Up: true, 0, wall, leader.LeadsSelf, IsSelf: true,
+                WordConverter<NodeRole>.Of(core.Role), null, null),
+        };
+        members.AddRange(core.Members
+            .Where(member => member.NodeId != config.NodeId)
+            .DistinctBy(member => member.NodeId, StringComparer.Ordinal)
+            .Select(member => Of(member, core, leader, now, wall)));
+        if (core.LeaderSeenAt(now) is { } seen && members.TrueForAll(member => member.NodeId != seen.Id))
+        {
+            members.Add(new ClusterMember(
+                seen.Id, seen.Target, seen.PublicTarget, Up: true, 0, null, IsLeader: true, IsSelf: false, _leaderRole, null, null));
+        }
+
+        members.Sort(CompareInSuccession);
+        return new ClusterView([.. members.Select((member, at) => member with { Ordinal = at })], "store", leader);
+    }
+
     /// <summary>Self, and the fixed leader where that is another node. Nothing is known of that one but its URL.</summary>
     public static ClusterView OfFixedLeader(string target, string publicTarget, LeadershipSnapshot leader, DateTimeOffset wall)
     {
@@ -28,7 +53,7 @@ internal static class ClusterViews
         var role = WordConverter<NodeRole>.Of(leads ? NodeRole.Leader : NodeRole.Follower);
         var self = new ClusterMember(leader.NodeId, target, publicTarget, Up: true, leads ? 0 : 1, wall, leads, IsSelf: true, role, null, null);
         var other = new ClusterMember(
-            "", leader.LeaderTarget ?? "", leader.LeaderUrl ?? "", Up: false, 0, null, IsLeader: true, IsSelf: false, "leader", null, null);
+            "", leader.LeaderTarget ?? "", leader.LeaderUrl ?? "", Up: false, 0, null, IsLeader: true, IsSelf: false, _leaderRole, null, null);
         return new ClusterView(leads ? [self] : [other, self], "static", leader);
     }
 
@@ -50,4 +75,13 @@ internal static class ClusterViews
         peer.Id is null ? "unknown" : peer.Witness ? "witness" : WordConverter<NodeRole>.Of(peer.Role),
         duplicate ? "its NodeID is used by another member too" : peer.Mismatch,
         peer.RoundTripMicros == 0 ? null : LeaseTime.FromMicros(peer.RoundTripMicros));
+
+    private static ClusterMember Of(LeaseMember member, LeaseCore core, LeadershipSnapshot leader, long now, DateTimeOffset wall)
+    {
+        var leads = string.Equals(member.NodeId, leader.LeaderId, StringComparison.Ordinal);
+        return new ClusterMember(
+            member.NodeId, member.Target, member.Url, core.IsAlive(member, now), 0,
+            wall - member.Age - LeaseTime.FromMicros(now - core.MembersAt), leads, IsSelf: false,
+            leads ? _leaderRole : WordConverter<NodeRole>.Of(NodeRole.Follower), null, null);
+    }
 }

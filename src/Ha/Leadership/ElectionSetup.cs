@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Ha.Configuration;
 using Ha.Election;
+using Ha.Leases;
 
 namespace Ha.Leadership;
 
@@ -32,6 +33,21 @@ internal static class ElectionSetup
             NewNonce = NewRandom,
         };
     }
+
+    /// <param name="settings">In effect.</param>
+    /// <param name="store"><see cref="ILeaseStore.Description"/>.</param>
+    public static LeaseConfig CreateLease(HaSettings settings, string store) => new()
+    {
+        NodeId = settings.NodeId,
+        Incarnation = NewRandom(),
+        Target = settings.LocalTarget!,
+        PublicTarget = settings.PublicTarget!,
+        LeaseMicros = settings.LeaseTimeout.ToMicros(),
+        DrainMicros = settings.DrainTimeout.ToMicros(),
+        AwaitEpochFloor = settings.RaiseFence is not null,
+        Jitter = Random.Shared.NextDouble,
+        StoreDescription = store,
+    };
 
     /// <summary>128 random bits; <see cref="Guid.NewGuid"/> has six fewer.</summary>
     private static Guid NewRandom()
