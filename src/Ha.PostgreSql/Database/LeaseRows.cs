@@ -36,7 +36,6 @@ internal sealed class LeaseRows
     /// <param name="written">What the statement was to write; null: nothing.</param>
     public LeaseAnswer Answer(LeaseMember self, LeaseRecord? written)
     {
-        // A row of ours under another incarnation stays: it tells of a namesake.
         _members.RemoveAll(m => m.NodeId == self.NodeId && m.Incarnation == self.Incarnation);
         _members.Add(self with { Age = TimeSpan.Zero });
         return Won is null
@@ -49,7 +48,7 @@ internal sealed class LeaseRows
 
     private void Take(NpgsqlDataReader row)
     {
-        Won = row.FieldCount > 11 && !row.IsDBNull(11) ? row.GetString(11) : null;
+        Won = row.FieldCount > 12 && !row.IsDBNull(12) ? row.GetString(12) : null;
         if (row.IsDBNull(0))
         {
             return;
@@ -66,16 +65,22 @@ internal sealed class LeaseRows
             return;
         }
 
+        if (incarnation.Length > 0)
+        {
+            // Nobody writes such a row but by hand.
+            return;
+        }
+
         (Version, _age) = (row.GetString(6), age);
         _record = new LeaseRecord
         {
             HolderId = row.IsDBNull(7) ? null : row.GetString(7),
-            Incarnation = incarnation,
-            Epoch = row.GetInt64(8),
-            Duration = Micros(row.GetInt64(9)),
+            Incarnation = row.GetString(8),
+            Epoch = row.GetInt64(9),
+            Duration = Micros(row.GetInt64(10)),
             Url = url,
             Target = target,
-            Successor = row.IsDBNull(10) ? null : row.GetString(10),
+            Successor = row.IsDBNull(11) ? null : row.GetString(11),
         };
     }
 }

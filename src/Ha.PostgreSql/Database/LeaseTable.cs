@@ -5,7 +5,8 @@ using System.Text;
 namespace Ha.PostgreSql.Database;
 
 /// <summary>
-/// The table and the statements on it. A row whose node is empty is the lease of its cluster, the others are members. Immutable.
+/// The table and the statements on it. The row without node and incarnation is the lease of its cluster, the others are members.
+/// Immutable.
 /// </summary>
 /// <remarks>
 /// Each statement is a transaction of its own and leaves no state in the session, so that a pooler may run it anywhere.
@@ -15,11 +16,11 @@ namespace Ha.PostgreSql.Database;
 /// </remarks>
 internal sealed class LeaseTable
 {
-    private const string Version = "coalesce(version::text, '') || '.' || xmin::text";
+    private const string Version = "coalesce(lease.version::text, '') || '.' || lease.xmin::text";
 
     private const string Columns =
         "node, incarnation, url, target, eligible, (extract(epoch FROM clock_timestamp() - written_at) * 1000000)::bigint, " +
-        $"{Version}, holder, epoch, lease_micros, successor";
+        $"{Version}, holder, holder_incarnation, epoch, lease_micros, successor";
 
     // Nobody relies on a member's row, so no answer waits for a disk because of it.
     private const string Relaxed = "set_config('synchronous_commit', 'off', true)";
@@ -50,25 +51,27 @@ internal sealed class LeaseTable
                 eligible boolean NOT NULL DEFAULT false,
                 version uuid,
                 holder text,
+                holder_incarnation text NOT NULL DEFAULT '',
                 epoch bigint NOT NULL DEFAULT 0,
                 lease_micros bigint NOT NULL DEFAULT 0,
                 successor text,
-                PRIMARY KEY (cluster, node)
+                PRIMARY KEY (cluster, node, incarnation)
             ) WITH (fillfactor = 50)
             """;
         Read = $"""
             WITH noted AS ({Note(quoted, Relaxed)})
-            SELECT {Columns} FROM {quoted} WHERE cluster = $1 ORDER BY node
+            SELECT {Columns} FROM {quoted} AS lease WHERE cluster = $1 ORDER BY node, incarnation
             """;
         Insert = Write(quoted, $"""
-            INSERT INTO {quoted} (cluster, node, incarnation, written_at, url, target, version, holder, epoch, lease_micros, successor)
-            VALUES ($1, '', $10, clock_timestamp(), $13, $14, $8, $9, $11, $12, $15)
-            ON CONFLICT (cluster, node) DO NOTHING
+            INSERT INTO {quoted} AS lease (cluster, node, incarnation, written_at, url, target,
+                version, holder, holder_incarnation, epoch, lease_micros, successor)
+            VALUES ($1, '', '', clock_timestamp(), $13, $14, $8, $9, $10, $11, $12, $15)
+            ON CONFLICT (cluster, node, incarnation) DO NOTHING
             """);
         Replace = Write(quoted, $"""
-            UPDATE {quoted} SET incarnation = $10, written_at = clock_timestamp(), url = $13, target = $14,
-                version = $8, holder = $9, epoch = $11, lease_micros = $12, successor = $15
-            WHERE cluster = $1 AND node = '' AND {Version} = $17
+            UPDATE {quoted} AS lease SET written_at = clock_timestamp(), url = $13, target = $14,
+                version = $8, holder = $9, holder_incarnation = $10, epoch = $11, lease_micros = $12, successor = $15
+            WHERE cluster = $1 AND node = '' AND incarnation = '' AND {Version} = $17
             """);
         Leave = $"DELETE FROM {quoted} WHERE cluster = $1 AND node = $2 AND node <> '' AND incarnation = $3";
     }
@@ -107,8 +110,8 @@ internal sealed class LeaseTable
     private static string Note(string table, string commit) => $"""
         INSERT INTO {table} (cluster, node, incarnation, written_at, url, target, eligible)
         SELECT $1, $2, $3, clock_timestamp(), $4, $5, $6 FROM {commit}
-        ON CONFLICT (cluster, node) DO UPDATE SET incarnation = EXCLUDED.incarnation, written_at = EXCLUDED.written_at,
-            url = EXCLUDED.url, target = EXCLUDED.target, eligible = EXCLUDED.eligible
+        ON CONFLICT (cluster, node, incarnation) DO UPDATE SET written_at = EXCLUDED.written_at, url = EXCLUDED.url,
+            target = EXCLUDED.target, eligible = EXCLUDED.eligible
         """;
 
     // The one row that is always there carries the outcome, also where the cluster has no rows yet. The lease is locked before
@@ -116,13 +119,13 @@ internal sealed class LeaseTable
     private static string Write(string table, string change) => $"""
         WITH written AS ({change} RETURNING {Version} AS now),
         noted AS ({Note(table, Durable)}),
-        swept AS (DELETE FROM {table} WHERE (cluster, node) IN (
-            SELECT cluster, node FROM {table}
-            WHERE cluster = $1 AND node NOT IN ('', $2) AND written_at < clock_timestamp() - $16 * interval '1 second'
+        swept AS (DELETE FROM {table} WHERE (cluster, node, incarnation) IN (
+            SELECT cluster, node, incarnation FROM {table}
+            WHERE cluster = $1 AND node <> '' AND incarnation <> $3 AND written_at < clock_timestamp() - $16 * interval '1 second'
             FOR UPDATE SKIP LOCKED))
         SELECT {Columns}, won
-        FROM (SELECT (SELECT now || pg_notify($7, '')::text FROM written) AS won) AS outcome LEFT JOIN {table} ON cluster = $1
-        ORDER BY node
+        FROM (SELECT (SELECT now || pg_notify($7, '')::text FROM written) AS won) AS outcome LEFT JOIN {table} AS lease ON cluster = $1
+        ORDER BY node, incarnation
         """;
 
     private static void Check(string name, string option)
