@@ -1,3 +1,4 @@
+using Ha.Chaos.Network;
 using Ha.Chaos.Nodes;
 using Ha.Cli.Processes;
 using Npgsql;
@@ -12,7 +13,6 @@ public sealed class PostgresServer : IAsyncLifetime
 {
     private readonly string _directory = Path.Combine(Path.GetTempPath(), $"ha-postgres-{Guid.NewGuid():N}");
     private int _databases;
-    private int _port;
     private ChildProcess? _server;
 
     public async Task InitializeAsync()
@@ -24,15 +24,44 @@ public sealed class PostgresServer : IAsyncLifetime
 
         await PostgresPrograms.CreateFolderAsync(_directory);
         await PostgresPrograms.InitializeAsync(_directory);
-        _port = FreePorts.Find(1)[0];
-        var server = new ChildProcess(PostgresPrograms.AsItsUser(Path.Combine(programs, "postgres"), "-D", _directory, "-p", $"{_port}",
-            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"))
-        {
-            WorkingDirectory = "/",
-        };
-        server.Start();
-        _server = server;
-        await Eventually.True(AnswersAsync, TimeSpan.FromSeconds(60), what: "PostgreSQL answers");
+        await StartAsync(programs);
+    }
+
+    /// <summary>The port on 127.0.0.1, the same after a restart.</summary>
+    public int Port { get; private set; }
+
+    /// <summary>Called with each line of the server's log, on a pool thread. A line begins with <c>[application database]</c>.</summary>
+    public event Action<string>? Logged;
+
+    /// <summary>Ends it, and all sessions with it, without a word to anybody.</summary>
+    public async Task StopAsync() => await _server!.StopAsync(TimeSpan.FromSeconds(20), Posix.SigQuit);
+
+    /// <summary>Starts it again, with what it had.</summary>
+    public async Task StartAgainAsync()
+    {
+        _server!.Start();
+        await Eventually.True(AnswersAsync, TimeSpan.FromSeconds(60), what: "PostgreSQL answers again");
+    }
+
+    /// <summary>Another server that follows this one and takes no writes itself.</summary>
+    public async Task<PostgresServer> NewReplicaAsync()
+    {
+        var replica = new PostgresServer();
+        await PostgresPrograms.CreateFolderAsync(replica._directory);
+        await Tool.RunAsync(PostgresPrograms.AsItsUser(Path.Combine(PostgresPrograms.Folder!, "pg_basebackup"), "--pgdata", replica._directory,
+            "--host=127.0.0.1", $"--port={Port}", "--username=postgres", "--checkpoint=fast", "--no-sync", "--write-recovery-conf"));
+        await Tool.RunAsync("chmod", "0700", replica._directory);
+        await replica.StartAsync(PostgresPrograms.Folder!);
+        return replica;
+    }
+
+    /// <summary>Runs a statement in a database, as the superuser.</summary>
+    public static async Task<object?> RunAsync(string connectionString, string statement)
+    {
+        await using var connection = new NpgsqlConnection(connectionString + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(statement, connection);
+        return await command.ExecuteScalarAsync();
     }
 
     /// <summary>A connection string of a new, empty database.</summary>
@@ -61,8 +90,22 @@ public sealed class PostgresServer : IAsyncLifetime
         }
     }
 
-    private string ConnectionString(string database) =>
-        $"Host=127.0.0.1;Port={_port};Username=postgres;Database={database};Timeout=30;Maximum Pool Size=20";
+    private async Task StartAsync(string programs)
+    {
+        Port = FreePorts.Find(1)[0];
+        _server = new ChildProcess(PostgresPrograms.AsItsUser(Path.Combine(programs, "postgres"), "-D", _directory, "-p", $"{Port}",
+            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "log_line_prefix=[%a %d] "))
+        {
+            WorkingDirectory = "/",
+            OnLine = line => Logged?.Invoke(line),
+        };
+        _server.Start();
+        await Eventually.True(AnswersAsync, TimeSpan.FromSeconds(60), what: "PostgreSQL answers");
+    }
+
+    /// <summary>As the superuser, without a password.</summary>
+    public string ConnectionString(string database) =>
+        $"Host=127.0.0.1;Port={Port};Username=postgres;Database={database};Timeout=30;Maximum Pool Size=20";
 
     private async Task<bool> AnswersAsync()
     {

@@ -1,0 +1,44 @@
+using Npgsql;
+
+namespace Ha.PostgreSql.Database;
+
+/// <summary>Errors of the server that people can do something about, in their words.</summary>
+internal static class LeaseErrors
+{
+    private const string Script =
+        "PostgreSqlLeaseStore.CreateTableSql() returns the script that makes the table and names the rights; docs/stores/postgresql.md shows it.";
+
+    /// <summary>True when the connections of that time have no future: broken, the server ends, or it is the wrong one.</summary>
+    public static bool EndsConnections(NpgsqlException e) =>
+        e is not PostgresException { SqlState: var state } || state is PostgresErrorCodes.ReadOnlySqlTransaction ||
+        state.StartsWith("57P", StringComparison.Ordinal) || state.StartsWith("08", StringComparison.Ordinal);
+
+    /// <summary>True when the server has undone the statement and only asks for another try.</summary>
+    public static bool AsksForAnotherTry(PostgresException e) =>
+        e.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected;
+
+    /// <summary>True when the server does not know LISTEN at all.</summary>
+    public static bool KnowsNoListen(Exception e) =>
+        e is PostgresException { SqlState: PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.SyntaxError } or NotSupportedException;
+
+    /// <summary>What to do about it; null: <paramref name="e"/> says enough.</summary>
+    public static InvalidOperationException? Explain(NpgsqlException e, string store, LeaseTable table, bool mayCreate) =>
+        e is not PostgresException { SqlState: var state } ? null : state switch
+        {
+            PostgresErrorCodes.ReadOnlySqlTransaction => new InvalidOperationException(
+                $"{store} takes no writes: it is a replica, or read-only. A lease needs the primary: give its host, or all hosts with " +
+                "Target Session Attributes=read-write.", e),
+            PostgresErrorCodes.UndefinedTable => new InvalidOperationException(
+                $"{store} has no table {table.Name}{(mayCreate ? "" : ", and CreateTable is off")}. {Script}", e),
+            PostgresErrorCodes.InvalidSchemaName => new InvalidOperationException(
+                $"{store} has no schema for the table {table.Name}. Create the schema. {Script}", e),
+            PostgresErrorCodes.InsufficientPrivilege => new InvalidOperationException(
+                $"{store} denies a right on the table {table.Name}, or the right to create it ({e.MessageText()}). {Script}", e),
+            PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InvalidColumnReference or PostgresErrorCodes.DatatypeMismatch
+                or PostgresErrorCodes.NotNullViolation => new InvalidOperationException(
+                $"{store} has a table {table.Name} of another shape ({e.MessageText()}). Choose another name, or drop it. {Script}", e),
+            _ => null,
+        };
+
+    private static string MessageText(this NpgsqlException e) => ((PostgresException)e).MessageText;
+}
