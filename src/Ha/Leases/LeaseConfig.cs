@@ -29,6 +29,15 @@ internal sealed record LeaseConfig
     /// <summary><see cref="ILeaseStore.Description"/>.</summary>
     public required string StoreDescription { get; init; }
 
+    /// <summary>This node as the store notes it, before it says whether it could lead.</summary>
+    public LeaseMember Member => new()
+    {
+        NodeId = NodeId,
+        Incarnation = Incarnation.ToString("N"),
+        Url = PublicTarget,
+        Target = Target,
+    };
+
     /// <summary>A leader renews, and a follower asks, once in this time.</summary>
     public long IntervalMicros => LeaseMicros / 3;
 

@@ -56,7 +56,7 @@ internal sealed partial class LeaseCore
             CallKind.Release => Free(_lastProposed, TimeSpan.Zero, _successor),
             _ => null,
         };
-        var call = new StoreCall(++_calls, Self(now), write, write is null ? null : _seen.Version);
+        var call = new StoreCall(++_calls, _self with { Eligible = IsEligible(now) }, write, write is null ? null : _seen.Version);
         _outstanding = new Outstanding(call, kind, now, Generation);
         (_woken, _lastCallAt) = (false, now);
         if (write?.HolderId is not null)
@@ -182,7 +182,7 @@ internal sealed partial class LeaseCore
     private LeaseRecord Held(long epoch) => new()
     {
         HolderId = _config.NodeId,
-        Incarnation = _incarnation,
+        Incarnation = _self.Incarnation,
         Epoch = epoch,
         Duration = _lease,
         Url = _config.PublicTarget,
@@ -192,19 +192,10 @@ internal sealed partial class LeaseCore
     private LeaseRecord Free(long epoch, TimeSpan duration, string? successor) => new()
     {
         HolderId = null,
-        Incarnation = _incarnation,
+        Incarnation = _self.Incarnation,
         Epoch = epoch,
         Duration = duration,
         Successor = successor,
-    };
-
-    private LeaseMember Self(long now) => new()
-    {
-        NodeId = _config.NodeId,
-        Incarnation = _incarnation,
-        Url = _config.PublicTarget,
-        Target = _config.Target,
-        Eligible = IsEligible(now),
     };
 
     private static long Micros(TimeSpan duration) => duration.Ticks / TimeSpan.TicksPerMicrosecond;

@@ -52,7 +52,7 @@ internal sealed partial class LeaseCore
     /// leads since must have replaced it in turn. No other record with this process's name proves that: somebody may have typed it.
     /// </summary>
     private bool IsOfUnansweredWrite(LeaseRecord record) =>
-        record.HolderId == _config.NodeId && record.Incarnation == _incarnation
+        record.HolderId == _config.NodeId && record.Incarnation == _self.Incarnation
         && record.Epoch >= _unsureFrom && record.Epoch <= _lastProposed;
 
     private void SeeEpoch(long epoch) => _maxEpochSeen = Math.Max(_maxEpochSeen, epoch);

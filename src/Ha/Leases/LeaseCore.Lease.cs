@@ -9,7 +9,7 @@ internal sealed partial class LeaseCore
 
     private long _renewAt;
     private long _bumpEpoch;
-    private long _revalidateFrom = Peer.Never;
+    private long? _trustAfter;
     private bool _floorConfirmed = true;
     private long _floorAwaitedSince;
     private long _barredUntil = Peer.Never;
@@ -23,7 +23,7 @@ internal sealed partial class LeaseCore
     public bool IsLeaderAt(long now) => now < ValidUntil;
 
     public long ValidUntil =>
-        Role == NodeRole.Leader && _revalidateFrom == Peer.Never && _floorConfirmed ? LeaseUntil : Peer.Never;
+        Role == NodeRole.Leader && _trustAfter is null && _floorConfirmed ? LeaseUntil : Peer.Never;
 
     /// <summary>
     /// Tells the highest epoch that was stored behind the application's fence when <paramref name="epoch"/> was put
@@ -85,9 +85,9 @@ internal sealed partial class LeaseCore
 
         LeaseUntil = sent.At + ElectionConfig.Credit(_config.LeaseMicros);
         _renewAt = sent.At + _config.IntervalMicros;
-        if (sent.At >= _revalidateFrom)
+        if (sent.Call.Id > _trustAfter)
         {
-            _revalidateFrom = Peer.Never;
+            _trustAfter = null;
         }
 
         if (_bumpEpoch != 0 && sent.Call.Write!.Epoch == _bumpEpoch)
@@ -95,7 +95,7 @@ internal sealed partial class LeaseCore
             SwitchToBumpedEpoch(now);
         }
 
-        if (_bumpEpoch != 0 || _revalidateFrom != Peer.Never)
+        if (_bumpEpoch != 0 || _trustAfter is not null)
         {
             _renewAt = now; // asked for while this one was under way
         }
@@ -151,7 +151,7 @@ internal sealed partial class LeaseCore
         Generation++;
         LeaseUntil = Peer.Never;
         _bumpEpoch = 0;
-        _revalidateFrom = Peer.Never;
+        _trustAfter = null;
         _floorConfirmed = true;
         _handoff = default;
         _handoffDeadline = Peer.Never;

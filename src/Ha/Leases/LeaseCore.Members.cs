@@ -21,6 +21,9 @@ internal sealed partial class LeaseCore
     /// <summary>When <see cref="Members"/> were received; in the distant past before the first time.</summary>
     public long MembersAt { get; private set; } = Peer.Never;
 
+    /// <summary>True while the store tells of another member that is alive.</summary>
+    public bool HasOthers => _up.Count > 0;
+
     /// <inheritdoc />
     public string? WhyNobodyLeads { get; private set; }
 
@@ -94,7 +97,7 @@ internal sealed partial class LeaseCore
     /// <summary>Another process with this node's id that the store has heard of since it first heard of this one.</summary>
     private void NoticeTwin(LeaseMember member, long now)
     {
-        if (member.Incarnation != _incarnation && IsAlive(member, now) && now - Micros(member.Age) > _notedSince
+        if (member.Incarnation != _self.Incarnation && IsAlive(member, now) && now - Micros(member.Age) > _notedSince
             && _twins.Count < MaxTwinsTold && _twins.Add(member.Incarnation))
         {
             Report(ElectionEventKind.DuplicateId, member.NodeId, 0,

@@ -19,7 +19,7 @@ internal sealed partial class LeaseCore : ILeadershipCore
     private const long ClockJumpMicros = 100_000;
 
     private readonly LeaseConfig _config;
-    private readonly string _incarnation;
+    private readonly LeaseMember _self;
     private readonly TimeSpan _lease;
     private readonly List<ElectionEvent> _events = [];
 
@@ -32,7 +32,7 @@ internal sealed partial class LeaseCore : ILeadershipCore
     public LeaseCore(LeaseConfig config, long now, long wall)
     {
         _config = config;
-        _incarnation = config.Incarnation.ToString("N");
+        _self = config.Member;
         _lease = TimeSpan.FromMicroseconds(config.LeaseMicros);
         (_nextRound, _lastNow, _lastWall, _pollAt) = (now, now, wall, now);
         Advance(now, wall);
@@ -128,7 +128,7 @@ internal sealed partial class LeaseCore : ILeadershipCore
         Report(ElectionEventKind.ClockJumped, null, Epoch, $"wall clock moved {drift / 1000} ms against the lease clock");
         if (Role == NodeRole.Leader)
         {
-            _revalidateFrom = now;
+            _trustAfter = _calls;
             _renewAt = now;
         }
         else if (Role == NodeRole.Candidate)
