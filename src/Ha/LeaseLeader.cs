@@ -1,7 +1,6 @@
 using System.Diagnostics.Metrics;
 using Ha.Configuration;
 using Ha.Leadership;
-using Ha.Leases;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;

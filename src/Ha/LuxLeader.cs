@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using Ha.Configuration;
-using Ha.Election;
 using Ha.Heartbeat;
 using Ha.Leadership;
 using Ha.Security;

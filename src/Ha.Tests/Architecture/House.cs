@@ -80,7 +80,7 @@ internal static class House
         ["Security"] = [],
         [Messages] = ["Http"],
         [Options] = [Contracts],
-        [Contracts] = ["Http"],
+        [Contracts] = [Messages, "Http"],
     };
 
     /// <param name="type">Full name of a type of the assembly.</param>
