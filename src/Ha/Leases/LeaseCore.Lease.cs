@@ -71,15 +71,8 @@ internal sealed partial class LeaseCore
     {
         if (!written)
         {
-            if (_seen.Mine)
-            {
-                _renewAt = changed ? now : sent.At + _config.LeaseMicros / 12;
-            }
-            else
-            {
-                GiveUp(now, null, ElectionEventKind.LeadershipLapsed, $"the lease is not this node's any more: {AboutRecord()}");
-            }
-
+            // An earlier renewal, taken for lost, is what is in the way.
+            _renewAt = changed ? now : sent.At + _config.LeaseMicros / 12;
             return;
         }
 
