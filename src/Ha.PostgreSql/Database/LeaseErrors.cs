@@ -23,7 +23,7 @@ internal static class LeaseErrors
 
     /// <summary>What to do about it; null: <paramref name="e"/> says enough.</summary>
     public static InvalidOperationException? Explain(NpgsqlException e, string store, LeaseTable table, bool mayCreate) =>
-        e is not PostgresException { SqlState: var state } ? null : state switch
+        e is not PostgresException { SqlState: var state } ? ExplainHosts(e, store) : state switch
         {
             PostgresErrorCodes.ReadOnlySqlTransaction => new InvalidOperationException(
                 $"{store} takes no writes: it is a replica, or read-only. A lease needs the primary: give its host, or all hosts with " +
@@ -39,6 +39,12 @@ internal static class LeaseErrors
                 $"{store} has a table {table.Name} of another shape ({e.MessageText()}). Choose another name, or drop it. {Script}", e),
             _ => null,
         };
+
+    // With one server Npgsql names it and the reason; with several it says that none was suitable.
+    private static InvalidOperationException? ExplainHosts(NpgsqlException e, string store) =>
+        store.Contains(',', StringComparison.Ordinal) && e.InnerException is (null or AggregateException)
+            ? new InvalidOperationException($"None of the servers {store} is there and takes writes ({e.Message})", e)
+            : null;
 
     private static string MessageText(this NpgsqlException e) => ((PostgresException)e).MessageText;
 }
