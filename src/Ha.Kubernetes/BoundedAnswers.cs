@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Ha.Kubernetes;
 
 /// <summary>
@@ -12,7 +14,7 @@ internal sealed class BoundedAnswers : DelegatingHandler
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        request.Version = System.Net.HttpVersion.Version11;
+        request.Version = HttpVersion.Version11;
         var answer = await base.SendAsync(request, cancellationToken);
         if (answer.IsSuccessStatusCode && IsWatch(request.RequestUri!))
         {

@@ -15,12 +15,17 @@ internal static class Credentials
             return KubernetesClientConfiguration.InClusterConfig();
         }
 
-        // Without any file the client falls back to a port of this machine, which nobody meant.
-        var configuration = KubernetesClientConfiguration.BuildDefaultConfig();
-        return configuration.CurrentContext is not null
-            ? configuration
-            : throw new KubeConfigException(
-                "This process runs in no pod with a service account, and there is no kubeconfig with a current context. In a pod, set " +
-                "automountServiceAccountToken: true; elsewhere set KUBECONFIG.");
+        try
+        {
+            // Without any file the client falls back to a port of this machine, which nobody meant.
+            var configuration = KubernetesClientConfiguration.BuildDefaultConfig();
+            return configuration.CurrentContext is not null ? configuration : throw new KubeConfigException("There is no kubeconfig with a current context.");
+        }
+        catch (KubeConfigException error)
+        {
+            throw new KubeConfigException(
+                $"{error.Message} This process runs in no pod with a service account. In a pod, set automountServiceAccountToken: true; " +
+                "elsewhere let KUBECONFIG name a file.", error);
+        }
     }
 }

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using k8s;
 
@@ -42,11 +44,16 @@ internal sealed class LeaseWatch(ApiServer server, TimeProvider time) : IAsyncDi
         Task? running;
         lock (_lock)
         {
+            if (_end.IsCancellationRequested)
+            {
+                return;
+            }
+
             running = _running;
             _next.TrySetCanceled(CancellationToken.None);
+            _end.Cancel();
         }
 
-        await _end.CancelAsync();
         await (running ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _end.Dispose();
     }
@@ -68,7 +75,7 @@ internal sealed class LeaseWatch(ApiServer server, TimeProvider time) : IAsyncDi
             {
                 from = null;
             }
-            catch (HttpRequestException error) when (error.StatusCode is System.Net.HttpStatusCode.Gone)
+            catch (HttpRequestException error) when (error.StatusCode is HttpStatusCode.Gone)
             {
                 from = null;
             }
@@ -93,7 +100,7 @@ internal sealed class LeaseWatch(ApiServer server, TimeProvider time) : IAsyncDi
     }
 
     /// <summary>The versions to go on from.</summary>
-    private async IAsyncEnumerable<string> FollowAsync(string? from, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken end)
+    private async IAsyncEnumerable<string> FollowAsync(string? from, [EnumeratorCancellation] CancellationToken end)
     {
         var seconds = RandomNumberGenerator.GetInt32(ShortestSeconds, 2 * ShortestSeconds);
         using var tooLong = new CancellationTokenSource(TimeSpan.FromSeconds(seconds) + _grace, time);
@@ -110,7 +117,7 @@ internal sealed class LeaseWatch(ApiServer server, TimeProvider time) : IAsyncDi
     }
 
     private static bool IsRefusal(HttpRequestException error) =>
-        error.StatusCode is >= System.Net.HttpStatusCode.BadRequest and < System.Net.HttpStatusCode.TooManyRequests;
+        error.StatusCode is >= HttpStatusCode.BadRequest and < HttpStatusCode.TooManyRequests;
 
     private TimeSpan Pause(int failures)
     {
