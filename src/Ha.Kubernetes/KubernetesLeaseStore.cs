@@ -9,7 +9,7 @@ namespace Ha.Kubernetes;
 /// </summary>
 /// <remarks>
 /// It keeps no list of members and no age of the record. Labels, annotations and fields of others are kept. A Lease without our
-/// annotations counts as held by whom it names, for as long as it says.
+/// annotations counts as held by whom it names, or by one unknown, for as long as it says.
 /// </remarks>
 public sealed class KubernetesLeaseStore : ILeaseStore
 {
@@ -72,7 +72,8 @@ public sealed class KubernetesLeaseStore : ILeaseStore
 
     /// <summary>Does nothing: there is no list of members.</summary>
     /// <inheritdoc/>
-    public Task LeaveAsync(LeaseMember self, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task LeaveAsync(LeaseMember self, CancellationToken cancellationToken) =>
+        cancellationToken.IsCancellationRequested ? Task.FromCanceled(cancellationToken) : Task.CompletedTask;
 
     /// <summary>Ends the watch and the connections.</summary>
     public async ValueTask DisposeAsync()

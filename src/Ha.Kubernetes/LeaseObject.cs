@@ -25,6 +25,9 @@ internal static class LeaseObject
     /// </summary>
     public const string Stamp = "ha.base/write";
 
+    /// <summary>The holder of a Lease that does not say who holds it and that no member wrote.</summary>
+    public const string Unknown = "?";
+
     private const long MaxEpoch = 1L << 53;
 
     /// <summary>No process: 32 digits like any other, which nobody draws.</summary>
@@ -44,14 +47,17 @@ internal static class LeaseObject
     /// <param name="usual">The duration of a lease that names none.</param>
     public static LeaseRecord ToRecord(V1Lease lease, TimeSpan usual)
     {
-        var holder = lease.Spec?.HolderIdentity is { Length: > 0 } identity ? identity : null;
+        // Released is only what a member released. Where somebody else took the holder out, or made an empty Lease in place of a
+        // deleted one, the leader may still be at work: it is shown as before, or as one unknown, who does not renew.
+        var annotated = Read(lease, Holder);
+        var holder = lease.Spec?.HolderIdentity is { Length: > 0 } identity ? identity : annotated ?? Unknown;
 
         // Who changes the holder without us leaves our annotations behind. They speak of another leadership then, except for the
         // epoch, which must never fall.
-        var ours = Read(lease, Holder) == (holder ?? "");
+        var ours = annotated == holder;
         return new LeaseRecord
         {
-            HolderId = holder,
+            HolderId = holder is "" ? null : holder,
             Incarnation = ours && Read(lease, Incarnation) is { Length: > 0 } incarnation ? incarnation : _nobody,
             Epoch = long.TryParse(Read(lease, Epoch), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch)
                 && epoch is >= 1 and <= MaxEpoch ? epoch : 1,

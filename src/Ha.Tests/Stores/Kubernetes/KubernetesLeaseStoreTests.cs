@@ -195,13 +195,31 @@ public class KubernetesLeaseStoreTests
     }
 
     [Fact]
-    public async Task A_Lease_without_a_spec_is_free()
+    public async Task A_holder_taken_out_by_hand_has_not_released_and_is_put_back_by_its_next_renewal()
     {
         await using var bed = await StoreBed.StartAsync();
-        bed.Server.Objects.Create("shop", new JsonObject { ["metadata"] = new JsonObject { ["name"] = "notes" } });
+        var store = bed.Store();
+        var held = await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        bed.Server.Objects.Edit(StoreBed.Key, lease => lease["spec"]!["holderIdentity"] = "");
+        var renewal = await bed.WriteAsync(store, StoreBed.Record("a"), held.Version);
+        Assert.False(renewal.Written);
+        Assert.Equal(held.Record, renewal.Record);
+        Assert.True((await bed.WriteAsync(store, StoreBed.Record("a"), renewal.Version)).Written);
+        Assert.Equal("a", (string?)bed.Server.Objects.Get(StoreBed.Key)!["spec"]!["holderIdentity"]);
+    }
+
+    [Theory]
+    [InlineData("""{"metadata":{"name":"notes"}}""")]
+    [InlineData("""{"metadata":{"name":"notes"},"spec":{}}""")]
+    [InlineData("""{"metadata":{"name":"notes"},"spec":{"holderIdentity":"","leaseDurationSeconds":1}}""")]
+    public async Task A_Lease_that_no_member_wrote_is_nobodys_gift_but_held_by_one_unknown(string made)
+    {
+        await using var bed = await StoreBed.StartAsync();
+        bed.Server.Objects.Create("shop", JsonNode.Parse(made)!.AsObject());
         var store = bed.Store();
         var seen = await store.ReadAsync(StoreBed.Self, CancellationToken.None);
-        Assert.Null(seen.Record!.HolderId);
+        Assert.Equal("?", seen.Record!.HolderId);
+        Assert.True(seen.Record.Duration > TimeSpan.Zero);
         Assert.True((await bed.WriteAsync(store, StoreBed.Record("a"), seen.Version)).Written);
     }
 
