@@ -7,7 +7,7 @@ using NpgsqlTypes;
 namespace Ha.PostgreSql;
 
 /// <summary>
-/// A lease in a table of PostgreSQL 12 or later. Each call is one statement, one transaction and one round trip; no call needs a
+/// A lease in a table of PostgreSQL. Each call is one statement, one transaction and one round trip; no call needs a
 /// session, so a pooler in transaction mode may stand between. Thread-safe.
 /// </summary>
 /// <remarks>
