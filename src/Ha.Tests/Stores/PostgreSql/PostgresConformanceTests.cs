@@ -20,7 +20,7 @@ public sealed class PostgresConformanceTests(PostgresServer server) : LeaseStore
     public Task It_conforms(string check) => RunAsync(check);
 
     protected override Task<ILeaseStore> CreateAsync(string clusterId) =>
-        Task.FromResult<ILeaseStore>(new PostgreSqlLeaseStore(_database, clusterId, TimeSpan.FromSeconds(5)));
+        Task.FromResult<ILeaseStore>(new PostgreSqlLeaseStore(_database, clusterId, TimeSpan.FromSeconds(5), options: null, logger: null));
 
     protected override async Task<bool> DeleteRecordAsync(string clusterId)
     {
