@@ -29,7 +29,7 @@ internal sealed class LeaseFaultPlanner(LeaseWorld world)
         foreach (var node in world.Nodes)
         {
             node.Resume();
-            node.CutUntil = node.FenceAwayUntil = 0;
+            node.CutUntil = node.LateUntil = node.FenceAwayUntil = 0;
             node.StartAgain();
         }
     }
@@ -60,7 +60,7 @@ internal sealed class LeaseFaultPlanner(LeaseWorld world)
                 Pause(node, Random.Between(_lease, 3 * _lease));
                 break;
             case LeaseFaults.Rate:
-                node.Clock.SetRate(world.Now, (int)Random.Between(-10_000, 10_000));
+                node.Clock.SetRate(world.Now, world.Settings.Rate(Random));
                 break;
             case LeaseFaults.Wall:
                 node.Clock.SetWallSkew(Random.Between(-world.Settings.WallSkewMicros / 2, world.Settings.WallSkewMicros / 2));
@@ -75,6 +75,9 @@ internal sealed class LeaseFaultPlanner(LeaseWorld world)
             case LeaseFaults.Cut:
                 node.CutUntil = world.Now + Length();
                 world.Trace.Line(world.Now, node.Name, "is cut off from the store");
+                break;
+            case LeaseFaults.Brownout:
+                Brownout(node);
                 break;
             case LeaseFaults.StoreRefuses:
                 world.Store.RefusesUntil = world.Now + Length();
@@ -140,6 +143,19 @@ internal sealed class LeaseFaultPlanner(LeaseWorld world)
             node.Gone = true;
             node.Terminate();
         }
+    }
+
+    /// <summary>A link that gets slower before it breaks.</summary>
+    private void Brownout(LeaseNode node)
+    {
+        node.LateUntil = world.Now + Random.Between(_lease / 2, 2 * _lease);
+        node.LateBy = Random.Between(_lease / 20, _lease / 3);
+        world.Trace.Line(world.Now, node.Name, $"gets answers {SimTrace.Millis(node.LateBy)} late");
+        world.Schedule(node.LateUntil, () =>
+        {
+            if (!world.Healed)
+                node.CutUntil = world.Now + 2 * _lease;
+        });
     }
 
     private void Flood(int more)

@@ -31,7 +31,7 @@ internal sealed class LeaseNode
         Name = $"n{index + 1}";
         var random = world.Random;
         long skew = world.Settings.WallSkewMicros;
-        Clock = new NodeClock(random.Between(1_000_000_000, 2_000_000_000), (int)random.Between(-10_000, 10_000), random.Between(-skew / 2, skew / 2));
+        Clock = new NodeClock(random.Between(1_000_000_000, 2_000_000_000), world.Settings.Rate(random), random.Between(-skew / 2, skew / 2));
     }
 
     public int Index { get; }
@@ -53,6 +53,11 @@ internal sealed class LeaseNode
 
     public int Inside { get; private set; }
     public long CutUntil { get; set; }
+
+    /// <summary>Until then the store's answers are late by <see cref="LateBy"/>.</summary>
+    public long LateUntil { get; set; }
+
+    public long LateBy { get; set; }
     public long FenceAwayUntil { get; set; }
 
     /// <summary>Of the checker: what this node was at the last event.</summary>
@@ -90,7 +95,7 @@ internal sealed class LeaseNode
                 DrainMicros = Settings.DrainMicros,
                 AwaitEpochFloor = Settings.AwaitFloor,
                 FencePatienceMicros = Settings.FencePatienceMicros,
-                Jitter = () => jitter.Index(1000) / 1000.0,
+                Jitter = () => Settings.Jitter ? jitter.Index(1000) / 1000.0 : 0,
                 StoreDescription = "the store",
             },
             LocalNow,

@@ -23,7 +23,8 @@ internal enum LeaseFaults
     Outsider = 1 << 14,
     JoinOrLeave = 1 << 15,
     Edit = 1 << 16,
-    GoBack = 1 << 17,
+    Brownout = 1 << 17,
+    GoBack = 1 << 18,
 }
 
 /// <summary>What one seed is made of. Everything is chosen by the seed unless it is given.</summary>
@@ -44,6 +45,12 @@ internal sealed record LeaseSettings
     public required long TimerSlopMicros { get; init; }
     public required long FaultEveryMicros { get; init; }
     public required long WallSkewMicros { get; init; }
+    /// <summary>False: nobody spreads anything, and no promise may rest on that it does.</summary>
+    public required bool Jitter { get; init; }
+
+    /// <summary>Clocks run as fast or as slow as they may, and nothing between.</summary>
+    public required bool ExtremeRates { get; init; }
+
     public required bool AwaitFloor { get; init; }
     public required bool KeepsMembers { get; init; }
     public required bool TellsAge { get; init; }
@@ -64,6 +71,8 @@ internal sealed record LeaseSettings
     /// </summary>
     public bool Rising => !Faults.HasFlag(LeaseFaults.GoBack) && !(Faults.HasFlag(LeaseFaults.Edit) && Faults.HasFlag(LeaseFaults.Outsider));
 
+    public int Rate(SimRandom random) => ExtremeRates ? random.Pick(-10_000, 10_000) : (int)random.Between(-10_000, 10_000);
+
     public static LeaseSettings For(ulong seed, int nodes, bool goesBack, bool trace)
     {
         var random = new SimRandom(seed * 2 + 1);
@@ -71,7 +80,7 @@ internal sealed record LeaseSettings
         var faults = LeaseFaults.None;
         if (!random.Chance(100))
         {
-            for (int bit = 0; bit <= 16; bit++)
+            for (int bit = 0; bit <= 17; bit++)
                 faults |= random.Chance(450) ? (LeaseFaults)(1 << bit) : 0;
         }
 
@@ -98,6 +107,8 @@ internal sealed record LeaseSettings
 
             // Where a record may vanish, wall clocks carry the epochs over: two of them must differ by less than a lease.
             WallSkewMicros = edits || goesBack ? lease / 3 : random.Pick(0L, 300_000L, 3_600_000_000L),
+            Jitter = random.Chance(500),
+            ExtremeRates = random.Chance(500),
             AwaitFloor = awaitFloor,
             KeepsMembers = !random.Chance(150),
             TellsAge = !random.Chance(250),

@@ -82,7 +82,8 @@ internal sealed class ModelStore(LeaseWorld world)
         }
 
         var answer = Apply(call);
-        Carry(node, () => world.Schedule(world.Now, new SimEvent(SimEventKind.Reply, node.Index, life, Number: call.Id, Body: answer)));
+        long late = world.Now < node.LateUntil ? node.LateBy : 0;
+        Carry(node, () => world.Schedule(world.Now + late, new SimEvent(SimEventKind.Reply, node.Index, life, Number: call.Id, Body: answer)));
     }
 
     private LeaseAnswer Apply(StoreCall call)
