@@ -117,7 +117,7 @@ internal sealed partial class LeaseCore
             _ => _seen.WaitMicros + Math.Min(spread, (long)(_seen.Jitter * MaxExpiryJitterMicros)),
         };
         var at = _seen.Since + delay;
-        return _holdOffUntil > at && NextSuccessor(null, now) is not null ? _holdOffUntil : at;
+        return _holdOffUntil > at && (IsBlind || NextSuccessor(null, now) is not null) ? _holdOffUntil : at;
     }
 
     /// <summary>

@@ -129,7 +129,7 @@ internal sealed partial class LeaseCore
     {
         Report(kind, successor, Epoch, why);
         BecomeFollower();
-        if (successor is not null)
+        if (successor is not null || (IsBlind && kind == ElectionEventKind.LeadershipReleased))
         {
             _holdOffUntil = now + 2 * _config.IntervalMicros;
         }
