@@ -1,5 +1,4 @@
 using Ha.Election;
-using Ha.Leases;
 
 namespace Ha.Tests.Leases;
 

@@ -114,7 +114,7 @@ internal sealed partial class LeaseCore
         }
     }
 
-    /// <summary>A leader whose application cannot reach its own store admits no write: another node may do better, if there is one.</summary>
+    /// <summary>A leader whose application cannot reach its own store admits no write: another node may do better, if any.</summary>
     private void AdvanceFence(long now)
     {
         if (NeedsEpochFloor && _handoff.Phase == HandoffPhase.None && now - _floorAwaitedSince >= _config.FencePatienceMicros

@@ -1,5 +1,3 @@
-using Ha.Tests.Simulation;
-
 namespace Ha.Tests.Leases.Simulation;
 
 /// <summary>
@@ -19,12 +17,13 @@ internal static class LeaseEdits
         }
 
         var node = world.Nodes[random.Index(world.Nodes.Length)];
+        var lasting = Lasting(record, world);
         var (edited, what) = random.Index(8) switch
         {
-            0 => (record with { HolderId = null, Duration = Lasting(record, world) }, "its holder is struck out"),
-            1 => (record with { HolderId = null, Url = "", Target = "", Successor = node.Name, Duration = Lasting(record, world) }, $"left to {node.Name}"),
-            2 => (record with { HolderId = node.Name, Incarnation = node.Incarnation.ToString("N"), Duration = Lasting(record, world) }, $"given to {node.Name}"),
-            3 => (record with { HolderId = "stranger", Incarnation = random.NextGuid().ToString("N"), Duration = Lasting(record, world) }, "given to a stranger"),
+            0 => (record with { HolderId = null, Duration = lasting }, "its holder is struck out"),
+            1 => (record with { HolderId = null, Url = "", Target = "", Successor = node.Name, Duration = lasting }, $"left to {node.Name}"),
+            2 => (record with { HolderId = node.Name, Incarnation = node.Incarnation.ToString("N"), Duration = lasting }, $"given to {node.Name}"),
+            3 => (record with { HolderId = "stranger", Incarnation = random.NextGuid().ToString("N"), Duration = lasting }, "given away"),
             4 => (record with { Epoch = Math.Max(1, record.Epoch - random.Pick(1L, 1_000_000L, record.Epoch)) }, "its epoch is lowered"),
             5 => (record with { Duration = TimeSpan.FromMicroseconds(random.Pick(1, world.Settings.LongestMicros)) }, "its duration is changed"),
             6 => (record with { Epoch = random.Pick(0L, -1L, long.MaxValue) }, "its epoch is nonsense"),

@@ -41,7 +41,8 @@ internal sealed class LeaseFaultPlanner(LeaseWorld world)
 
         world.Counts.Faults++;
         var leader = Array.Find(world.Nodes, node => node.Leads());
-        Apply(Random.Pick<LeaseFaults>(_enabled), leader is not null && Random.Chance(500) ? leader : world.Nodes[Random.Index(world.Nodes.Length)]);
+        var fault = Random.Pick<LeaseFaults>(_enabled);
+        Apply(fault, leader is not null && Random.Chance(500) ? leader : world.Nodes[Random.Index(world.Nodes.Length)]);
         world.Schedule(world.Now + Random.Exponential(world.Settings.FaultEveryMicros), Strike);
     }
 
@@ -51,7 +52,8 @@ internal sealed class LeaseFaultPlanner(LeaseWorld world)
         {
             case LeaseFaults.Crash when node.Core is not null:
                 node.Crash("crash");
-                world.Schedule(world.Now + Random.Pick(1_000, Random.Between(0, _lease), Random.Between(_lease, 4 * _lease)), node.StartAgain);
+                long delay = Random.Pick(1_000, Random.Between(0, _lease), Random.Between(_lease, 4 * _lease));
+                world.Schedule(world.Now + delay, node.StartAgain);
                 break;
             case LeaseFaults.Pause:
                 Pause(node, Random.Between(_lease / 20, _lease));
@@ -131,7 +133,7 @@ internal sealed class LeaseFaultPlanner(LeaseWorld world)
         });
     }
 
-    private void JoinOrLeave(LeaseNode node)
+    private static void JoinOrLeave(LeaseNode node)
     {
         if (node.Gone)
         {

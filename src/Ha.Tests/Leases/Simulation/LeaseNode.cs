@@ -30,8 +30,8 @@ internal sealed class LeaseNode
         Index = index;
         Name = $"n{index + 1}";
         var random = world.Random;
-        long skew = world.Settings.WallSkewMicros;
-        Clock = new NodeClock(random.Between(1_000_000_000, 2_000_000_000), world.Settings.Rate(random), random.Between(-skew / 2, skew / 2));
+        long skew = world.Settings.WallSkewMicros / 2;
+        Clock = new NodeClock(random.Between(1_000_000_000, 2_000_000_000), world.Settings.Rate(random), random.Between(-skew, skew));
     }
 
     public int Index { get; }
@@ -67,7 +67,7 @@ internal sealed class LeaseNode
 
     private LeaseSettings Settings => _world.Settings;
 
-    /// <summary>The strictest reading of "leads": also while writes wait for the application's floor or for a renewal after a jump.</summary>
+    /// <summary>The strictest reading of "leads": also while writes wait for the floor or for a renewal after a jump.</summary>
     public bool HoldsLease() =>
         Core is { } core && LocalNow is var now && (core.IsLeaderAt(now) || (core.Role == NodeRole.Leader && now < core.LeaseUntil));
 
@@ -241,7 +241,9 @@ internal sealed class LeaseNode
 
         Inside++;
         var random = _world.Random;
-        long length = random.Index(20) == 0 ? random.Between(Settings.DrainMicros / 2, 2 * Settings.DrainMicros) : random.Between(200, 10_000);
+        long length = random.Index(20) == 0
+            ? random.Between(Settings.DrainMicros / 2, 2 * Settings.DrainMicros)
+            : random.Between(200, 10_000);
         var writer = new LeaseWriter(Incarnation, core.Epoch, core.Generation, Checks: !random.Chance(100));
         _world.Schedule(_world.Now + length, new SimEvent(SimEventKind.Commit, Index, Life, Body: writer));
     }
@@ -308,7 +310,7 @@ internal sealed class LeaseNode
         _world.Schedule(Clock.RealAt(now + core.CallTimeoutMicros), new SimEvent(SimEventKind.GiveUp, Index, Life, Number: call.Id));
     }
 
-    /// <summary>A bucket that runs over when a follower asks more often than twelve times a lease, or thirty times while it is woken.</summary>
+    /// <summary>A bucket that runs over when a follower asks more often than twelve times a lease, or thirty while it is woken.</summary>
     private void CountRead(long now)
     {
         double perLease = now - _wokenAt <= Settings.LeaseMicros ? 31 : 12.5;
@@ -325,8 +327,11 @@ internal sealed class LeaseNode
 
         _wakeAt = core.NextDeadline;
         long real = Clock.RealAt(_wakeAt);
-        if (real != long.MaxValue)
-            _world.Schedule(real + _world.Random.Between(0, Settings.TimerSlopMicros), new SimEvent(SimEventKind.Wake, Index, Life, Number: ++_wakeNumber));
+        if (real == long.MaxValue)
+            return;
+
+        long late = _world.Random.Between(0, Settings.TimerSlopMicros);
+        _world.Schedule(real + late, new SimEvent(SimEventKind.Wake, Index, Life, Number: ++_wakeNumber));
     }
 
     private void AskForFloor(long epoch)

@@ -18,7 +18,8 @@ internal static class LeaseRun
         var settings = LeaseSettings.For(seed, nodes, goesBack, trace);
         var world = new LeaseWorld(settings);
         Play(world, settings);
-        return new LeaseResult(seed, settings.ToString(), world.Violation, world.Counts, world.Now, world.Trace.Fingerprint, world.Trace.Text);
+        return new LeaseResult(
+            seed, settings.ToString(), world.Violation, world.Counts, world.Now, world.Trace.Fingerprint, world.Trace.Text);
     }
 
     private static void Play(LeaseWorld world, LeaseSettings settings)
@@ -55,7 +56,7 @@ internal static class LeaseRun
     private static long Bound(LeaseSettings settings)
     {
         long fence = settings.AwaitFloor ? 6 * settings.FencePatienceMicros : 0;
-        long sum = settings.DrainMicros + settings.LeaseMicros + settings.SlowMaxMicros + 2 * settings.LongestMicros + settings.LeaseMicros + fence;
+        long sum = settings.DrainMicros + settings.SlowMaxMicros + 2 * settings.LongestMicros + 2 * settings.LeaseMicros + fence;
         return sum * 101 / 99 + 4 * (settings.TimerSlopMicros + settings.DelayMaxMicros);
     }
 

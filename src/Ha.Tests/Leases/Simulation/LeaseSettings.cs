@@ -69,7 +69,8 @@ internal sealed record LeaseSettings
     /// Epochs rise over all leaderships. An epoch that is above all wall clocks, and stood only in a record that somebody deleted,
     /// is known to nobody after a restart: then only the fence can tell.
     /// </summary>
-    public bool Rising => !Faults.HasFlag(LeaseFaults.GoBack) && !(Faults.HasFlag(LeaseFaults.Edit) && Faults.HasFlag(LeaseFaults.Outsider));
+    public bool Rising =>
+        !Faults.HasFlag(LeaseFaults.GoBack) && !Faults.HasFlag(LeaseFaults.Edit | LeaseFaults.Outsider);
 
     public int Rate(SimRandom random) => ExtremeRates ? random.Pick(-10_000, 10_000) : (int)random.Between(-10_000, 10_000);
 
@@ -81,7 +82,7 @@ internal sealed record LeaseSettings
         if (!random.Chance(100))
         {
             for (int bit = 0; bit <= 17; bit++)
-                faults |= random.Chance(450) ? (LeaseFaults)(1 << bit) : 0;
+                faults |= random.Chance(450) ? (LeaseFaults)(1 << bit) : LeaseFaults.None;
         }
 
         bool edits = faults.HasFlag(LeaseFaults.Edit) && random.Chance(500);
@@ -117,7 +118,10 @@ internal sealed record LeaseSettings
         };
     }
 
-    public override string ToString() =>
-        $"{Nodes} nodes, T {SimTrace.Millis(LeaseMicros)}, delay {SimTrace.Millis(DelayMaxMicros)}, loss {LossPermille}, twice {DuplicatePermille}, "
-        + $"slow {SlowPermille}{(AwaitFloor ? ", floor" : "")}{(KeepsMembers ? "" : ", no members")}{(TellsAge ? "" : ", no age")}, {Faults}";
+    public override string ToString()
+    {
+        string ways = $"{(AwaitFloor ? ", floor" : "")}{(KeepsMembers ? "" : ", no members")}{(TellsAge ? "" : ", no age")}";
+        return $"{Nodes} nodes, T {SimTrace.Millis(LeaseMicros)}, delay {SimTrace.Millis(DelayMaxMicros)}, loss {LossPermille}, "
+            + $"twice {DuplicatePermille}, slow {SlowPermille}{ways}, {Faults}";
+    }
 }

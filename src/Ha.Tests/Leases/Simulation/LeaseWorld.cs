@@ -122,7 +122,10 @@ internal sealed class LeaseWorld
             Break("lapse: what has run out never comes back", $"{node.Name} leads again in generation {core.Generation}");
 
         if (core.Epoch <= _highest && Settings.Rising)
-            Break("epoch: strictly rising over leaderships", $"{node.Name} leads with {SimTrace.Epoch(core.Epoch)} after {SimTrace.Epoch(_highest)}");
+        {
+            Break("epoch: strictly rising over leaderships",
+                $"{node.Name} leads with {SimTrace.Epoch(core.Epoch)} after {SimTrace.Epoch(_highest)}");
+        }
 
         _highest = Math.Max(_highest, core.Epoch);
         if (!bump)

@@ -83,7 +83,8 @@ internal sealed class ModelStore(LeaseWorld world)
 
         var answer = Apply(call);
         long late = world.Now < node.LateUntil ? node.LateBy : 0;
-        Carry(node, () => world.Schedule(world.Now + late, new SimEvent(SimEventKind.Reply, node.Index, life, Number: call.Id, Body: answer)));
+        var reply = new SimEvent(SimEventKind.Reply, node.Index, life, Number: call.Id, Body: answer);
+        Carry(node, () => world.Schedule(world.Now + late, reply));
     }
 
     private LeaseAnswer Apply(StoreCall call)
@@ -95,7 +96,11 @@ internal sealed class ModelStore(LeaseWorld world)
             Put(call.Write);
 
         if (world.Trace.On && call.Write is { } asked)
-            world.Trace.Line(world.Now, "store", $"{(written ? "takes" : "refuses")} {Tell(asked)} of {call.Self.NodeId} over {call.Expected ?? "nothing"}, now {Version ?? "nothing"}");
+        {
+            world.Trace.Line(world.Now, "store",
+                $"{(written ? "takes" : "refuses")} {Tell(asked)} of {call.Self.NodeId} over {call.Expected ?? "nothing"}, "
+                + $"now {Version ?? "nothing"}");
+        }
 
         return new LeaseAnswer
         {
