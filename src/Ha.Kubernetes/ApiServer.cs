@@ -18,7 +18,11 @@ internal sealed class ApiServer : IDisposable
 
     private readonly Func<KubernetesClientConfiguration> _configuration;
     private readonly TimeSpan _lease;
-    private readonly RetryAfter _retryAfter;
+    private readonly RetryAfter _calls;
+
+    /// <summary>Its own, so that a server which wants fewer watches does not keep the leader from renewing.</summary>
+    private readonly RetryAfter _watches;
+
     private readonly Lock _lock = new();
     private k8s.Kubernetes _client;
 
@@ -33,7 +37,7 @@ internal sealed class ApiServer : IDisposable
     {
         _configuration = configuration;
         _lease = lease;
-        _retryAfter = new RetryAfter(time);
+        (_calls, _watches) = (new RetryAfter(time), new RetryAfter(time));
         var first = configuration();
         Namespace = name.Namespace ?? (first.Namespace?.Trim() is { Length: > 0 } own ? own : "default");
         Name = name.Name;
@@ -70,7 +74,7 @@ internal sealed class ApiServer : IDisposable
             {
                 return null;
             }
-        }, cancellationToken);
+        }, _calls, cancellationToken);
 
     /// <summary>Null: there is one already.</summary>
     public Task<V1Lease?> CreateAsync(V1Lease lease, CancellationToken cancellationToken) =>
@@ -84,7 +88,7 @@ internal sealed class ApiServer : IDisposable
             {
                 return null;
             }
-        }, cancellationToken);
+        }, _calls, cancellationToken);
 
     /// <summary>Null: the Lease has another resource version or uid than <paramref name="lease"/> says, or is gone.</summary>
     public Task<V1Lease?> ReplaceAsync(V1Lease lease, CancellationToken cancellationToken) =>
@@ -99,7 +103,7 @@ internal sealed class ApiServer : IDisposable
             {
                 return null;
             }
-        }, cancellationToken);
+        }, _calls, cancellationToken);
 
     /// <summary>
     /// What happens to the Lease after <paramref name="from"/>; null: what there is now, then what happens. Ends when the server
@@ -111,7 +115,7 @@ internal sealed class ApiServer : IDisposable
     {
         Exception? failure = null;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        await using var each = await CallAsync(OpenAsync, cancellationToken);
+        await using var each = await CallAsync(OpenAsync, _watches, cancellationToken);
         while (await NextAsync(each))
         {
             yield return each.Current;
@@ -146,7 +150,8 @@ internal sealed class ApiServer : IDisposable
         }
     }
 
-    public TimeSpan AskedToWait => _retryAfter.Remaining;
+    /// <summary>Before the next watch.</summary>
+    public TimeSpan AskedToWait => _calls.Remaining > _watches.Remaining ? _calls.Remaining : _watches.Remaining;
 
     public void Dispose()
     {
@@ -157,9 +162,10 @@ internal sealed class ApiServer : IDisposable
         }
     }
 
-    private async Task<T> CallAsync<T>(Func<k8s.Kubernetes, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    private async Task<T> CallAsync<T>(
+        Func<k8s.Kubernetes, CancellationToken, Task<T>> call, RetryAfter retryAfter, CancellationToken cancellationToken)
     {
-        _retryAfter.ThrowIfNotOver();
+        retryAfter.ThrowIfNotOver();
         var client = Client;
         try
         {
@@ -175,7 +181,8 @@ internal sealed class ApiServer : IDisposable
         }
         catch (HttpOperationException error)
         {
-            throw Explain(error);
+            var wait = retryAfter.Note(error.Response);
+            throw new HttpRequestException(HttpRequestError.Unknown, Refusal.Describe(error.Response, this, wait), error, error.Response.StatusCode);
         }
         catch (OperationCanceledException error) when (!cancellationToken.IsCancellationRequested)
         {
@@ -239,11 +246,5 @@ internal sealed class ApiServer : IDisposable
             handler.SslOptions.RemoteCertificateValidationCallback = (sender, certificate, built, errors) =>
                 (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) is SslPolicyErrors.None && chain(sender, certificate, built, errors);
         }
-    }
-
-    private HttpRequestException Explain(HttpOperationException error)
-    {
-        var wait = _retryAfter.Note(error.Response);
-        return new HttpRequestException(HttpRequestError.Unknown, Refusal.Describe(error.Response, this, wait), error, error.Response.StatusCode);
     }
 }

@@ -105,8 +105,8 @@ public partial class DeploymentFilesTests
         var store = bed.Store();
         var waiting = store.WaitForChangeAsync(CancellationToken.None);
         await Eventually.True(() => bed.Server.Objects.WatchCount is 1);
-        var held = await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
-        await bed.WriteAsync(store, StoreBed.Record("a"), held.Version);
+        var held = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        await StoreBed.WriteAsync(store, StoreBed.Record("a"), held.Version);
         await store.ReadAsync(StoreBed.Self, CancellationToken.None);
         await waiting.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Equal(rules.SelectMany(rule => rule.Verbs).Order(StringComparer.Ordinal), bed.Server.Requests.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));

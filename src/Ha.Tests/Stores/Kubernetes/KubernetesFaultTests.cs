@@ -28,6 +28,17 @@ public class KubernetesFaultTests
     }
 
     [Fact]
+    public async Task A_watch_that_is_asked_to_wait_does_not_keep_the_leader_from_renewing()
+    {
+        await using var bed = await StoreBed.StartAsync();
+        var store = bed.Store(time: new FakeTimeProvider());
+        bed.Server.Next("watch", FakeFaults.Answer(HttpStatusCode.TooManyRequests, "30"));
+        await store.WaitForChangeAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.True((await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null)).Written);
+        Assert.Equal(1, bed.Server.Count("watch"));
+    }
+
+    [Fact]
     public async Task An_absurd_wait_is_cut_and_a_date_is_understood()
     {
         await using var bed = await StoreBed.StartAsync();
@@ -54,10 +65,10 @@ public class KubernetesFaultTests
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store();
         bed.Server.Next("create", FakeFaults.Answer(code));
-        var error = await Assert.ThrowsAsync<HttpRequestException>(() => bed.WriteAsync(store, StoreBed.Record("a"), expected: null));
+        var error = await Assert.ThrowsAsync<HttpRequestException>(() => StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null));
         Assert.Equal(code, error.StatusCode);
         Assert.Contains($"answered {(int)code}: fault {(int)code}", error.Message, StringComparison.Ordinal);
-        Assert.True((await bed.WriteAsync(store, StoreBed.Record("a"), expected: null)).Written);
+        Assert.True((await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null)).Written);
     }
 
     [Fact]
@@ -65,17 +76,17 @@ public class KubernetesFaultTests
     {
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store();
-        var held = await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        var held = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         for (var storm = 0; storm < 20; storm++)
         {
             bed.Server.Next("update", FakeFaults.Answer(HttpStatusCode.Conflict));
-            var answer = await bed.WriteAsync(store, StoreBed.Record("a"), held.Version);
+            var answer = await StoreBed.WriteAsync(store, StoreBed.Record("a"), held.Version);
             Assert.False(answer.Written);
             Assert.Equal(held.Version, answer.Version);
         }
 
         Assert.Equal(20, bed.Server.Count("update"));
-        Assert.True((await bed.WriteAsync(store, StoreBed.Record("a"), held.Version)).Written);
+        Assert.True((await StoreBed.WriteAsync(store, StoreBed.Record("a"), held.Version)).Written);
     }
 
     [Fact]
@@ -118,14 +129,14 @@ public class KubernetesFaultTests
     {
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store();
-        var held = await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        var held = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         bed.Server.Next("update", FakeFaults.ExecuteAndHang);
         using var given = new CancellationTokenSource();
         var lost = store.TryWriteAsync(StoreBed.Record("a"), held.Version, StoreBed.Self, given.Token);
         await Eventually.True(() => VersionOf(bed) != held.Version);
         await given.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => lost);
-        var again = await bed.WriteAsync(store, StoreBed.Record("a"), held.Version);
+        var again = await StoreBed.WriteAsync(store, StoreBed.Record("a"), held.Version);
         Assert.False(again.Written);
         Assert.Equal("a", again.Record!.HolderId);
         Assert.Equal(VersionOf(bed), again.Version);
@@ -137,10 +148,10 @@ public class KubernetesFaultTests
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store();
         bed.Server.Next("create", FakeFaults.Twice);
-        var held = await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        var held = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         Assert.True(held.Written);
         bed.Server.Next("update", FakeFaults.Twice);
-        var renewed = await bed.WriteAsync(store, StoreBed.Record("a"), held.Version);
+        var renewed = await StoreBed.WriteAsync(store, StoreBed.Record("a"), held.Version);
         Assert.True(renewed.Written);
         Assert.Equal(VersionOf(bed), renewed.Version);
     }
@@ -155,7 +166,7 @@ public class KubernetesFaultTests
         bed.Server.Tokens["token-2"] = true;
         await File.WriteAllTextAsync(bed.TokenFile, "token-2\n");
         var before = bed.Server.Requests.Count;
-        Assert.True((await bed.WriteAsync(store, StoreBed.Record("a"), expected: null)).Written);
+        Assert.True((await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null)).Written);
         Assert.Equal(2, bed.Server.Requests.Count - before);
         Assert.Equal(2, bed.Reads);
         Assert.NotNull((await Read(store)).Record);
@@ -181,7 +192,7 @@ public class KubernetesFaultTests
         bed.Server.Rules = [(["get"], "notes")];
         var store = bed.Store();
         Assert.Null((await Read(store)).Record);
-        var error = await Assert.ThrowsAsync<HttpRequestException>(() => bed.WriteAsync(store, StoreBed.Record("a"), expected: null));
+        var error = await Assert.ThrowsAsync<HttpRequestException>(() => StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null));
         Assert.Equal(HttpStatusCode.Forbidden, error.StatusCode);
         Assert.Contains("cannot create resource", error.Message, StringComparison.Ordinal);
         Assert.Contains("resourceNames: [notes], verbs: [get, update, watch]", error.Message, StringComparison.Ordinal);
@@ -194,7 +205,7 @@ public class KubernetesFaultTests
     {
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store("shopp/notes");
-        var error = await Assert.ThrowsAsync<HttpRequestException>(() => bed.WriteAsync(store, StoreBed.Record("a"), expected: null));
+        var error = await Assert.ThrowsAsync<HttpRequestException>(() => StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null));
         Assert.Equal(HttpStatusCode.NotFound, error.StatusCode);
         Assert.Contains("kubectl create namespace shopp", error.Message, StringComparison.Ordinal);
     }

@@ -14,7 +14,7 @@ public class KubernetesLeaseStoreTests
         var store = bed.Store();
         Assert.Null((await store.ReadAsync(StoreBed.Self, CancellationToken.None)).Record);
         var record = StoreBed.Record("a") with { Duration = TimeSpan.FromMilliseconds(1234.5678), Successor = "b" };
-        var written = await bed.WriteAsync(store, record, expected: null);
+        var written = await StoreBed.WriteAsync(store, record, expected: null);
         Assert.True(written.Written);
         Assert.Equal(record, written.Record);
         var read = await bed.Store().ReadAsync(StoreBed.Self, CancellationToken.None);
@@ -35,9 +35,9 @@ public class KubernetesLeaseStoreTests
     {
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store(time: new FakeTimeProvider());
-        var first = await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
-        var second = await bed.WriteAsync(store, StoreBed.Record("a"), first.Version);
-        var third = await bed.WriteAsync(store, StoreBed.Record("a"), second.Version);
+        var first = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        var second = await StoreBed.WriteAsync(store, StoreBed.Record("a"), first.Version);
+        var third = await StoreBed.WriteAsync(store, StoreBed.Record("a"), second.Version);
         Assert.True(second.Written && third.Written);
         Assert.Equal(3, new[] { first.Version, second.Version, third.Version }.Distinct(StringComparer.Ordinal).Count());
         Assert.Equal(["create", "update", "update"], bed.Server.Requests);
@@ -48,15 +48,15 @@ public class KubernetesLeaseStoreTests
     {
         await using var bed = await StoreBed.StartAsync();
         var (one, other) = (bed.Store(), bed.Store());
-        var first = await bed.WriteAsync(one, StoreBed.Record("a"), expected: null);
-        var again = await bed.WriteAsync(other, StoreBed.Record("b"), expected: null);
+        var first = await StoreBed.WriteAsync(one, StoreBed.Record("a"), expected: null);
+        var again = await StoreBed.WriteAsync(other, StoreBed.Record("b"), expected: null);
         Assert.False(again.Written);
         Assert.Equal("a", again.Record!.HolderId);
         Assert.Equal(first.Version, again.Version);
 
-        var taken = await bed.WriteAsync(other, StoreBed.Record("b", 8), again.Version);
+        var taken = await StoreBed.WriteAsync(other, StoreBed.Record("b", 8), again.Version);
         Assert.True(taken.Written);
-        var late = await bed.WriteAsync(one, StoreBed.Record("a", 9), first.Version);
+        var late = await StoreBed.WriteAsync(one, StoreBed.Record("a", 9), first.Version);
         Assert.False(late.Written);
         Assert.Equal("b", late.Record!.HolderId);
         Assert.Equal(taken.Version, late.Version);
@@ -70,7 +70,7 @@ public class KubernetesLeaseStoreTests
         string? version = null;
         for (var round = 0; round < 100; round++)
         {
-            var claims = await Task.WhenAll(stores.Select((store, at) => bed.WriteAsync(store, StoreBed.Record($"n{at}", round + 1), version)));
+            var claims = await Task.WhenAll(stores.Select((store, at) => StoreBed.WriteAsync(store, StoreBed.Record($"n{at}", round + 1), version)));
             var winner = Assert.Single(claims, claim => claim.Written);
             Assert.All(claims, claim => Assert.Equal(winner.Version, claim.Version));
             Assert.All(claims, claim => Assert.Equal(winner.Record, claim.Record));
@@ -83,17 +83,17 @@ public class KubernetesLeaseStoreTests
     {
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store();
-        var first = await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        var first = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         Assert.True(bed.Server.Objects.Delete(StoreBed.Key));
-        var gone = await bed.WriteAsync(store, StoreBed.Record("a"), first.Version);
+        var gone = await StoreBed.WriteAsync(store, StoreBed.Record("a"), first.Version);
         Assert.False(gone.Written);
         Assert.Null(gone.Record);
         Assert.Null(gone.Version);
 
-        var other = await bed.WriteAsync(bed.Store(), StoreBed.Record("b"), expected: null);
+        var other = await StoreBed.WriteAsync(bed.Store(), StoreBed.Record("b"), expected: null);
         Assert.True(other.Written);
         Assert.NotEqual(first.Version!.Split('/')[0], other.Version!.Split('/')[0]);
-        var late = await bed.WriteAsync(bed.Store(), StoreBed.Record("a"), first.Version);
+        var late = await StoreBed.WriteAsync(bed.Store(), StoreBed.Record("a"), first.Version);
         Assert.False(late.Written);
         Assert.Equal("b", late.Record!.HolderId);
     }
@@ -103,14 +103,14 @@ public class KubernetesLeaseStoreTests
     {
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store();
-        var held = await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
-        var renewed = await bed.WriteAsync(store, StoreBed.Record("a"), held.Version);
-        var released = await bed.WriteAsync(store, StoreBed.Record(null) with { Successor = "b" }, renewed.Version);
+        var held = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        var renewed = await StoreBed.WriteAsync(store, StoreBed.Record("a"), held.Version);
+        var released = await StoreBed.WriteAsync(store, StoreBed.Record(null) with { Successor = "b" }, renewed.Version);
         Assert.Null(released.Record!.HolderId);
         Assert.Equal(7, released.Record.Epoch);
         Assert.Equal("b", released.Record.Successor);
         Assert.Null(bed.Server.Objects.Get(StoreBed.Key)!["spec"]!["holderIdentity"]);
-        await bed.WriteAsync(store, StoreBed.Record("b", 8), released.Version);
+        await StoreBed.WriteAsync(store, StoreBed.Record("b", 8), released.Version);
         var spec = bed.Server.Objects.Get(StoreBed.Key)!["spec"]!;
         Assert.Equal(1, (int)spec["leaseTransitions"]!);
         Assert.NotNull(spec["acquireTime"]);
@@ -122,7 +122,7 @@ public class KubernetesLeaseStoreTests
     {
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store();
-        await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         bed.Server.Objects.Edit(StoreBed.Key, lease =>
         {
             lease["metadata"]!["labels"] = new JsonObject { ["team"] = "blue" };
@@ -130,7 +130,7 @@ public class KubernetesLeaseStoreTests
             lease["metadata"]!["finalizers"] = new JsonArray("example.com/keep");
         });
         var seen = await store.ReadAsync(StoreBed.Self, CancellationToken.None);
-        Assert.True((await bed.WriteAsync(store, StoreBed.Record("a", 8), seen.Version)).Written);
+        Assert.True((await StoreBed.WriteAsync(store, StoreBed.Record("a", 8), seen.Version)).Written);
         var metadata = bed.Server.Objects.Get(StoreBed.Key)!["metadata"]!;
         Assert.Equal("blue", (string?)metadata["labels"]!["team"]);
         Assert.Equal("do not delete", (string?)metadata["annotations"]!["example.com/note"]);
@@ -153,9 +153,9 @@ public class KubernetesLeaseStoreTests
         Assert.Equal(1, seen.Record.Epoch);
 
         // Neither a released record's acquire time nor a wall clock on the second may cost the write.
-        var released = await bed.WriteAsync(store, StoreBed.Record(null), seen.Version);
+        var released = await StoreBed.WriteAsync(store, StoreBed.Record(null), seen.Version);
         Assert.True(released.Written);
-        Assert.True((await bed.WriteAsync(store, StoreBed.Record("a", 8), released.Version)).Written);
+        Assert.True((await StoreBed.WriteAsync(store, StoreBed.Record("a", 8), released.Version)).Written);
         Assert.Equal(5, (int)bed.Server.Objects.Get(StoreBed.Key)!["spec"]!["leaseTransitions"]!);
     }
 
@@ -170,7 +170,7 @@ public class KubernetesLeaseStoreTests
     {
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store();
-        await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         bed.Server.Objects.Edit(StoreBed.Key, lease => lease["metadata"]!["annotations"]![$"ha.base/{annotation}"] = text);
         var seen = await store.ReadAsync(StoreBed.Self, CancellationToken.None);
         Assert.Equal("a", seen.Record!.HolderId);
@@ -184,7 +184,7 @@ public class KubernetesLeaseStoreTests
     {
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store();
-        var before = await bed.WriteAsync(store, StoreBed.Record("a", 900), expected: null);
+        var before = await StoreBed.WriteAsync(store, StoreBed.Record("a", 900), expected: null);
         bed.Server.Objects.Edit(StoreBed.Key, lease => lease["spec"]!["holderIdentity"] = "somebody");
         var edited = await store.ReadAsync(StoreBed.Self, CancellationToken.None);
         Assert.NotEqual(before.Version, edited.Version);
@@ -199,12 +199,12 @@ public class KubernetesLeaseStoreTests
     {
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store();
-        var held = await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        var held = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         bed.Server.Objects.Edit(StoreBed.Key, lease => lease["spec"]!["holderIdentity"] = "");
-        var renewal = await bed.WriteAsync(store, StoreBed.Record("a"), held.Version);
+        var renewal = await StoreBed.WriteAsync(store, StoreBed.Record("a"), held.Version);
         Assert.False(renewal.Written);
         Assert.Equal(held.Record, renewal.Record);
-        Assert.True((await bed.WriteAsync(store, StoreBed.Record("a"), renewal.Version)).Written);
+        Assert.True((await StoreBed.WriteAsync(store, StoreBed.Record("a"), renewal.Version)).Written);
         Assert.Equal("a", (string?)bed.Server.Objects.Get(StoreBed.Key)!["spec"]!["holderIdentity"]);
     }
 
@@ -220,15 +220,15 @@ public class KubernetesLeaseStoreTests
         var seen = await store.ReadAsync(StoreBed.Self, CancellationToken.None);
         Assert.Equal("?", seen.Record!.HolderId);
         Assert.True(seen.Record.Duration > TimeSpan.Zero);
-        Assert.True((await bed.WriteAsync(store, StoreBed.Record("a"), seen.Version)).Written);
+        Assert.True((await StoreBed.WriteAsync(store, StoreBed.Record("a"), seen.Version)).Written);
     }
 
     [Fact]
     public async Task Clusters_have_a_Lease_each_and_a_name_without_a_namespace_is_in_the_default_one()
     {
         await using var bed = await StoreBed.StartAsync();
-        await bed.WriteAsync(bed.Store("notes"), StoreBed.Record("a"), expected: null);
-        await bed.WriteAsync(bed.Store("notes", clusterId: "blue"), StoreBed.Record("b"), expected: null);
+        await StoreBed.WriteAsync(bed.Store("notes"), StoreBed.Record("a"), expected: null);
+        await StoreBed.WriteAsync(bed.Store("notes", clusterId: "blue"), StoreBed.Record("b"), expected: null);
         Assert.Equal("a", (string?)bed.Server.Objects.Get("default/notes")!["spec"]!["holderIdentity"]);
         Assert.Equal("b", (string?)bed.Server.Objects.Get("default/notes-blue")!["spec"]!["holderIdentity"]);
     }

@@ -16,7 +16,7 @@ public class KubernetesWatchTests
         var store = bed.Store();
         var waiters = Enumerable.Range(0, 5).Select(_ => store.WaitForChangeAsync(CancellationToken.None)).ToArray();
         await Watching(bed);
-        await bed.WriteAsync(bed.Store(), StoreBed.Record("a"), expected: null);
+        await StoreBed.WriteAsync(bed.Store(), StoreBed.Record("a"), expected: null);
         await Task.WhenAll(waiters).WaitAsync(_patience);
         var deletion = store.WaitForChangeAsync(CancellationToken.None);
         bed.Server.Objects.Delete(StoreBed.Key);
@@ -31,12 +31,12 @@ public class KubernetesWatchTests
         var store = bed.Store();
         var waiting = store.WaitForChangeAsync(CancellationToken.None);
         await Watching(bed);
-        await bed.WriteAsync(bed.Store("shop/other"), StoreBed.Record("a"), expected: null);
+        await StoreBed.WriteAsync(bed.Store("shop/other"), StoreBed.Record("a"), expected: null);
         bed.Server.Objects.SendBookmarks();
 
         // Everything comes in order: at this one's turn the others were told.
         Assert.False(waiting.IsCompleted);
-        await bed.WriteAsync(bed.Store(), StoreBed.Record("a"), expected: null);
+        await StoreBed.WriteAsync(bed.Store(), StoreBed.Record("a"), expected: null);
         await waiting.WaitAsync(_patience);
     }
 
@@ -51,7 +51,7 @@ public class KubernetesWatchTests
         await given.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => one.WaitAsync(_patience));
         Assert.False(other.IsCompleted);
-        await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         await other.WaitAsync(_patience);
     }
 
@@ -64,7 +64,7 @@ public class KubernetesWatchTests
         var store = bed.Store();
         var first = store.WaitForChangeAsync(CancellationToken.None);
         await Watching(bed);
-        var held = await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        var held = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         await first.WaitAsync(_patience);
         var next = store.WaitForChangeAsync(CancellationToken.None);
         if (cut)
@@ -77,7 +77,7 @@ public class KubernetesWatchTests
         }
 
         // While nobody watches, or just before or after: it is told in each case.
-        await bed.WriteAsync(store, StoreBed.Record("a"), held.Version);
+        await StoreBed.WriteAsync(store, StoreBed.Record("a"), held.Version);
         await next.WaitAsync(_patience);
         await Eventually.True(() => bed.Server.Count("watch") is 2);
     }
@@ -92,7 +92,7 @@ public class KubernetesWatchTests
         var store = bed.Store();
         var first = store.WaitForChangeAsync(CancellationToken.None);
         await Watching(bed);
-        await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         await first.WaitAsync(_patience);
         bed.Server.Objects.ChangeSomethingElse();
         bed.Server.Objects.Compact();
@@ -111,7 +111,7 @@ public class KubernetesWatchTests
     {
         await using var bed = await StoreBed.StartAsync();
         var store = bed.Store();
-        await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         var first = store.WaitForChangeAsync(CancellationToken.None);
         await first.WaitAsync(_patience);
         await Watching(bed);
@@ -157,7 +157,7 @@ public class KubernetesWatchTests
         await File.WriteAllTextAsync(bed.TokenFile, "token-2");
         var waiting = store.WaitForChangeAsync(CancellationToken.None);
         await Watching(bed);
-        await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         await waiting.WaitAsync(_patience);
         Assert.Equal(2, bed.Reads);
     }
@@ -171,7 +171,7 @@ public class KubernetesWatchTests
         var error = await Assert.ThrowsAsync<HttpRequestException>(() => store.WaitForChangeAsync(CancellationToken.None).WaitAsync(_patience));
         Assert.Contains("cannot watch resource", error.Message, StringComparison.Ordinal);
         Assert.Contains("verbs: [get, update, watch]", error.Message, StringComparison.Ordinal);
-        Assert.True((await bed.WriteAsync(store, StoreBed.Record("a"), expected: null)).Written);
+        Assert.True((await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null)).Written);
         bed.Server.Rules = [(["get", "update", "watch"], "notes"), (["create"], null)];
         await store.WaitForChangeAsync(CancellationToken.None).WaitAsync(_patience);
     }
@@ -184,8 +184,8 @@ public class KubernetesWatchTests
         var store = bed.Store();
         var waiting = store.WaitForChangeAsync(CancellationToken.None);
         await Watching(bed);
-        var held = await bed.WriteAsync(store, StoreBed.Record("a"), expected: null);
-        Assert.True((await bed.WriteAsync(store, StoreBed.Record("a"), held.Version)).Written);
+        var held = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        Assert.True((await StoreBed.WriteAsync(store, StoreBed.Record("a"), held.Version)).Written);
         await waiting.WaitAsync(_patience);
     }
 

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Ha.Kubernetes;
-using Ha.Tests.Support;
 using k8s;
 using k8s.Authentication;
 using Microsoft.Extensions.DependencyInjection;
@@ -60,7 +59,7 @@ internal sealed class StoreBed : IAsyncDisposable
         return store;
     }
 
-    public async Task<LeaseAnswer> WriteAsync(KubernetesLeaseStore store, LeaseRecord record, string? expected) =>
+    public static async Task<LeaseAnswer> WriteAsync(KubernetesLeaseStore store, LeaseRecord record, string? expected) =>
         await store.TryWriteAsync(record, expected, Self, CancellationToken.None);
 
     public async ValueTask DisposeAsync()
