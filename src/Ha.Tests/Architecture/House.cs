@@ -27,6 +27,7 @@ internal static class House
         ["Ha.LuxLeader"] = Doors,
         ["Ha.StaticLeader"] = Doors,
         ["Ha.LeaderBackgroundService"] = Doors,
+        ["Ha.ElectedLeader"] = Doors,
         ["Ha.LeaseLeader"] = Doors,
         ["Ha.Configuration.HaSettings"] = Settings,
         ["Ha.Election.Beat"] = Messages,
