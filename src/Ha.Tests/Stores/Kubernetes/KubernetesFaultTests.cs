@@ -96,13 +96,21 @@ public class KubernetesFaultTests
         var store = bed.Store();
         foreach (var fault in (FakeFault[])[FakeFaults.Hang, FakeFaults.HangInBody, HangInFailure])
         {
-            bed.Server.Next("get", fault);
+            var gone = new TaskCompletionSource();
+            bed.Server.Next("get", async (context, serve) =>
+            {
+                await fault(context, serve);
+                gone.SetResult();
+            });
             using var given = new CancellationTokenSource();
             var asked = bed.Server.Count("get");
             var call = store.ReadAsync(StoreBed.Self, given.Token);
             await Eventually.True(() => bed.Server.Count("get") > asked);
             await given.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call.WaitAsync(TimeSpan.FromSeconds(30)));
+
+            // No thread goes on reading what nobody waits for.
+            await gone.Task.WaitAsync(TimeSpan.FromSeconds(30));
         }
 
         Assert.Null((await Read(store)).Record);
