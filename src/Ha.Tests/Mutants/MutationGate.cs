@@ -37,7 +37,7 @@ internal sealed class MutationGate(TextWriter output)
 
         var host = assembly.GetType(mutant.Host, throwOnError: true)!;
         var bySeeds = Method(host, "HuntWithSeeds").CreateDelegate<Func<int, ulong, int, int, (int, string)?>>();
-        if (bySeeds(mutant.Nodes, 1, seeds, Seconds) is { } found)
+        if (bySeeds(mutant.Nodes, mutant.From, seeds, Seconds) is { } found)
             return new MutantVerdict(mutant, found.Item1, found.Item2);
 
         if (mutant.Host != Mutant.ElectionHost)
