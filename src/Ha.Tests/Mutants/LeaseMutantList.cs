@@ -58,7 +58,7 @@ internal static class LeaseMutantList
                 "null : record, _seen.State == LeaseState.Unseen ? now : _seen.Since, wait")),
         Of("claim: a release of an old version counts",
             new Edit(Claim, "private Sighting _seen;", "private Sighting _seen;\n    private bool _released;"),
-            new Edit(Claim, "        _unanswered.Clear();", "        _released |= state == LeaseState.Released;\n        _unanswered.Clear();"),
+            new Edit(Claim, "        _unanswered.Clear();", "        _released |= state == LeaseState.Released;\n_unanswered.Clear();"),
             new Edit(Claim, "{ Mine: true } => 0,", "{ Mine: true } => 0,\n            _ when _released => 0,")),
         Of("claim: a holder struck out by hand has released",
             new Edit("Sighting.cs", "record.Duration == TimeSpan.Zero ?", "true ?")),
@@ -74,7 +74,7 @@ internal static class LeaseMutantList
             new Edit(Claim, "TimeSpan.FromMicroseconds(_seen.WaitMicros), successor", "TimeSpan.Zero, successor")),
         Of("claim: an absence is waited out without a mark",
             new Edit(Claim, "{ State: LeaseState.Absent } => spread,", ""),
-            new Edit(Claim, "if (_seen.State == LeaseState.Absent)", "if (false)")),
+            new Edit(Claim, "if (_seen.State == LeaseState.Absent)", "if (false)")) with { From = 1_900 },
     ];
 
     private static Mutant Of(string name, params Edit[] edits) => new(name, 0, edits) { Host = Host };

@@ -15,6 +15,9 @@ internal sealed record Mutant(string Name, int Nodes, params Edit[] Edits)
 
     /// <summary>The first seed; a later one where what shows the mutant is rare.</summary>
     public ulong From { get; init; } = 1;
+
+    /// <summary>How many seeds, at most.</summary>
+    public int Seeds { get; init; } = MutationGate.SeedsPerMutant;
 }
 
 /// <param name="Seeds">Seeds until caught; 0 when a scenario caught it, or nothing did.</param>
