@@ -12,6 +12,12 @@ internal sealed record Mutant(string Name, int Nodes, params Edit[] Edits)
 
     /// <summary>The type in the mutant that hunts; only that of the election plays scenarios, too.</summary>
     public string Host { get; init; } = ElectionHost;
+
+    /// <summary>The first seed; a later one where what shows the mutant is rare.</summary>
+    public ulong From { get; init; } = 1;
+
+    /// <summary>How many seeds, at most.</summary>
+    public int Seeds { get; init; } = MutationGate.SeedsPerMutant;
 }
 
 /// <param name="Seeds">Seeds until caught; 0 when a scenario caught it, or nothing did.</param>

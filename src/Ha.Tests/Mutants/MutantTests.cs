@@ -36,7 +36,7 @@ public class MutantTests(ITestOutputHelper output)
     [Fact]
     public void The_protocol_itself_is_not_caught()
     {
-        var verdict = new MutationGate(TextWriter.Null).Judge(new Mutant("nothing changed", 3), seeds: 40);
+        var verdict = new MutationGate(TextWriter.Null).Judge(new Mutant("nothing changed", 3) { Seeds = 40 });
         Assert.Null(verdict.By);
     }
 

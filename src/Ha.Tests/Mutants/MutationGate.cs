@@ -30,14 +30,14 @@ internal sealed class MutationGate(TextWriter output)
         return caught == mutants.Count;
     }
 
-    public MutantVerdict Judge(Mutant mutant, int seeds = SeedsPerMutant)
+    public MutantVerdict Judge(Mutant mutant)
     {
         if (_compiler.Compile(mutant, out string? error) is not { } assembly)
             return new MutantVerdict(mutant, 0, $"ERROR: {error}");
 
         var host = assembly.GetType(mutant.Host, throwOnError: true)!;
         var bySeeds = Method(host, "HuntWithSeeds").CreateDelegate<Func<int, ulong, int, int, (int, string)?>>();
-        if (bySeeds(mutant.Nodes, 1, seeds, Seconds) is { } found)
+        if (bySeeds(mutant.Nodes, mutant.From, mutant.Seeds, Seconds) is { } found)
             return new MutantVerdict(mutant, found.Item1, found.Item2);
 
         if (mutant.Host != Mutant.ElectionHost)

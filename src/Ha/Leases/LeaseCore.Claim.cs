@@ -52,10 +52,11 @@ internal sealed partial class LeaseCore
 
     /// <summary>
     /// A write of this process that was not answered has taken effect after all. It replaced the version seen last, and whoever
-    /// leads since must have replaced it in turn. No other record with this process's name proves that: somebody may have typed it.
+    /// leads since must have replaced it in turn. A record that only bears this process's name and some epoch of its proves nothing:
+    /// somebody may have typed the name into a record of another, and two that claim at once may well mean the same epoch.
     /// </summary>
     private bool IsOfUnansweredWrite(LeaseRecord record) =>
-        record.HolderId == _config.NodeId && record.Incarnation == _self.Incarnation && _unanswered.Contains(record.Epoch);
+        record == Held(record.Epoch) && _unanswered.Contains(record.Epoch);
 
     private void SeeEpoch(long epoch) => _maxEpochSeen = Math.Max(_maxEpochSeen, epoch);
 

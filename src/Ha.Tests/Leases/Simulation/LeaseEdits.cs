@@ -17,15 +17,16 @@ internal static class LeaseEdits
         }
 
         var node = world.Nodes[random.Index(world.Nodes.Length)];
+        long longest = world.Settings.LongestMicros;
         var lasting = Lasting(record, world);
         var (edited, what) = random.Index(8) switch
         {
             0 => (record with { HolderId = null, Duration = lasting }, "its holder is struck out"),
-            1 => (record with { HolderId = null, Url = "", Target = "", Successor = node.Name, Duration = lasting }, $"left to {node.Name}"),
-            2 => (record with { HolderId = node.Name, Incarnation = node.Incarnation.ToString("N"), Duration = lasting }, $"given to {node.Name}"),
+            1 => (record with { HolderId = null, Url = "", Target = "", Successor = node.Name, Duration = lasting }, "left to one"),
+            2 => (record with { HolderId = node.Name, Incarnation = node.Incarnation.ToString("N"), Duration = lasting }, "renamed"),
             3 => (record with { HolderId = "stranger", Incarnation = random.NextGuid().ToString("N"), Duration = lasting }, "given away"),
             4 => (record with { Epoch = Math.Max(1, record.Epoch - random.Pick(1L, 1_000_000L, record.Epoch)) }, "its epoch is lowered"),
-            5 => (record with { Duration = TimeSpan.FromMicroseconds(random.Pick(1, world.Settings.LongestMicros)) }, "its duration is changed"),
+            5 => (record with { Duration = TimeSpan.FromMicroseconds(random.Pick(1, longest)) }, "its duration is changed"),
             6 => (record with { Epoch = random.Pick(0L, -1L, long.MaxValue) }, "its epoch is nonsense"),
             _ => (record with { Duration = TimeSpan.FromSeconds(-1) }, "its duration is nonsense"),
         };
