@@ -11,6 +11,7 @@ internal sealed class PostgresStore : IStoreServer
     private const string Limits = "max_connections=24";
     private const int PoolSize = 5;
     private const string Role = "lease";
+    private const string Occupant = "occupant";
 
     private readonly PostgresServer _server;
     private readonly Place _place;
@@ -69,7 +70,7 @@ internal sealed class PostgresStore : IStoreServer
         await using var connection = new NpgsqlConnection(_server.Local);
         await connection.OpenAsync();
         var pids = new List<int>();
-        await using (var list = new NpgsqlCommand($"SELECT pid, host(client_addr), client_port FROM pg_stat_activity WHERE usename = '{Role}'", connection))
+        await using (var list = new NpgsqlCommand($"SELECT pid, host(client_addr), client_port FROM pg_stat_activity WHERE usename = '{Role}' AND application_name <> '{Occupant}'", connection))
         await using (var rows = await list.ExecuteReaderAsync())
         {
             while (await rows.ReadAsync())
@@ -90,7 +91,8 @@ internal sealed class PostgresStore : IStoreServer
 
     public Occupation Occupy() => new(async cancellationToken =>
     {
-        var connection = new NpgsqlConnection($"Host={_server.Sockets};Port={_place.Port};Username={Role};Database=postgres;Pooling=false;Timeout=2;Command Timeout=2");
+        var connection = new NpgsqlConnection($"Host={_server.Sockets};Port={_place.Port};Username={Role};Database=postgres;Pooling=false;Timeout=2;Command Timeout=2;"
+            + $"Application Name={Occupant}");
         try
         {
             await connection.OpenAsync(cancellationToken);

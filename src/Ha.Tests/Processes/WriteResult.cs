@@ -5,6 +5,14 @@ internal sealed record WriteResult(string Text, Door Door, long DueAt, TimeSpan 
 
 internal static class WriteResults
 {
+    /// <summary>How many acknowledged writes are not there, and how many of all are there more than once.</summary>
+    public static (int Lost, int Doubled) Against(this IEnumerable<WriteResult> results, IReadOnlyList<NoteAnswer> notes)
+    {
+        var counts = notes.CountBy(n => n.Text, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
+        var lost = results.Count(result => result.Failure is null && !counts.ContainsKey(result.Text));
+        return (lost, counts.Values.Count(count => count > 1));
+    }
+
     /// <summary>A write that was acknowledged is there once; one that failed may be there, but not twice.</summary>
     public static void AssertAcknowledgedAreThereOnce(this IEnumerable<WriteResult> results, IReadOnlyList<NoteAnswer> notes)
     {
