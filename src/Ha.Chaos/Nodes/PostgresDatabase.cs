@@ -8,9 +8,9 @@ namespace Ha.Chaos.Nodes;
 internal sealed class PostgresDatabase : IDatabase
 {
     private const int Port = 5432;
-    private readonly PostgresServer _server;
+    private readonly PostgresProcess _server;
 
-    private PostgresDatabase(PostgresServer server, string address)
+    private PostgresDatabase(PostgresProcess server, string address)
     {
         _server = server;
         ConnectionString = $"Host={address};Username=postgres;Database=postgres;Timeout=5;Command Timeout=5;Maximum Pool Size=20";
@@ -22,7 +22,7 @@ internal sealed class PostgresDatabase : IDatabase
     /// <param name="address">The server's address in its namespace.</param>
     /// <param name="log">Gets what the server says.</param>
     public static async Task<PostgresDatabase> StartAsync(string folder, string address, string log) =>
-        new(await PostgresServer.StartAsync(folder, new Place(Namespaces.NameOf(ChaosCluster.Database), address, Port), log, "max_connections=100"), address);
+        new(await PostgresProcess.StartAsync(folder, new Place(Namespaces.NameOf(ChaosCluster.Database), address, Port), log, "max_connections=100"), address);
 
     public async Task<IAsyncDisposable> BlockWritersAsync(CancellationToken cancellationToken)
     {

@@ -13,11 +13,11 @@ internal sealed class PostgresStore : IStoreServer
     private const string Role = "lease";
     private const string Occupant = "occupant";
 
-    private readonly PostgresServer _server;
+    private readonly PostgresProcess _server;
     private readonly Place _place;
     private ServerProcess? _pool;
 
-    private PostgresStore(PostgresServer server, Place place) => (_server, _place) = (server, place);
+    private PostgresStore(PostgresProcess server, Place place) => (_server, _place) = (server, place);
 
     public IReadOnlyList<ServerProcess> Processes => _pool is null ? [_server.Process] : [_server.Process, _pool];
 
@@ -28,7 +28,7 @@ internal sealed class PostgresStore : IStoreServer
     public static async Task<PostgresStore> StartAsync(string folder, Place place, string log, bool pooled)
     {
         // Behind a pool nobody else needs to reach it: the port only names its socket.
-        var server = await PostgresServer.StartAsync(folder, pooled ? place with { Port = place.Port + 1 } : place, log, Limits);
+        var server = await PostgresProcess.StartAsync(folder, pooled ? place with { Port = place.Port + 1 } : place, log, Limits);
         var store = new PostgresStore(server, place);
         try
         {

@@ -4,12 +4,17 @@ using Ha.Cli.Processes;
 
 namespace Ha.Tests.Processes;
 
-/// <summary>A real store on loopback in a folder that goes away with it, and a way to it for each node, which can be cut.</summary>
+/// <summary>
+/// A real store on loopback in a folder that goes away with it, and a way to it for each node, which can be cut. What the
+/// nodes write to is another server: with a file, a leader that stands still inside a transaction would lock out the next one.
+/// </summary>
 internal sealed class StoreBed : IAsyncDisposable
 {
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"ha-store-{Guid.NewGuid():N}");
     private readonly Dictionary<string, StoreLink> _links = new(StringComparer.Ordinal);
     private IStoreServer? _server;
+    private PostgresProcess? _notes;
+    private int _notesPort;
 
     private StoreBed(StoreKind kind) => Kind = kind;
 
@@ -19,6 +24,9 @@ internal sealed class StoreBed : IAsyncDisposable
 
     /// <summary>What keeps the record; a pool may stand before it.</summary>
     public ServerProcess Keeper => Server.Processes[0];
+
+    /// <summary>What the nodes write to.</summary>
+    public string Notes => $"Host=127.0.0.1;Port={_notesPort};Username=postgres;Database=postgres;Timeout=5;Command Timeout=5;Maximum Pool Size=20";
 
     /// <param name="kind">Which.</param>
     /// <param name="nodes">The nodes are a, b, c, …</param>
@@ -31,7 +39,10 @@ internal sealed class StoreBed : IAsyncDisposable
 
             // The server behind a pool has the port after it.
             var port = FreePorts.Find(1)[0];
-            bed._server = await kind.StartAsync(bed._folder, new Place(null, "127.0.0.1", port), Path.Combine(bed._folder, "store.log"));
+            bed._server = await kind.StartAsync(Path.Combine(bed._folder, "store"), new Place(null, "127.0.0.1", port), Path.Combine(bed._folder, "store.log"));
+            bed._notesPort = FreePorts.Find(1)[0];
+            bed._notes = await PostgresProcess.StartAsync(Path.Combine(bed._folder, "notes"), new Place(null, "127.0.0.1", bed._notesPort),
+                Path.Combine(bed._folder, "notes.log"), "max_connections=100", "fsync=off");
             for (var i = 0; i < nodes; i++)
             {
                 bed._links[$"{(char)('a' + i)}"] = new StoreLink(port);
@@ -81,6 +92,11 @@ internal sealed class StoreBed : IAsyncDisposable
         if (_server is not null)
         {
             await _server.DisposeAsync();
+        }
+
+        if (_notes is not null)
+        {
+            await _notes.DisposeAsync();
         }
 
         if (Directory.Exists(_folder))

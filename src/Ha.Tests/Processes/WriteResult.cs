@@ -1,7 +1,11 @@
 namespace Ha.Tests.Processes;
 
 /// <summary>What came of one write: where it went in and when, how long it took, a failure's words, and the node that answered.</summary>
-internal sealed record WriteResult(string Text, Door Door, long DueAt, TimeSpan Took, string? Failure, string? AnsweredBy);
+internal sealed record WriteResult(string Text, Door Door, long DueAt, TimeSpan Took, string? Failure, string? AnsweredBy)
+{
+    /// <summary>The answer says that nothing was executed, and it may be sent again.</summary>
+    public bool IsNotExecuted => Failure is { } why && why.Contains("Nothing was executed", StringComparison.Ordinal);
+}
 
 internal static class WriteResults
 {

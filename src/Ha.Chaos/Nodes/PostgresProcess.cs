@@ -7,11 +7,11 @@ namespace Ha.Chaos.Nodes;
 /// A PostgreSQL server of the machine's own package. Nodes reach it over the network, the harness through a socket in the
 /// file system.
 /// </summary>
-internal sealed class PostgresServer : IAsyncDisposable
+internal sealed class PostgresProcess : IAsyncDisposable
 {
     private readonly string _data;
 
-    private PostgresServer(string folder, Place place, string log, string[] options)
+    private PostgresProcess(string folder, Place place, string log, string[] options)
     {
         (_data, Sockets) = (Path.Combine(folder, "data"), Path.Combine(folder, "sockets"));
         Local = $"Host={Sockets};Port={place.Port};Username=postgres;Database=postgres;Pooling=false;Timeout=5";
@@ -38,9 +38,9 @@ internal sealed class PostgresServer : IAsyncDisposable
     /// <param name="place">Where it listens.</param>
     /// <param name="log">Gets what the server says.</param>
     /// <param name="options">More settings of the server.</param>
-    public static async Task<PostgresServer> StartAsync(string folder, Place place, string log, params string[] options)
+    public static async Task<PostgresProcess> StartAsync(string folder, Place place, string log, params string[] options)
     {
-        var server = new PostgresServer(folder, place, log, options);
+        var server = new PostgresProcess(folder, place, log, options);
         try
         {
             await PostgresPrograms.CreateFolderAsync(server._data);
