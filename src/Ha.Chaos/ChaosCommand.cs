@@ -25,7 +25,11 @@ internal static class ChaosCommand
         var faults = new Option<string[]>("--faults") { Description = "Only these, by name or beginning of a name.", AllowMultipleArgumentsPerToken = true };
         var database = new Option<string>("--database") { Description = "What the nodes write to.", DefaultValueFactory = _ => "sqlite" };
         database.AcceptOnlyFromAmong("sqlite", "postgres");
-        var lease = new Option<string>("--lease") { Description = "What elects: the nodes themselves, or a store.", DefaultValueFactory = _ => StoreKind.Peers.Word() };
+        var lease = new Option<string>("--lease")
+        {
+            Description = "What elects: the nodes themselves, or a store.",
+            DefaultValueFactory = _ => StoreKind.Peers.Word(),
+        };
         lease.AcceptOnlyFromAmong([.. Enum.GetValues<StoreKind>().Select(StoreKinds.Word)]);
         var nodes = new Option<int>("--nodes") { Description = "How many nodes, 3 to 9.", DefaultValueFactory = _ => 3 };
         var rate = new Option<int>("--rate") { Description = "Operations a second, two thirds of them writes.", DefaultValueFactory = _ => 60 };

@@ -24,11 +24,17 @@ internal sealed class ChaosCluster : IAsyncDisposable
     {
         _admin = new HttpClient(sockets.NewHandler()) { Timeout = TimeSpan.FromSeconds(2) };
         var addresses = Addresses(settings.Nodes).Where(a => a.Key.Length == 1).ToArray();
-        Dictionary<string, string?> election = leaseStore is not null ? new(StringComparer.Ordinal) { ["BASE_LEASE_STORE"] = leaseStore } : new(StringComparer.Ordinal)
+        var election = new Dictionary<string, string?>(StringComparer.Ordinal);
+        if (leaseStore is not null)
         {
-            ["BASE_PEERS"] = string.Join(',', addresses.Select(a => ChaosNode.UrlOf(a.Value))),
-            ["BASE_CLUSTER_SECRET"] = ClusterSettings.NewSecret(),
-        };
+            election["BASE_LEASE_STORE"] = leaseStore;
+        }
+        else
+        {
+            election["BASE_PEERS"] = string.Join(',', addresses.Select(a => ChaosNode.UrlOf(a.Value)));
+            election["BASE_CLUSTER_SECRET"] = ClusterSettings.NewSecret();
+        }
+
         Nodes = [.. addresses.Select((a, i) => new ChaosNode(a.Key, a.Value, new(election, StringComparer.Ordinal)
         {
             ["BASE_NODE_ID"] = a.Key,
@@ -53,7 +59,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
     /// <summary>Every member of the network with its address: the nodes by their one-letter ids, the clients, the servers.</summary>
     public static IReadOnlyDictionary<string, string> Addresses(int nodes)
     {
-        var addresses = new Dictionary<string, string>(StringComparer.Ordinal) 
+        var addresses = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             [Client] = "10.77.0.2",
             [Database] = "10.77.0.3",

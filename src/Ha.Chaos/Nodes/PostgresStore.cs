@@ -70,7 +70,8 @@ internal sealed class PostgresStore : IStoreServer
         await using var connection = new NpgsqlConnection(_server.Local);
         await connection.OpenAsync();
         var pids = new List<int>();
-        await using (var list = new NpgsqlCommand($"SELECT pid, host(client_addr), client_port FROM pg_stat_activity WHERE usename = '{Role}' AND application_name <> '{Occupant}'", connection))
+        const string List = $"SELECT pid, host(client_addr), client_port FROM pg_stat_activity WHERE usename = '{Role}' AND application_name <> '{Occupant}'";
+        await using (var list = new NpgsqlCommand(List, connection))
         await using (var rows = await list.ExecuteReaderAsync())
         {
             while (await rows.ReadAsync())
@@ -91,8 +92,8 @@ internal sealed class PostgresStore : IStoreServer
 
     public Occupation Occupy() => new(async cancellationToken =>
     {
-        var connection = new NpgsqlConnection($"Host={_server.Sockets};Port={_place.Port};Username={Role};Database=postgres;Pooling=false;Timeout=2;Command Timeout=2;"
-            + $"Application Name={Occupant}");
+        var connection = new NpgsqlConnection(
+            $"Host={_server.Sockets};Port={_place.Port};Username={Role};Database=postgres;Pooling=false;Timeout=2;Command Timeout=2;Application Name={Occupant}");
         try
         {
             await connection.OpenAsync(cancellationToken);

@@ -76,9 +76,9 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
         await cluster.WaitForLeaderAsync();
         Through();
         await AnswersAsync(200);
-        var peers = await cluster.SendAsync(node, "GET", "/_ha/peers");
-        say($"{node.Id} joined; the store knows of {peers.Json.GetArrayLength()} members");
-        Require(peers.Json.GetArrayLength() == cluster.Nodes.Count, $"{node.Id} joined and sees {peers.Json.GetArrayLength()} of {cluster.Nodes.Count} members");
+        var known = (await cluster.SendAsync(node, "GET", "/_ha/peers")).Json.GetArrayLength();
+        say($"{node.Id} joined; the store knows of {known} members");
+        Require(known == cluster.Nodes.Count, $"{node.Id} joined and sees {known} of {cluster.Nodes.Count} members");
     }
 
     /// <summary>A node leaves for good.</summary>
@@ -106,7 +106,8 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
         var away = TimeProvider.System.GetTimestamp();
         _away = (away, long.MaxValue);
         await store.Keeper.KillAsync();
-        await Eventually.True(async () => (await AnswersOfAllAsync()).All(a => a is { IsSelf: false, NodeId: "" }), _patience, "nobody leads while the store is away");
+        await Eventually.True(
+            async () => (await AnswersOfAllAsync()).All(a => a is { IsSelf: false, NodeId: "" }), _patience, "nobody leads while the store is away");
         var ended = TimeProvider.System.GetElapsedTime(away);
         Require(ended <= cluster.Lease + TimeSpan.FromMilliseconds(300), $"the store was away for {ended.TotalMilliseconds:0} ms and somebody still led");
 
@@ -212,7 +213,8 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
 
     /// <summary>As soon as one of the nodes says that it leads in a later epoch, whatever the others know.</summary>
     private Task LeaderAfterAsync(long epoch, IEnumerable<NodeProcess> among) => Eventually.True(
-        async () => (await Task.WhenAll(among.Select(cluster.LeaderAsync))).Any(a => a is { IsSelf: true } && a.Epoch > epoch), _patience, $"one leads after epoch {epoch}");
+        async () => (await Task.WhenAll(among.Select(cluster.LeaderAsync))).Any(a => a is { IsSelf: true } && a.Epoch > epoch),
+        _patience, $"one leads after epoch {epoch}");
 
     private Task<LeaderAnswer?[]> AnswersOfAllAsync() => Task.WhenAll(Running.Select(cluster.LeaderAsync));
 

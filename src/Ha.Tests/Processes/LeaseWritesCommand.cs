@@ -28,7 +28,10 @@ internal static class LeaseWritesCommand
         var nodes = new Option<int>("--nodes") { Description = "How many at first; one more joins.", DefaultValueFactory = _ => 3 };
         var interval = new Option<int>("--interval") { Description = "A third of the lease, in ms.", DefaultValueFactory = _ => 500 };
         var late = new Option<int>("--late") { Description = "How many ms more than a lease a kill may cost.", DefaultValueFactory = _ => 300 };
-        var command = new RootCommand("Takes leaders and their store away under load, and counts failed writes.") { store, rounds, rate, nodes, interval, late };
+        var command = new RootCommand("Takes leaders and their store away under load, and counts failed writes.")
+        {
+            store, rounds, rate, nodes, interval, late,
+        };
         command.SetAction(parsed => RunAsync(
             StoreKinds.Parse(parsed.GetValue(store)!), parsed.GetValue(rounds), parsed.GetValue(rate), parsed.GetValue(nodes),
             TimeSpan.FromMilliseconds(parsed.GetValue(interval)), TimeSpan.FromMilliseconds(parsed.GetValue(late)), console));
@@ -93,7 +96,8 @@ internal static class LeaseWritesCommand
 
         trials.Broken.ForEach(b => console.WriteLine($"does not hold: {b}"));
         console.WriteLine($"{kind.Word()}, {nodes} nodes, lease {cluster.Lease.TotalMilliseconds:0} ms: {load.Results.Count} writes, acknowledged {lost} lost, {doubled} doubled; "
-            + $"failed in the roll {inRoll}, else {failed.Length - inRoll}, while the store was away {load.Failures.Count() - failed.Length}, of all these {unknown} of unknown outcome; "
+            + $"failed in the roll {inRoll}, else {failed.Length - inRoll}, while the store was away {load.Failures.Count() - failed.Length}, "
+            + $"of all these {unknown} of unknown outcome; "
             + $"{claims.Count} claims to lead in {claims.Epochs} epochs, {overlaps.Count} overlaps");
         return inRoll + lost + doubled + trials.Broken.Count == 0 ? 0 : 1;
     }
