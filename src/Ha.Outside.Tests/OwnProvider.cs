@@ -1,9 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
 namespace Ha.Outside.Tests;
 
 /// <summary>A provider as somebody else would write it: told who leads, it hands over when the writes are done.</summary>
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "Its sources have neither a timer nor a wait handle.")]
 internal sealed class OwnProvider(string nodeId) : ILeaderProvider, ILeadershipControl
 {
     private CancellationTokenSource _changed = new();

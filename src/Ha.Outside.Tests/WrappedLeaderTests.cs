@@ -26,7 +26,7 @@ public class WrappedLeaderTests
         var write = client.PostAsync("/orders", null);
         await inside.Task;
 
-        var to = cluster.Ids.Last(id => id != leader);
+        var to = Cluster.Ids.Last(id => id != leader);
         // Asked again while the other is not known to be able yet. It drains: still leader for as long as the write runs.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         while (await cluster.ReadyTextAsync(leader) != "draining\n")
@@ -36,7 +36,7 @@ public class WrappedLeaderTests
         }
 
         Assert.True(cluster.Wrapped(leader).IsLeader);
-        Assert.DoesNotContain(cluster.Ids, id => id != leader && cluster.Wrapped(id).IsLeader);
+        Assert.DoesNotContain(Cluster.Ids, id => id != leader && cluster.Wrapped(id).IsLeader);
         goOn.SetResult();
         using var answer = await write;
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
@@ -115,10 +115,10 @@ public class WrappedLeaderTests
     private sealed class Cluster : IAsyncDisposable
     {
         private static readonly string[] _ids = ["a", "b", "c"];
-        private readonly ConcurrentDictionary<string, App> _apps = new();
+        private readonly ConcurrentDictionary<string, App> _apps = new(StringComparer.Ordinal);
         private long _fence;
 
-        public IReadOnlyList<string> Ids => _ids;
+        public static IReadOnlyList<string> Ids => _ids;
 
         /// <summary>The highest epoch that was stored.</summary>
         public long Fence

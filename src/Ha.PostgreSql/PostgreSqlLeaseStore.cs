@@ -7,7 +7,7 @@ using NpgsqlTypes;
 namespace Ha.PostgreSql;
 
 /// <summary>
-/// A lease in a table of PostgreSQL 12 or later. Each call is one statement, one transaction and one round trip; no call needs a
+/// A lease in a table of PostgreSQL. Each call is one statement, one transaction and one round trip; no call needs a
 /// session, so a pooler in transaction mode may stand between. Thread-safe.
 /// </summary>
 /// <remarks>
@@ -60,8 +60,7 @@ public sealed class PostgreSqlLeaseStore : ILeaseStore
     /// <param name="logger">Told when the table is created and when LISTEN is impossible; null: nobody is.</param>
     /// <exception cref="ArgumentException">Something is malformed, or allows a server that takes no writes. Never shows a secret.</exception>
     public PostgreSqlLeaseStore(NpgsqlDataSource dataSource, string clusterId, TimeSpan lease, PostgreSqlLeaseOptions? options, ILogger? logger)
-        : this(clusterId, lease, options ??= new PostgreSqlLeaseOptions(), logger, 
-            () => new LeaseDatabase(LeaseDatabase.Writable(dataSource)))
+        : this(clusterId, lease, options ??= new PostgreSqlLeaseOptions(), logger, () => new LeaseDatabase(LeaseDatabase.Writable(dataSource)))
     {
         _server = LeaseConnection.Describe(dataSource.ConnectionString);
         (_listeners, _listener) = options.ListenConnectionString is { } other ? Listen(other, lease)
@@ -223,7 +222,7 @@ public sealed class PostgreSqlLeaseStore : ILeaseStore
     private ChangeListener Listener(Func<CancellationToken, Task<NpgsqlConnection>> open) =>
         new(open, NotifyAsync, _table.ChannelOf(_clusterId), _server, _logger);
 
-    private Task NotifyAsync(CancellationToken cancellationToken) => _database.RunAsync(async (connection, token) =>
+    private Task<object?> NotifyAsync(CancellationToken cancellationToken) => _database.RunAsync(async (connection, token) =>
     {
         await using var command = Command("SELECT pg_notify($1, '')::text", connection);
         Add(command, _table.ChannelOf(_clusterId));
@@ -248,7 +247,7 @@ public sealed class PostgreSqlLeaseStore : ILeaseStore
         }
         catch (NpgsqlException e) when (LeaseErrors.Explain(e, _server, _table, _createTable) is { } explained)
         {
-            throw explained;
+            throw new InvalidOperationException(explained, e);
         }
     }
 

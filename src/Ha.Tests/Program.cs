@@ -6,6 +6,7 @@ internal static class Program
     public static int Main(string[] args) => args switch
     {
         ["simulate", .. var rest] => Simulation.SimulateCommand.Run(rest, Console.Out),
+        ["lease-simulate", .. var rest] => Leases.LeaseSimulateCommand.Run(rest, Console.Out),
         ["play", .. var rest] => Simulation.PlayCommand.Run(rest, Scenarios.ScenarioFiles.Names, Scenarios.ScenarioFiles.Read, Console.Out),
         [Endpoints.GrpcHealth.EchoNode.Verb, .. var rest] => Endpoints.GrpcHealth.EchoNode.Run(rest),
         ["fuzz", .. var rest] => Fuzzing.FuzzCommand.Run(rest, Console.Out),
@@ -24,6 +25,7 @@ internal static class Program
     private static int Usage()
     {
         Console.Error.WriteLine(Simulation.SimulateCommand.Usage);
+        Console.Error.WriteLine(Leases.LeaseSimulateCommand.Usage);
         Console.Error.WriteLine(Processes.WritesCommand.Usage);
         Console.Error.WriteLine(Processes.LeaseWritesCommand.Usage);
         Console.Error.WriteLine(Processes.LossesCommand.Usage);

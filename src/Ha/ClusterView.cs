@@ -4,7 +4,11 @@ namespace Ha;
 /// <param name="Members">Self included, in the order of their ids.</param>
 /// <param name="Quorum">One word for who arbitrates: <c>majority</c>, <c>off</c>, <c>static</c>, <c>store</c>, or a provider's own.</param>
 /// <param name="Leader">Who leads, as of the same moment.</param>
-public sealed record ClusterView(IReadOnlyList<ClusterMember> Members, string Quorum, LeadershipSnapshot Leader);
+public sealed record ClusterView(IReadOnlyList<ClusterMember> Members, string Quorum, LeadershipSnapshot Leader)
+{
+    /// <summary>Who decides, for people, where that is not the members: a store and where it is, a provider. Never a secret.</summary>
+    public string? Arbiter { get; init; }
+}
 
 /// <summary>One member as the node that was asked sees it. Immutable.</summary>
 /// <param name="NodeId">Empty while the member was never heard.</param>

@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using Ha.Configuration;
-using Ha.Election;
 using Ha.Heartbeat;
 using Ha.Leadership;
 using Ha.Security;
@@ -8,7 +7,6 @@ using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Primitives;
 
 namespace Ha;
 
@@ -18,18 +16,16 @@ namespace Ha;
 /// </summary>
 /// <remarks>
 /// With <c>AddHa()</c> there is no need to touch this type. Without dependency injection: construct it, let the web
-/// server answer <c>POST /_ha/heartbeat</c> with <see cref="HandleHeartbeatAsync"/>, call <see cref="SetReady"/> once
-/// it listens, and read <see cref="Current"/>. At the end call <see cref="StopAsync"/> while the server still listens,
+/// server answer <c>POST /_ha/heartbeat</c> with <see cref="HandleHeartbeatAsync"/>, call <see cref="ElectedLeader.SetReady"/> once
+/// it listens, and read <see cref="ElectedLeader.Current"/>. At the end call <see cref="ElectedLeader.StopAsync"/> while the server still listens,
 /// then dispose it.
 /// </remarks>
-public sealed class LuxLeader : ILeaderProvider, ILeadershipControl, IDisposable, IAsyncDisposable
+public sealed class LuxLeader : ElectedLeader
 {
-    private readonly ElectionTelemetry _telemetry;
     private readonly NodeTls? _ownTls;
     private readonly HttpMessageHandler _handler;
     private readonly PeerClient _client;
     private readonly HeartbeatEndpoint _endpoint;
-    private int _disposed;
 
     /// <param name="options">Read once; <see cref="HaOptions.LocalTarget"/> is required.</param>
     /// <param name="handler">Sends the heartbeats; disposed with this object. Default: a <c>SocketsHttpHandler</c>.</param>
@@ -52,8 +48,8 @@ public sealed class LuxLeader : ILeaderProvider, ILeadershipControl, IDisposable
     }
 
     internal LuxLeader(HaSettings settings, HttpMessageHandler? handler, TimeProvider clock, ElectionTelemetry telemetry, NodeTls? tls = null)
+        : base(telemetry)
     {
-        _telemetry = telemetry;
         var config = ElectionSetup.Create(settings);
         var keys = new KeySource(settings.Keys.AtStart);
         _ownTls = handler is null && tls is null ? new NodeTls(settings.Tls, clock, telemetry.TlsInUse, telemetry.TlsRefused) : null;
@@ -70,96 +66,19 @@ public sealed class LuxLeader : ILeaderProvider, ILeadershipControl, IDisposable
         }
     }
 
-    /// <inheritdoc />
-    public bool IsLeader => Current.IsLeader;
-
-    /// <inheritdoc />
-    public string? RedirectTarget => Current.RedirectTarget;
-
-    /// <inheritdoc />
-    public LeadershipSnapshot Current => Election.Current;
-
-    /// <inheritdoc />
-    public Task Ready => Election.Ready;
-
-    /// <inheritdoc />
-    public ILeadershipControl Control => this;
-
     internal ElectionRunner Election { get; }
 
-    /// <inheritdoc />
-    public IChangeToken GetChangeToken() => Election.GetChangeToken();
+    private protected override ILeadershipRunner Runner => Election;
 
-    /// <inheritdoc />
-    public Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default) =>
-        Election.WaitForLeaderAsync(cancellationToken);
+    private protected override RequestDelegate? Heartbeat => HandleHeartbeatAsync;
 
     /// <summary>Answers one <c>POST /_ha/heartbeat</c>.</summary>
     public Task HandleHeartbeatAsync(HttpContext context) => _endpoint.HandleAsync(context);
 
-    /// <summary>Says that this node serves requests; before, it votes but does not lead.</summary>
-    public void SetReady() => Election.SetReady();
-
-    /// <summary>
-    /// Hands leadership over to the lowest NodeID that could lead, or to <paramref name="toNodeId"/>, once the running
-    /// writes are done. Returns at once; <see cref="GetChangeToken"/> tells of the end.
-    /// </summary>
-    /// <returns>False, and nothing happens: this node does not lead, no such node could lead now, or a handoff is under way.</returns>
-    public bool TryStepDown(string? toNodeId = null) => Election.StepDown(toNodeId).Result == HandoffResult.Accepted;
-
-    /// <summary>
-    /// Gives leadership away for good and never leads again; call it before the server stops to listen. Returns when
-    /// leadership is gone and the others were told, after <see cref="HaOptions.DrainTimeout"/> and the lease at the latest.
-    /// </summary>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> fired; the handoff goes on.</exception>
-    public Task StopAsync(CancellationToken cancellationToken = default) => Election.HandOffForShutdownAsync(cancellationToken);
-
-    /// <summary>Stops electing after a handoff, as <see cref="StopAsync"/> does it; one that is done already is not repeated.</summary>
-    public async ValueTask DisposeAsync()
+    private protected override void End()
     {
-        if (!Election.Stopping.IsCancellationRequested)
-        {
-            await StopAsync(CancellationToken.None);
-            Dispose();
-        }
-
-        await Election.Sends;
-    }
-
-    /// <summary>
-    /// Stops electing at once, without a handoff. <see cref="IsLeader"/> is false from then on; for the others a lease this
-    /// node holds runs out by itself.
-    /// </summary>
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
-        {
-            return;
-        }
-
-        Election.Dispose();
         _client.Dispose();
         _handler.Dispose();
         _ownTls?.Dispose();
-        _telemetry.Metrics.Dispose();
-    }
-
-    WriteGate ILeadershipControl.Gate => Election.Gate;
-
-    RequestDelegate? ILeadershipControl.Heartbeat => HandleHeartbeatAsync;
-
-    ClusterView ILeadershipControl.View() => Election.View();
-
-    HandoffStart ILeadershipControl.StepDown(string? toNodeId) => Election.StepDown(toNodeId);
-
-    Task<bool> ILeadershipControl.HandOffAsync(CancellationToken cancellationToken) => Election.HandOffForShutdownAsync(cancellationToken);
-
-    void ILeadershipControl.CheckFence(long epoch) => Election.CheckFence(epoch);
-
-    private static HaSettings Parse(HaOptions options)
-    {
-        var settings = HaSettings.Parse(options);
-        ArgumentException.ThrowIfNullOrEmpty(settings.LocalTarget, nameof(options));
-        return settings;
     }
 }

@@ -8,9 +8,12 @@ from kubernetes import client
 
 KINDS = {
     ("v1", "Service"): client.V1Service,
+    ("v1", "ServiceAccount"): client.V1ServiceAccount,
     ("apps/v1", "StatefulSet"): client.V1StatefulSet,
     ("apps/v1", "Deployment"): client.V1Deployment,
     ("policy/v1", "PodDisruptionBudget"): client.V1PodDisruptionBudget,
+    ("rbac.authorization.k8s.io/v1", "Role"): client.V1Role,
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"): client.V1RoleBinding,
 }
 
 

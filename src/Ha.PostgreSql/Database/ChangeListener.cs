@@ -24,6 +24,7 @@ internal sealed class ChangeListener(
     private readonly Lock _lock = new();
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task? _running;
+    private bool _ended;
     private bool _heard;
 
     /// <value>How long a notification may take before LISTEN counts as lost. Default 3 s.</value>
@@ -36,7 +37,7 @@ internal sealed class ChangeListener(
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_ending.IsCancellationRequested, this);
+            ObjectDisposedException.ThrowIf(_ended, this);
             _running ??= Task.Run(RunAsync, CancellationToken.None);
             return _next.Task.WaitAsync(cancellationToken);
         }
@@ -48,9 +49,10 @@ internal sealed class ChangeListener(
         lock (_lock)
         {
             running = _running;
-            _ending.Cancel();
+            _ended = true;
         }
 
+        await _ending.CancelAsync();
         await (running ?? Task.CompletedTask);
         _next.TrySetException(new ObjectDisposedException(nameof(PostgreSqlLeaseStore)));
         _ = _next.Task.Exception;

@@ -22,7 +22,7 @@ internal static class LeaseConnection
     {
         if (value.StartsWith("//", StringComparison.Ordinal) || value.Contains("://", StringComparison.Ordinal))
         {
-            throw new ArgumentException($"{source} is a URL. Write a connection string of Npgsql: Host=db;Database=shop;Username=shop;Password=...");
+            throw new ArgumentException($"{source} is a URL. Write a connection string of Npgsql: Host=db;Database=shop;Username=shop;Password=...", nameof(value));
         }
 
         if (value.Contains('=', StringComparison.Ordinal))
@@ -34,18 +34,18 @@ internal static class LeaseConnection
         if (name.Length == 0)
         {
             throw new ArgumentException(
-                $"{source} is empty. Write a connection string (Host=db;Database=shop;...) or the name of one of the configuration's ConnectionStrings.");
+                $"{source} is empty. Write a connection string (Host=db;Database=shop;...) or the name of one of the configuration's ConnectionStrings.", nameof(value));
         }
 
         var shown = name.Length <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') ? name : "<name>";
         if (find is null)
         {
-            throw new ArgumentException($"{source} names the connection string {shown}, but there is no configuration to look it up in.");
+            throw new ArgumentException($"{source} names the connection string {shown}, but there is no configuration to look it up in.", nameof(value));
         }
 
         return find(name) is { Length: > 0 } found ? found : throw new ArgumentException(
             $"{source} names the connection string {shown}, which the configuration does not have: set ConnectionStrings:{shown} " +
-            $"(as a variable: ConnectionStrings__{shown}), or write the connection string itself (Host=db;Database=shop;...).");
+            $"(as a variable: ConnectionStrings__{shown}), or write the connection string itself (Host=db;Database=shop;...).", nameof(value));
     }
 
     /// <summary>For reading and writing: a small pool of its own, which the application cannot exhaust.</summary>
@@ -82,27 +82,21 @@ internal static class LeaseConnection
         null => settings.Host is { } hosts && hosts.Contains(',', StringComparison.Ordinal),
         Writable or "primary" => false,
         var wish => throw new ArgumentException(
-            $"Target Session Attributes={wish} may lead the lease store to a server that takes no writes. Write {Writable}, or primary."),
+            $"Target Session Attributes={wish} may lead the lease store to a server that takes no writes. Write {Writable}, or primary.", nameof(settings)),
     };
 
     private static NpgsqlConnectionStringBuilder Parse(string connectionString, TimeSpan lease)
     {
-        NpgsqlConnectionStringBuilder builder;
-        try
+        if (Read(connectionString) is not { } builder)
         {
-            builder = new NpgsqlConnectionStringBuilder(connectionString);
-        }
-        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException or InvalidCastException or KeyNotFoundException)
-        {
-            // Its words may be a piece of a password that holds a semicolon.
             throw new ArgumentException(
                 "The connection string of the lease store cannot be read: a key is misspelt, a value has the wrong type, or one that holds " +
-                "; or = is not in quotes (Password='a;b').");
+                "; or = is not in quotes (Password='a;b').", nameof(connectionString));
         }
 
         if (string.IsNullOrWhiteSpace(builder.Host))
         {
-            throw new ArgumentException("The connection string of the lease store names no server. Write Host=db;Database=shop;...");
+            throw new ArgumentException("The connection string of the lease store names no server. Write Host=db;Database=shop;...", nameof(connectionString));
         }
 
         var set = ((DbConnectionStringBuilder)builder).Keys.Cast<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
@@ -135,6 +129,19 @@ internal static class LeaseConnection
             {
                 assign();
             }
+        }
+    }
+
+    /// <summary>Null: it cannot be read. Why is nobody's to know: the words may be a piece of a password that holds a semicolon.</summary>
+    private static NpgsqlConnectionStringBuilder? Read(string connectionString)
+    {
+        try
+        {
+            return new NpgsqlConnectionStringBuilder(connectionString);
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException or InvalidCastException or KeyNotFoundException)
+        {
+            return null;
         }
     }
 }

@@ -22,23 +22,29 @@ internal static class LeaseErrors
         e is PostgresException { SqlState: PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.SyntaxError } or NotSupportedException;
 
     /// <summary>What to do about it; null: <paramref name="e"/> says enough.</summary>
-    public static InvalidOperationException? Explain(NpgsqlException e, string store, LeaseTable table, bool mayCreate) =>
-        e is not PostgresException { SqlState: var state } ? null : state switch
+    public static string? Explain(NpgsqlException e, string store, LeaseTable table, bool mayCreate) =>
+        e is not PostgresException { SqlState: var state } ? ExplainHosts(e, store) : state switch
         {
-            PostgresErrorCodes.ReadOnlySqlTransaction => new InvalidOperationException(
+            PostgresErrorCodes.ReadOnlySqlTransaction =>
                 $"{store} takes no writes: it is a replica, or read-only. A lease needs the primary: give its host, or all hosts with " +
-                "Target Session Attributes=read-write.", e),
-            PostgresErrorCodes.UndefinedTable => new InvalidOperationException(
-                $"{store} has no table {table.Name}{(mayCreate ? "" : ", and CreateTable is off")}. {Script}", e),
-            PostgresErrorCodes.InvalidSchemaName => new InvalidOperationException(
-                $"{store} has no schema for the table {table.Name}. Create the schema. {Script}", e),
-            PostgresErrorCodes.InsufficientPrivilege => new InvalidOperationException(
-                $"{store} denies a right on the table {table.Name}, or the right to create it ({e.MessageText()}). {Script}", e),
-            PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InvalidColumnReference or PostgresErrorCodes.DatatypeMismatch
-                or PostgresErrorCodes.NotNullViolation => new InvalidOperationException(
-                $"{store} has a table {table.Name} of another shape ({e.MessageText()}). Choose another name, or drop it. {Script}", e),
+                "Target Session Attributes=read-write.",
+            PostgresErrorCodes.UndefinedTable =>
+                $"{store} has no table {table.Name}{(mayCreate ? "" : ", and CreateTable is off")}. {Script}",
+            PostgresErrorCodes.InvalidSchemaName =>
+                $"{store} has no schema for the table {table.Name}. Create the schema. {Script}",
+            PostgresErrorCodes.InsufficientPrivilege =>
+                $"{store} denies a right on the table {table.Name}, or the right to create it ({e.MessageText()}). {Script}",
+            PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InvalidColumnReference or PostgresErrorCodes.DatatypeMismatch or
+                PostgresErrorCodes.NotNullViolation =>
+                $"{store} has a table {table.Name} of another shape ({e.MessageText()}). Choose another name, or drop it. {Script}",
             _ => null,
         };
+
+    // With one server Npgsql names it and the reason; with several it says that none was suitable.
+    private static string? ExplainHosts(NpgsqlException e, string store) =>
+        store.Contains(',', StringComparison.Ordinal) && e.InnerException is (null or AggregateException)
+            ? $"None of the servers {store} is there and takes writes ({e.Message})"
+            : null;
 
     private static string MessageText(this NpgsqlException e) => ((PostgresException)e).MessageText;
 }

@@ -60,7 +60,12 @@ internal sealed class LeaseRows
         {
             _members.Add(new LeaseMember
             {
-                NodeId = id, Incarnation = incarnation, Url = url, Target = target, Eligible = row.GetBoolean(4), Age = age,
+                NodeId = id,
+                Incarnation = incarnation,
+                Url = url,
+                Target = target,
+                Eligible = row.GetBoolean(4),
+                Age = age,
             });
             return;
         }

@@ -27,6 +27,7 @@ internal static class House
         ["Ha.LuxLeader"] = Doors,
         ["Ha.StaticLeader"] = Doors,
         ["Ha.LeaderBackgroundService"] = Doors,
+        ["Ha.ElectedLeader"] = Doors,
         ["Ha.LeaseLeader"] = Doors,
         ["Ha.Configuration.HaSettings"] = Settings,
         ["Ha.Election.Beat"] = Messages,
@@ -80,7 +81,7 @@ internal static class House
         ["Security"] = [],
         [Messages] = ["Http"],
         [Options] = [Contracts],
-        [Contracts] = ["Http"],
+        [Contracts] = [Messages, "Http"],
     };
 
     /// <param name="type">Full name of a type of the assembly.</param>

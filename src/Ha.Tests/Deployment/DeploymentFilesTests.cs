@@ -3,8 +3,10 @@ using System.Text.RegularExpressions;
 using Ha.Configuration;
 using Ha.Tests.Configuration;
 using Ha.Tests.Hosting;
+using Ha.Tests.Stores.Kubernetes;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Ha.Tests.Deployment;
 
@@ -66,11 +68,57 @@ public partial class DeploymentFilesTests
     }
 
     [Fact]
+    public void Nodes_of_the_Deployment_elect_through_one_Lease_and_differ_by_their_pod()
+    {
+        var nodes = NodeEnvironments.Of(NodeEnvironments.KubernetesLease);
+        foreach (var variables in nodes)
+        {
+            var options = Settings.Read(variables).UseKubernetes();
+            Assert.Empty(TestSettings.Problems(options, TimeSpan.FromSeconds(30)));
+            Assert.Equal("kubernetes:notes", options.LeaseStore);
+            Assert.Equal(ForwardMode.Proxy, options.ForwardMode);
+            Assert.True(options.ShutdownDelay > TimeSpan.FromSeconds(1), "shorter than a few probes");
+        }
+
+        Assert.All((string[])["BASE_NODE_ID", "BASE_LOCAL_TARGET"], key =>
+            Assert.Equal(nodes.Count, nodes.Select(node => Value(node, key)).Distinct(StringComparer.Ordinal).Count()));
+    }
+
+    [Fact]
+    public async Task The_Role_is_what_the_lease_store_needs_and_asks_for_and_the_pods_have_it()
+    {
+        var documents = Yaml.All(NodeEnvironments.KubernetesLease).ToLookup(document => document["kind"].Text);
+        var (role, binding) = (documents["Role"].Single(), documents["RoleBinding"].Single());
+        Assert.Equal(role["metadata/name"].Text, binding["roleRef/name"].Text);
+        var account = documents["ServiceAccount"].Single()["metadata/name"].Text;
+        Assert.Equal(account, binding["subjects"].Items.Single()["name"].Text);
+        Assert.Equal(account, NodeEnvironments.Deployment["spec/template/spec/serviceAccountName"].Text);
+        var rules = role["rules"].Items.Select(rule => (
+            Verbs: rule["verbs"].Items.Select(verb => verb.Text!).ToArray(), Name: rule["resourceNames"].Items.SingleOrDefault()?.Text)).ToArray();
+        Assert.Equal(
+            Ha.Kubernetes.Refusal.Rules("notes"),
+            $"rules: [{string.Join(", ", rules.Select(rule => "{apiGroups: [coordination.k8s.io], resources: [leases], " +
+                $"{(rule.Name is null ? "" : $"resourceNames: [{rule.Name}], ")}verbs: [{string.Join(", ", rule.Verbs)}]}}"))}]");
+
+        await using var bed = await StoreBed.StartAsync();
+        bed.Server.Rules = rules;
+        var store = bed.Store();
+        var waiting = store.WaitForChangeAsync(CancellationToken.None);
+        await Eventually.True(() => bed.Server.Objects.WatchCount is 1);
+        var held = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        await StoreBed.WriteAsync(store, StoreBed.Record("a"), held.Version);
+        await store.ReadAsync(StoreBed.Self, CancellationToken.None);
+        await waiting.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal(rules.SelectMany(rule => rule.Verbs).Order(StringComparer.Ordinal), bed.Server.Requests.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void Whoever_stops_a_node_waits_longer_than_it_takes()
     {
         var graces = new[]
         {
             NodeEnvironments.StatefulSet["spec/template/spec/terminationGracePeriodSeconds"].Text!,
+            NodeEnvironments.Deployment["spec/template/spec/terminationGracePeriodSeconds"].Text!,
             Yaml.Single(NodeEnvironments.Compose)["services/a/stop_grace_period"].Text!.TrimEnd('s'),
             StopTimeout().Match(Repository.Read(NodeEnvironments.Systemd)).Groups["seconds"].Value,
         };
@@ -82,9 +130,12 @@ public partial class DeploymentFilesTests
     public void A_rolling_update_in_Kubernetes_cannot_wait_for_itself()
     {
         var set = NodeEnvironments.StatefulSet;
-        var container = set["spec/template/spec/containers"].Items.Single();
-        Assert.Equal("/_ha/healthz/ready", container["readinessProbe/httpGet/path"].Text);
-        Assert.Equal("/_ha/healthz", container["livenessProbe/httpGet/path"].Text);
+        foreach (var container in ((Yaml[])[set, NodeEnvironments.Deployment]).Select(pods => pods["spec/template/spec/containers"].Items.Single()))
+        {
+            Assert.Equal("/_ha/healthz/ready", container["readinessProbe/httpGet/path"].Text);
+            Assert.Equal("/_ha/healthz", container["livenessProbe/httpGet/path"].Text);
+        }
+
         Assert.Equal("Parallel", set["spec/podManagementPolicy"].Text);
         var headless = Yaml.All(NodeEnvironments.Kubernetes).Single(document => document["spec/clusterIP"].Text is "None");
         Assert.Equal("true", headless["spec/publishNotReadyAddresses"].Text);
@@ -93,6 +144,7 @@ public partial class DeploymentFilesTests
 
     [Theory]
     [InlineData(NodeEnvironments.Kubernetes)]
+    [InlineData(NodeEnvironments.KubernetesLease)]
     [InlineData(NodeEnvironments.KubernetesLeader)]
     public void Services_and_budgets_select_pods_that_exist_and_ports_that_they_have(string file)
     {
@@ -100,7 +152,7 @@ public partial class DeploymentFilesTests
         var pods = documents.Select(document => document["spec/template"]).Single(template => template.Pairs.Any());
         var labels = pods["metadata/labels"].Pairs.Select(pair => (pair.Key, pair.Value.Text)).ToArray();
         var ports = pods["spec/containers"].Items.Single()["ports"].Items.Select(port => (port["name"].Text, port["containerPort"].Text)).ToArray();
-        foreach (var document in documents)
+        foreach (var document in documents.Where(document => document["spec"].Pairs.Any()))
         {
             var selector = document["spec/selector/matchLabels"].Pairs.Any() ? document["spec/selector/matchLabels"] : document["spec/selector"];
             Assert.Equal(labels, selector.Pairs.Select(pair => (pair.Key, pair.Value.Text)));

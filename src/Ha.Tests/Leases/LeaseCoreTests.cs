@@ -1,5 +1,4 @@
 using Ha.Election;
-using Ha.Leases;
 
 namespace Ha.Tests.Leases;
 
@@ -371,7 +370,13 @@ public class LeaseCoreTests
         _bed.RunUntilLeads("a");
         var twin = _bed.Take("a").Self with { Incarnation = Guid.Empty.ToString("N") };
         _bed["a"].Failed(_bed.Calls.Count + 1, "", _bed.Now, _bed.Wall);
-        var old = new LeaseAnswer { Written = false, Record = _bed.Record, Version = _bed.Version, Members = [twin with { Age = TimeSpan.FromMinutes(1) }] };
+        var old = new LeaseAnswer
+        {
+            Written = false,
+            Record = _bed.Record,
+            Version = _bed.Version,
+            Members = [twin with { Age = TimeSpan.FromMinutes(1) }],
+        };
         var fresh = old with { Members = [twin] };
         var bed = new LeaseBed();
         bed.Start("a", ready: false);

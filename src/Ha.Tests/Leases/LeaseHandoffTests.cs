@@ -1,5 +1,4 @@
 using Ha.Election;
-using Ha.Leases;
 
 namespace Ha.Tests.Leases;
 
@@ -28,6 +27,28 @@ public class LeaseHandoffTests
         Assert.True(_bed["c"].Epoch > epoch);
         _bed.Run(5 * LeaseBed.Lease);
         Assert.Equal(["c"], _bed.Leaders);
+    }
+
+    [Fact]
+    public void Over_a_store_that_keeps_no_members_it_steps_down_to_whoever_comes()
+    {
+        _bed.KeepsMembers = false;
+        Lead("a", "b");
+        Assert.Equal(HandoffResult.NotEligible, _bed["a"].BeginHandoff("b", HandoffReason.StepDown, _bed.Now).Result);
+        Assert.Equal(new HandoffStart(HandoffResult.Accepted), _bed["a"].BeginHandoff(null, HandoffReason.StepDown, _bed.Now));
+        _bed["a"].CompleteDrain(_bed.Now);
+        _bed.RunUntilLeads("b");
+        Assert.Equal(["b"], _bed.Leaders);
+    }
+
+    [Fact]
+    public void Over_a_store_that_keeps_no_members_it_leads_again_when_nobody_comes()
+    {
+        _bed.KeepsMembers = false;
+        Lead("a");
+        _bed["a"].BeginHandoff(null, HandoffReason.StepDown, _bed.Now);
+        _bed["a"].CompleteDrain(_bed.Now);
+        Assert.True(_bed.RunUntilLeads("a") >= 2 * LeaseBed.Interval);
     }
 
     [Fact]

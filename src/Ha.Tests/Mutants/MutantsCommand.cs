@@ -5,9 +5,8 @@ internal static class MutantsCommand
 {
     public static int Run(string[] names, TextWriter output)
     {
-        var chosen = names.Length == 0
-            ? MutantList.All
-            : [.. MutantList.All.Where(mutant => names.Contains(mutant.Name, StringComparer.OrdinalIgnoreCase))];
+        IReadOnlyList<Mutant> all = [.. MutantList.All, .. LeaseMutantList.All];
+        var chosen = names.Length == 0 ? all : [.. all.Where(mutant => names.Contains(mutant.Name, StringComparer.OrdinalIgnoreCase))];
         return new MutationGate(output).Run(chosen, Environment.ProcessorCount) ? 0 : 1;
     }
 }

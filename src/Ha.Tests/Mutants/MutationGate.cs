@@ -35,10 +35,13 @@ internal sealed class MutationGate(TextWriter output)
         if (_compiler.Compile(mutant, out string? error) is not { } assembly)
             return new MutantVerdict(mutant, 0, $"ERROR: {error}");
 
-        var host = assembly.GetType("Ha.Tests.Simulation.MutantHost", throwOnError: true)!;
+        var host = assembly.GetType(mutant.Host, throwOnError: true)!;
         var bySeeds = Method(host, "HuntWithSeeds").CreateDelegate<Func<int, ulong, int, int, (int, string)?>>();
         if (bySeeds(mutant.Nodes, 1, seeds, Seconds) is { } found)
             return new MutantVerdict(mutant, found.Item1, found.Item2);
+
+        if (mutant.Host != Mutant.ElectionHost)
+            return new MutantVerdict(mutant, 0, null);
 
         var byScenario = Method(host, "HuntWithScenario").CreateDelegate<Func<string, string?>>();
         foreach (string name in ScenarioFiles.Names)

@@ -31,7 +31,7 @@ public sealed class PostgresServer : IAsyncLifetime
     public int Port { get; private set; }
 
     /// <summary>Called with each line of the server's log, on a pool thread. A line begins with <c>[application database]</c>.</summary>
-    public event Action<string>? Logged;
+    public Action<string>? Logged { get; set; }
 
     /// <summary>Ends it, and all sessions with it, without a word to anybody.</summary>
     public async Task StopAsync() => await _server!.StopAsync(TimeSpan.FromSeconds(20), Posix.SigQuit);
@@ -68,11 +68,7 @@ public sealed class PostgresServer : IAsyncLifetime
     public async Task<string> NewDatabaseAsync()
     {
         var name = $"notes{Interlocked.Increment(ref _databases)}";
-        await using var connection = new NpgsqlConnection(ConnectionString("postgres"));
-        await connection.OpenAsync();
-        await using var command = connection.CreateCommand();
-        command.CommandText = $"CREATE DATABASE {name}";
-        await command.ExecuteNonQueryAsync();
+        await RunAsync(ConnectionString("postgres"), $"CREATE DATABASE {name}");
         return ConnectionString(name);
     }
 
@@ -93,13 +89,14 @@ public sealed class PostgresServer : IAsyncLifetime
     private async Task StartAsync(string programs)
     {
         Port = FreePorts.Find(1)[0];
-        _server = new ChildProcess(PostgresPrograms.AsItsUser(Path.Combine(programs, "postgres"), "-D", _directory, "-p", $"{Port}",
+        var server = new ChildProcess(PostgresPrograms.AsItsUser(Path.Combine(programs, "postgres"), "-D", _directory, "-p", $"{Port}",
             "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "log_line_prefix=[%a %d] "))
         {
             WorkingDirectory = "/",
             OnLine = line => Logged?.Invoke(line),
         };
-        _server.Start();
+        server.Start();
+        _server = server;
         await Eventually.True(AnswersAsync, TimeSpan.FromSeconds(60), what: "PostgreSQL answers");
     }
 

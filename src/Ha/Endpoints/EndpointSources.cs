@@ -1,6 +1,4 @@
 using Ha.Configuration;
-using Ha.Election;
-using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;

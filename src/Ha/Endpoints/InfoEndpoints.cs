@@ -1,6 +1,5 @@
 using System.Globalization;
 using Ha.Http;
-using Ha.Leadership;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Endpoints;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Ha.Election;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
 

@@ -42,7 +42,7 @@ internal static class HaNodeFactory
         }
 
         return new HaNode(
-            settings, provider, provider is StaticLeader ? TimeProvider.System : BootClock.Instance, election: provider is LuxLeader or LeaseLeader ? (IDisposable)provider : null);
+            settings, provider, provider is StaticLeader ? TimeProvider.System : BootClock.Instance, election: provider as ElectedLeader);
     }
 
     public static NodeTls CreateTls(HaSettings settings, ElectionTelemetry telemetry) =>

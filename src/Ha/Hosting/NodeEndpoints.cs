@@ -19,7 +19,7 @@ internal static class NodeEndpoints
         {
             Settings = node.Settings,
             Provider = node.Provider,
-            View = node.Control is { } control ? control.View : () => FixedView(node),
+            View = node.Control is { } control ? control.View : () => LeaderView(node),
             Telemetry = telemetry,
             Clock = node.Clock,
             Heartbeat = node.Provider is StaticLeader ? FixedLeader(node, telemetry).HandleAsync : node.Control?.Heartbeat,
@@ -32,10 +32,13 @@ internal static class NodeEndpoints
     private static FixedLeaderEndpoint FixedLeader(HaNode node, ElectionTelemetry telemetry) =>
         new(node.Settings.ClusterId, node.Settings.Keys.AtStart, node.Clock, telemetry.HeartbeatMetFixedLeader);
 
-    private static ClusterView FixedView(HaNode node)
+    private static ClusterView LeaderView(HaNode node)
     {
         var local = node.Settings.LocalTarget ?? "";
-        return ClusterViews.OfFixedLeader(local, node.Settings.PublicTarget ?? local, node.Provider.Current, node.Clock.GetUtcNow());
+        var (shown, leader, now) = (node.Settings.PublicTarget ?? local, node.Provider.Current, node.Clock.GetUtcNow());
+        return node.Provider is StaticLeader
+            ? ClusterViews.OfFixedLeader(local, shown, leader, now)
+            : ClusterViews.OfProvider(local, shown, leader, node.Provider.GetType().Name, now);
     }
 
     /// <summary>Needed where <see cref="HaOptions.GrpcHealth"/> is on.</summary>

@@ -43,18 +43,32 @@ internal static class ClusterViews
         }
 
         members.Sort(CompareInSuccession);
-        return new ClusterView([.. members.Select((member, at) => member with { Ordinal = at })], "store", leader);
+        return new ClusterView([.. members.Select((member, at) => member with { Ordinal = at })], "store", leader)
+        {
+            Arbiter = config.StoreDescription,
+        };
     }
 
     /// <summary>Self, and the fixed leader where that is another node. Nothing is known of that one but its URL.</summary>
-    public static ClusterView OfFixedLeader(string target, string publicTarget, LeadershipSnapshot leader, DateTimeOffset wall)
+    public static ClusterView OfFixedLeader(string target, string publicTarget, LeadershipSnapshot leader, DateTimeOffset wall) =>
+        new(SelfAndLeader(target, publicTarget, leader, otherId: "", wall), "static", leader);
+
+    /// <summary>Self, and the leader where that is another node: all that a provider without a view tells.</summary>
+    public static ClusterView OfProvider(string target, string publicTarget, LeadershipSnapshot leader, string provider, DateTimeOffset wall) =>
+        new(SelfAndLeader(target, publicTarget, leader, leader.LeaderId ?? "", wall), "provider", leader) { Arbiter = provider };
+
+    private static List<ClusterMember> SelfAndLeader(string target, string publicTarget, LeadershipSnapshot leader, string otherId, DateTimeOffset wall)
     {
         var leads = leader.LeadsSelf;
-        var role = WordConverter<NodeRole>.Of(leads ? NodeRole.Leader : NodeRole.Follower);
-        var self = new ClusterMember(leader.NodeId, target, publicTarget, Up: true, leads ? 0 : 1, wall, leads, IsSelf: true, role, null, null);
-        var other = new ClusterMember(
-            "", leader.LeaderTarget ?? "", leader.LeaderUrl ?? "", Up: false, 0, null, IsLeader: true, IsSelf: false, _leaderRole, null, null);
-        return new ClusterView(leads ? [self] : [other, self], "static", leader);
+        var other = !leads && leader.LeaderId is not null;
+        var role = leads ? _leaderRole : WordConverter<NodeRole>.Of(NodeRole.Follower);
+        var self = new ClusterMember(leader.NodeId, target, publicTarget, Up: true, other ? 1 : 0, wall, leads, IsSelf: true, role, null, null);
+        return !other ? [self] :
+        [
+            new ClusterMember(
+                otherId, leader.LeaderTarget ?? "", leader.LeaderUrl ?? "", Up: false, 0, null, IsLeader: true, IsSelf: false, _leaderRole, null, null),
+            self,
+        ];
     }
 
     /// <summary>Lowest id first; whoever was never heard has none and comes last.</summary>

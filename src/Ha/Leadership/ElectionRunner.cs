@@ -44,8 +44,7 @@ internal sealed class ElectionRunner : LeadershipRunner<ElectionCore>
         Start();
     }
 
-    /// <summary>Completes when no message is under way.</summary>
-    public Task Sends => Task.WhenAll(_sends);
+    public override Task Ended => Task.WhenAll(_sends);
 
     /// <summary>Answers one verified message.</summary>
     public BeatReply Receive(Beat beat)

@@ -10,7 +10,7 @@ namespace Ha.Leadership;
 /// members or a store, is the subclass's part. Starts with <see cref="Start"/>, ends when disposed. Thread-safe.
 /// </summary>
 /// <typeparam name="TCore">The core; used under the lock only.</typeparam>
-internal abstract class LeadershipRunner<TCore> : IDisposable
+internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
     where TCore : ILeadershipCore
 {
     private const int MaxClockReads = 4;
@@ -67,14 +67,13 @@ internal abstract class LeadershipRunner<TCore> : IDisposable
 
     public LeadershipSnapshot Current => _publisher.Current;
 
-    /// <summary>Completes after the first election round.</summary>
     public Task Ready => _publisher.Ready;
 
-    /// <summary>The writes that run here; a handoff waits for them.</summary>
     public WriteGate Gate { get; } = new();
 
-    /// <summary>Fires when this object is disposed of.</summary>
     public CancellationToken Stopping => _stopping.Token;
+
+    public abstract Task Ended { get; }
 
     protected TimeProvider Clock { get; }
 
@@ -82,7 +81,6 @@ internal abstract class LeadershipRunner<TCore> : IDisposable
 
     public IChangeToken GetChangeToken() => _publisher.ChangeToken;
 
-    /// <summary>As <see cref="ILeaderProvider.WaitForLeaderAsync"/> says.</summary>
     public async Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken)
     {
         while (true)
@@ -109,14 +107,12 @@ internal abstract class LeadershipRunner<TCore> : IDisposable
         }
     }
 
-    /// <summary>Says that this node serves requests; before, it does not lead.</summary>
     public void SetReady()
     {
         _listens = true;
         Step(static (core, now, _) => core.SetReady(now));
     }
 
-    /// <summary>Begins to hand leadership over to the named node, or to the lowest that could lead. Returns at once.</summary>
     public HandoffStart StepDown(string? toNodeId)
     {
         HandoffStart start = default;
@@ -124,11 +120,6 @@ internal abstract class LeadershipRunner<TCore> : IDisposable
         return start;
     }
 
-    /// <summary>
-    /// Gives leadership away for good because this process is going. Returns when it is gone, released or lapsed, and
-    /// the others were told; bounded by drain and lease.
-    /// </summary>
-    /// <returns>True when there are others, and this node led them.</returns>
     public async Task<bool> HandOffForShutdownAsync(CancellationToken cancellationToken)
     {
         var led = false;
@@ -157,7 +148,6 @@ internal abstract class LeadershipRunner<TCore> : IDisposable
         return led;
     }
 
-    /// <summary>As <see cref="ILeadershipControl.CheckFence"/> says; asks at most once per pause between two tries.</summary>
     public void CheckFence(long epoch)
     {
         if (_fence is null)
@@ -187,7 +177,6 @@ internal abstract class LeadershipRunner<TCore> : IDisposable
         }
     }
 
-    /// <summary>Ends at once, without a handoff: this node leads no more, and for the others its lease runs out by itself.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)

@@ -41,8 +41,7 @@ internal sealed class LeaseRunner : LeadershipRunner<LeaseCore>
         Ended = EndAsync(WatchAsync());
     }
 
-    /// <summary>Completes some time after this object was disposed of, when the store was too.</summary>
-    public Task Ended { get; }
+    public override Task Ended { get; }
 
     protected override Action? TakeSends(LeaseCore core)
     {

@@ -59,9 +59,9 @@ internal sealed partial class LeaseCore
         var call = new StoreCall(++_calls, _self with { Eligible = IsEligible(now) }, write, write is null ? null : _seen.Version);
         _outstanding = new Outstanding(call, kind, now, Generation);
         (_woken, _lastCallAt) = (false, now);
-        if (write?.HolderId is not null)
+        if (write?.HolderId is not null && _unanswered.Count < MaxUnanswered && !_unanswered.Contains(write.Epoch))
         {
-            _unsureFrom = Math.Min(_unsureFrom, write.Epoch);
+            _unanswered.Add(write.Epoch);
         }
 
         NextDeadline = ComputeDeadline(now);
@@ -95,7 +95,11 @@ internal sealed partial class LeaseCore
         var changed = See(sent.Call, answer, now);
         LearnMembers(answer.Members, now);
         var current = sent.Generation == Generation;
-        if (sent.Kind == CallKind.Renew && Role == NodeRole.Leader && current)
+        if (Role == NodeRole.Leader && !_seen.Mine)
+        {
+            GiveUp(now, null, ElectionEventKind.LeadershipLapsed, $"the lease is not this node's any more: {AboutRecord()}");
+        }
+        else if (sent.Kind == CallKind.Renew && Role == NodeRole.Leader && current)
         {
             RenewalAnswered(sent, answer.Written, changed, now);
         }
@@ -147,7 +151,10 @@ internal sealed partial class LeaseCore
     {
         if (Role == NodeRole.Leader)
         {
-            return (_handoff.Phase == HandoffPhase.Lapsing ? long.MaxValue : Math.Max(_renewAt, _retryAt), CallKind.Renew);
+            // While the lease runs out on purpose, reading shows who is there to take it.
+            return _handoff.Phase == HandoffPhase.Lapsing
+                ? (Math.Max(_pollAt, _retryAt), CallKind.Read)
+                : (Math.Max(_renewAt, _retryAt), CallKind.Renew);
         }
 
         if (_releaseUntil > now)

@@ -6,12 +6,15 @@ namespace Ha.Leases;
 internal sealed partial class LeaseCore
 {
     private const long MaxExpiryJitterMicros = 50_000;
+    private const int MaxUnanswered = 32;
+
+    /// <summary>The epochs of the writes against the version seen last; what was written first has taken effect, if any.</summary>
+    private readonly List<long> _unanswered = [];
 
     private Sighting _seen;
     private KnownLeader _known;
     private long _maxEpochSeen;
     private long _lastProposed;
-    private long _unsureFrom = long.MaxValue;
     private long _holdOffUntil = Peer.Never;
 
     public KnownLeader? LeaderSeenAt(long now) => now < _known.Until && Role != NodeRole.Leader ? _known : null;
@@ -36,7 +39,7 @@ internal sealed partial class LeaseCore
         };
         var wait = Math.Max(_config.LeaseMicros, Math.Max(promised, before));
         _seen = new Sighting(state, answer.Version, state == LeaseState.Nonsense ? null : record, now, wait, mine, _config.Jitter());
-        _unsureFrom = long.MaxValue;
+        _unanswered.Clear();
         if (state == LeaseState.Nonsense)
         {
             Report(ElectionEventKind.RecordRefused, null, 0, $"{Sighting.WhyNonsense(record!)}; it is overwritten after a lease");
@@ -52,8 +55,7 @@ internal sealed partial class LeaseCore
     /// leads since must have replaced it in turn. No other record with this process's name proves that: somebody may have typed it.
     /// </summary>
     private bool IsOfUnansweredWrite(LeaseRecord record) =>
-        record.HolderId == _config.NodeId && record.Incarnation == _self.Incarnation
-        && record.Epoch >= _unsureFrom && record.Epoch <= _lastProposed;
+        record.HolderId == _config.NodeId && record.Incarnation == _self.Incarnation && _unanswered.Contains(record.Epoch);
 
     private void SeeEpoch(long epoch) => _maxEpochSeen = Math.Max(_maxEpochSeen, epoch);
 
@@ -115,7 +117,7 @@ internal sealed partial class LeaseCore
             _ => _seen.WaitMicros + Math.Min(spread, (long)(_seen.Jitter * MaxExpiryJitterMicros)),
         };
         var at = _seen.Since + delay;
-        return _holdOffUntil > at && NextSuccessor(null, now) is not null ? _holdOffUntil : at;
+        return _holdOffUntil > at && (IsBlind || NextSuccessor(null, now) is not null) ? _holdOffUntil : at;
     }
 
     /// <summary>

@@ -57,7 +57,7 @@ internal sealed partial class LeaseCore
     private HandoffStart Begin(string? toNodeId, HandoffReason reason, long now)
     {
         var successor = NextSuccessor(toNodeId, now)?.NodeId;
-        if (successor is null && reason != HandoffReason.Shutdown)
+        if (successor is null && reason != HandoffReason.Shutdown && !(toNodeId is null && IsBlind))
         {
             return new HandoffStart(HandoffResult.NotEligible);
         }

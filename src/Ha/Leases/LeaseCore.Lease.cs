@@ -71,15 +71,8 @@ internal sealed partial class LeaseCore
     {
         if (!written)
         {
-            if (_seen.Mine)
-            {
-                _renewAt = changed ? now : sent.At + _config.LeaseMicros / 12;
-            }
-            else
-            {
-                GiveUp(now, null, ElectionEventKind.LeadershipLapsed, $"the lease is not this node's any more: {AboutRecord()}");
-            }
-
+            // An earlier renewal, taken for lost, is what is in the way.
+            _renewAt = changed ? now : sent.At + _config.LeaseMicros / 12;
             return;
         }
 
@@ -121,7 +114,7 @@ internal sealed partial class LeaseCore
         }
     }
 
-    /// <summary>A leader whose application cannot reach its own store admits no write: another node may do better, if there is one.</summary>
+    /// <summary>A leader whose application cannot reach its own store admits no write: another node may do better, if any.</summary>
     private void AdvanceFence(long now)
     {
         if (NeedsEpochFloor && _handoff.Phase == HandoffPhase.None && now - _floorAwaitedSince >= _config.FencePatienceMicros
@@ -136,7 +129,7 @@ internal sealed partial class LeaseCore
     {
         Report(kind, successor, Epoch, why);
         BecomeFollower();
-        if (successor is not null)
+        if (successor is not null || (IsBlind && kind == ElectionEventKind.LeadershipReleased))
         {
             _holdOffUntil = now + 2 * _config.IntervalMicros;
         }

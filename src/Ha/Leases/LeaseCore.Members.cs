@@ -21,8 +21,11 @@ internal sealed partial class LeaseCore
     /// <summary>When <see cref="Members"/> were received; in the distant past before the first time.</summary>
     public long MembersAt { get; private set; } = Peer.Never;
 
-    /// <summary>True while the store tells of another member that is alive.</summary>
-    public bool HasOthers => _up.Count > 0;
+    /// <summary>True while the store tells of another member that is alive, or tells of none at all.</summary>
+    public bool HasOthers => IsBlind || _up.Count > 0;
+
+    /// <summary>True where the store keeps no members: others may be there for all this node knows.</summary>
+    private bool IsBlind => MembersAt == Peer.Never;
 
     /// <inheritdoc />
     public string? WhyNobodyLeads { get; private set; }

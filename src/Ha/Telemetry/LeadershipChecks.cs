@@ -9,7 +9,8 @@ internal sealed class KnownLeaderCheck(ILeaderProvider provider) : IHealthCheck
         var snapshot = provider.Current;
         return Task.FromResult(snapshot.KnowsLeader
             ? HealthCheckResult.Healthy($"{snapshot.LeaderId} leads.", LeadershipData.Of(snapshot))
-            : new HealthCheckResult(context.Registration.FailureStatus, "No leader is known."));
+            : new HealthCheckResult(
+                context.Registration.FailureStatus, snapshot.WhyNobodyLeads is { } why ? $"No leader is known: {why}." : "No leader is known."));
     }
 }
 

@@ -27,12 +27,21 @@ internal sealed class LeaseRoom : IAsyncDisposable
 
     public static LeaseMember Member(string id) => new()
     {
-        NodeId = id, Incarnation = Guid.NewGuid().ToString("N"), Url = $"http://{id}", Target = $"http://{id}.internal", Eligible = true,
+        NodeId = id,
+        Incarnation = Guid.NewGuid().ToString("N"),
+        Url = $"http://{id}",
+        Target = $"http://{id}.internal",
+        Eligible = true,
     };
 
     public static LeaseRecord Record(LeaseMember holder, long epoch) => new()
     {
-        HolderId = holder.NodeId, Incarnation = holder.Incarnation, Epoch = epoch, Duration = Lease, Url = holder.Url, Target = holder.Target,
+        HolderId = holder.NodeId,
+        Incarnation = holder.Incarnation,
+        Epoch = epoch,
+        Duration = Lease,
+        Url = holder.Url,
+        Target = holder.Target,
     };
 
     /// <summary>A token for a call that is expected to end soon.</summary>

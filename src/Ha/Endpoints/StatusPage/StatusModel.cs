@@ -1,5 +1,4 @@
 using Ha.Configuration;
-using Ha.Leadership;
 using Ha.Telemetry;
 
 namespace Ha.Endpoints.StatusPage;
@@ -24,7 +23,7 @@ internal sealed record StatusModel(
     public bool Draining => ReadinessRule.Of(View.Leader, Stopping) == Readiness.Draining;
 
     /// <summary>Without an election nobody hears of anybody, so nothing is known of the others.</summary>
-    public bool IsStatic => string.Equals(View.Quorum, "static", StringComparison.Ordinal);
+    public bool IsStatic => View.Quorum is "static" or "provider";
 
     public int Up => View.Members.Count(member => member.Up);
 

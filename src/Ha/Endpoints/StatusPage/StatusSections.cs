@@ -1,6 +1,5 @@
 using System.Globalization;
 using Ha.Http;
-using Ha.Leadership;
 using Ha.Telemetry;
 
 namespace Ha.Endpoints.StatusPage;
@@ -39,6 +38,11 @@ internal static class StatusSections
         {
             html.Add($"<section class=\"hero warn\" aria-label=\"Leader\">\n<p class=\"label\">Leader</p>\n<h1>None</h1>\n");
             var hold = model.Settings.WriteHold;
+            if (leader.WhyNobodyLeads is { } why)
+            {
+                html.Add($"<p class=\"sub\">{why}</p>\n");
+            }
+
             var writes = hold > TimeSpan.Zero ? $"Writes wait up to {Span(hold)} for one." : "Writes are refused until there is one.";
             html.Add($"<p class=\"sub\">{writes} Reads are served.</p>\n");
             html.Add($"<dl class=\"facts\">\n<div><dt>Quorum</dt><dd>{Quorum(model)}</dd></div>\n</dl>\n</section>\n");
@@ -172,6 +176,7 @@ internal static class StatusSections
     {
         "majority" => string.Create(CultureInfo.InvariantCulture, $"{model.Up} of {model.View.Members.Count} up, {model.Needed} needed"),
         "static" => "none: the leader is fixed",
+        _ when model.View.Arbiter is { } arbiter => $"none: {arbiter} decides",
         _ => string.Create(CultureInfo.InvariantCulture, $"off, {model.Up} of {model.View.Members.Count} up"),
     };
 
