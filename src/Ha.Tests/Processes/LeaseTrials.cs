@@ -38,7 +38,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
 
     public async Task DisturbAsync(int rounds)
     {
-        await AnswersAsync(600);
+        await AnswersAsync(200);
         for (var round = 0; round < rounds; round++)
         {
             await KillAsync();
@@ -164,7 +164,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
         var began = TimeProvider.System.GetTimestamp();
         await begin(leader);
         await LeaderAfterAsync(epoch, others);
-        await AnswersAsync(600);
+        await AnswersAsync(300);
         await NoteFirstWriteAsync(what, began);
         await end(leader);
         await cluster.WaitForLeaderAsync(epoch);
@@ -206,7 +206,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
 
     private async Task<(NodeProcess Node, long Epoch)> SettledLeaderAsync()
     {
-        await AnswersAsync(300);
+        await AnswersAsync(200);
         var leader = await cluster.WaitForLeaderAsync();
         return (cluster.Node(leader), leader.Epoch);
     }

@@ -15,7 +15,8 @@ internal sealed class StoreLink : IAsyncDisposable
     private readonly ConcurrentDictionary<Connection, Task> _open = new();
     private readonly int _target;
     private readonly Task _accepting;
-    private volatile bool _cut;
+    private readonly Lock _lock = new();
+    private bool _cut;
 
     /// <param name="target">The store's port.</param>
     public StoreLink(int target)
@@ -30,21 +31,30 @@ internal sealed class StoreLink : IAsyncDisposable
     /// <summary>Where the node finds the store.</summary>
     public int Port { get; }
 
+    /// <summary>How many connections there are.</summary>
+    public int Open => _open.Count;
+
     public void Cut()
     {
-        _cut = true;
-        foreach (var connection in _open.Keys)
+        lock (_lock)
         {
-            connection.IsDead = true;
+            _cut = true;
+            foreach (var connection in _open.Keys)
+            {
+                connection.IsDead = true;
+            }
         }
     }
 
     public void Mend()
     {
-        _cut = false;
-        foreach (var connection in _open.Keys.Where(c => c.IsDead))
+        lock (_lock)
         {
-            connection.Dispose();
+            _cut = false;
+            foreach (var connection in _open.Keys.Where(c => c.IsDead))
+            {
+                connection.Dispose();
+            }
         }
     }
 
@@ -64,10 +74,16 @@ internal sealed class StoreLink : IAsyncDisposable
     {
         while (true)
         {
-            var connection = new Connection(await _listener.AcceptAsync(_stop.Token)) { IsDead = _cut };
+            var connection = new Connection(await _listener.AcceptAsync(_stop.Token));
+
+            // Started only when it is in the list, so that it finds itself there when it leaves.
             var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _open[connection] = ServeAsync(connection, begun.Task);
-            connection.IsDead |= _cut;
+            lock (_lock)
+            {
+                connection.IsDead = _cut;
+                _open[connection] = ServeAsync(connection, begun.Task);
+            }
+
             begun.SetResult();
         }
     }
