@@ -27,7 +27,8 @@ internal sealed class LeaseScript
         end
 
         local function read(key, prefix)
-            local r = redis.call('HMGET', key, 'version', 'holder', 'incarnation', 'epoch', 'duration_ms', 'url', 'target', 'successor', 'written_us')
+            local r = redis.call('HMGET', key, 'version', 'holder', 'incarnation', 'epoch', 'duration_ms', 'url', 'target', 'successor',
+                'written_us')
             r[1] = r[1] and prefix .. r[1]
             return r
         end
@@ -39,8 +40,8 @@ internal sealed class LeaseScript
         local written = 0
         if ARGV[1] == 'write' and (found[1] or '') == ARGV[6] then
             for _, key in ipairs({ record, kept }) do
-                redis.call('HSET', key, 'version', ARGV[7], 'holder', ARGV[8], 'incarnation', ARGV[9], 'epoch', ARGV[10], 'duration_ms', ARGV[11],
-                    'url', ARGV[12], 'target', ARGV[13], 'successor', ARGV[14], 'written_us', stamp)
+                redis.call('HSET', key, 'version', ARGV[7], 'holder', ARGV[8], 'incarnation', ARGV[9], 'epoch', ARGV[10],
+                    'duration_ms', ARGV[11], 'url', ARGV[12], 'target', ARGV[13], 'successor', ARGV[14], 'written_us', stamp)
             end
             written = 1
             found = read(record, '')
@@ -71,8 +72,8 @@ internal sealed class LeaseScript
     public Task<LeaseAnswer> WriteAsync(IDatabase database, LeaseRecord record, string? expected, LeaseMember self) => CallAsync(database,
     [
         "write", .. Noting(self), expected ?? "", Guid.NewGuid().ToString("N"),
-        record.HolderId ?? "", record.Incarnation, record.Epoch, (long)Math.Ceiling(record.Duration.TotalMilliseconds), record.Url, record.Target,
-        record.Successor ?? "",
+        record.HolderId ?? "", record.Incarnation, record.Epoch, (long)Math.Ceiling(record.Duration.TotalMilliseconds),
+        record.Url, record.Target, record.Successor ?? "",
     ]);
 
     public Task<bool> LeaveAsync(IDatabase database, LeaseMember self) => database.HashDeleteAsync(_keys[2], Field(self), Flags);
@@ -136,14 +137,16 @@ internal sealed class LeaseScript
                 Target = fields[6].ToString(),
                 Successor = OrNull(fields[7]),
             }
-            : throw new InvalidOperationException($"The Redis hash {_key} holds no lease record: its epoch or duration_ms is no number. Delete the key.");
+            : throw new InvalidOperationException(
+                $"The Redis hash {_key} holds no lease record: its epoch or duration_ms is no number. Delete the key.");
 
     private static IEnumerable<LeaseMember> Members(RedisValue[] listed, long now)
     {
         for (var i = 0; i + 1 < listed.Length; i += 2)
         {
             var (field, value) = (listed[i].ToString(), listed[i + 1].ToString());
-            if (field.IndexOf(' ', StringComparison.Ordinal) is > 0 and var end && value.IndexOf(' ', StringComparison.Ordinal) is > 0 and var seen &&
+            if (field.IndexOf(' ', StringComparison.Ordinal) is > 0 and var end &&
+                value.IndexOf(' ', StringComparison.Ordinal) is > 0 and var seen &&
                 Note(value.AsSpan(seen + 1)) is { } note)
             {
                 yield return new LeaseMember

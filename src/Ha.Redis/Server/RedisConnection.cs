@@ -16,7 +16,6 @@ internal sealed class RedisConnection(RedisLeaseConfiguration configuration) : I
     private TaskCompletionSource _message = NewSource();
     private Task _subscribed = Task.CompletedTask;
     private bool _isSubscribed;
-    private volatile ConnectionFailedEventArgs? _lastFailure;
     private int _looking;
 
     /// <summary>Runs one call on the primary.</summary>
@@ -35,7 +34,7 @@ internal sealed class RedisConnection(RedisLeaseConfiguration configuration) : I
         catch (Exception e) when (e is RedisException or RedisTimeoutException)
         {
             LookForPrimary(redis, e);
-            throw RedisTrouble.Explain(e, configuration.Where, redis, _lastFailure);
+            throw RedisTrouble.Explain(e, configuration.Where, redis);
         }
     }
 
@@ -78,7 +77,8 @@ internal sealed class RedisConnection(RedisLeaseConfiguration configuration) : I
 
     private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private static async Task EndAsync(Task<ConnectionMultiplexer> connected) => await (await connected).CloseAsync(allowCommandsToComplete: false);
+    private static async Task EndAsync(Task<ConnectionMultiplexer> connected) =>
+        await (await connected).CloseAsync(allowCommandsToComplete: false);
 
     /// <summary>A call that nobody waits for any more may fail without anybody's notice.</summary>
     private static Task<T> Observed<T>(Task<T> call)
@@ -102,12 +102,7 @@ internal sealed class RedisConnection(RedisLeaseConfiguration configuration) : I
     private async Task<ConnectionMultiplexer> OpenAsync()
     {
         var redis = await ConnectionMultiplexer.ConnectAsync(configuration.Options);
-        redis.ConnectionFailed += (_, failure) => _lastFailure = failure;
-        redis.ConnectionRestored += (_, restored) =>
-        {
-            _lastFailure = restored.ConnectionType == ConnectionType.Interactive ? null : _lastFailure;
-            Wake();
-        };
+        redis.ConnectionRestored += (_, _) => Wake();
         return redis;
     }
 

@@ -10,6 +10,8 @@ namespace Ha.Redis.Server;
 /// <param name="Where">The hosts, for people.</param>
 internal sealed record RedisLeaseConfiguration(ConfigurationOptions Options, string Key, string Where)
 {
+    private const string Common = "connectRetry=1,keepAlive=5,configCheckSeconds=5,name=ha";
+
     private static readonly TimeSpan _longestConnect = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _shortestConnect = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan _longestLook = TimeSpan.FromSeconds(1);
@@ -39,11 +41,13 @@ internal sealed record RedisLeaseConfiguration(ConfigurationOptions Options, str
         configure?.Invoke(options);
         if (options.EndPoints.Count == 0)
         {
-            throw new ArgumentException("BASE_LEASE_STORE=redis: names no host: redis:HOST:6379[,HOST:6379…][,user=NAME,password=…][/KEY].", nameof(text));
+            throw new ArgumentException(
+                "BASE_LEASE_STORE=redis: names no host: redis:HOST:6379[,HOST:6379…][,user=NAME,password=…][/KEY].", nameof(text));
         }
 
         Settle(options, lease);
-        var where = string.Join(", ", options.EndPoints.Select(Say)) + (options.DefaultDatabase is > 0 and var number ? $" database {number}" : "");
+        var where = string.Join(", ", options.EndPoints.Select(Say));
+        where += options.DefaultDatabase is > 0 and var number ? $" database {number}" : "";
         return new RedisLeaseConfiguration(options, key.Length > 0 ? InOneSlot(key) : $"ha:{{{clusterId}}}", where);
     }
 
@@ -56,13 +60,14 @@ internal sealed record RedisLeaseConfiguration(ConfigurationOptions Options, str
         {
             return ConfigurationOptions.Parse(string.Create(
                 CultureInfo.InvariantCulture,
-                $"connectTimeout={connect.TotalMilliseconds:F0},asyncTimeout={call.TotalMilliseconds:F0},connectRetry=1,keepAlive=5,configCheckSeconds=5,name=ha,{hosts}"));
+                $"connectTimeout={connect.TotalMilliseconds:F0},asyncTimeout={call.TotalMilliseconds:F0},{Common},{hosts}"));
         }
         catch (Exception e) when (e is ArgumentException or FormatException or OverflowException)
         {
             // Without the cause: it may repeat what it read, a password too.
 #pragma warning disable MA0054
-            throw new ArgumentException("What follows BASE_LEASE_STORE=redis: is no configuration of StackExchange.Redis (HOST:6379,user=NAME,password=…).", nameof(hosts));
+            throw new ArgumentException(
+                "What follows BASE_LEASE_STORE=redis: is no configuration of StackExchange.Redis (HOST:6379,user=NAME,password=…).", nameof(hosts));
 #pragma warning restore MA0054
         }
     }

@@ -5,23 +5,23 @@ namespace Ha.Redis.Server;
 /// <summary>Errors of the server and of the way to it, in the words of people who can do something about them. Never a password.</summary>
 internal static class RedisTrouble
 {
-    public static InvalidOperationException Explain(Exception e, string where, ConnectionMultiplexer? redis, ConnectionFailedEventArgs? lastFailure) =>
-        new($"Redis {where} {Say(e, redis, lastFailure)}", e);
+    private const string WrongPassword = "refuses the connection: wrong user or password, or none was given.";
+
+    public static InvalidOperationException Explain(Exception e, string where, ConnectionMultiplexer? redis) =>
+        new($"Redis {where} {Say(e, redis)}", e);
 
     /// <summary>True when there is a server, but none that takes writes.</summary>
     public static bool IsReplica(Exception e, ConnectionMultiplexer? redis) =>
         e is RedisServerException { Kind: RedisErrorKind.ReadOnly } || (e is RedisConnectionException && HasReplicasOnly(redis));
 
-    private static string Say(Exception e, ConnectionMultiplexer? redis, ConnectionFailedEventArgs? lastFailure) =>
+    private static string Say(Exception e, ConnectionMultiplexer? redis) =>
         IsReplica(e, redis)
             ? "is a replica and takes no writes. A lease needs the primary: name all hosts, or the sentinels with serviceName=."
             : e switch
             {
                 RedisServerException server => Say(server),
                 RedisTimeoutException => "does not answer in time.",
-                RedisConnectionException when IsRefusal(lastFailure) =>
-                    $"refuses the connection: wrong user or password, or no rights ({lastFailure!.FailureType}).",
-                RedisConnectionException connection => $"is not connected ({Cause(connection, lastFailure)}).",
+                RedisConnectionException connection => Say(connection),
                 _ => $"failed: {e.Message}",
             };
 
@@ -30,7 +30,7 @@ internal static class RedisTrouble
         RedisErrorKind.OutOfMemory => "is out of memory (maxmemory) and takes no writes. Give it more, or a database of its own for leases.",
         RedisErrorKind.Loading => "is loading its data after a start and answers soon.",
         RedisErrorKind.Misconfigured => $"cannot write to its disk and takes no writes: {e.Message}",
-        RedisErrorKind.NoAuth or RedisErrorKind.WrongPass => "refuses the connection: wrong user or password, or none was given.",
+        RedisErrorKind.NoAuth or RedisErrorKind.WrongPass => WrongPassword,
         RedisErrorKind.NoPermission or RedisErrorKind.NotPermitted =>
             $"denies a right. The user needs those that docs/stores/redis.md lists. It says: {e.Message}",
         RedisErrorKind.MaxClients => "has as many connections as it takes (maxclients).",
@@ -41,10 +41,22 @@ internal static class RedisTrouble
         _ => $"answers with an error: {e.Message}",
     };
 
-    private static bool IsRefusal(ConnectionFailedEventArgs? failure) => failure?.FailureType == ConnectionFailureType.AuthenticationFailure;
+    private static string Say(RedisConnectionException e)
+    {
+        // The first says that there is no connection, those inside it why.
+        var causes = Causes(e).ToList();
+        return causes.Exists(cause => cause is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure })
+            ? WrongPassword
+            : $"is not connected ({causes.OfType<RedisConnectionException>().Last().FailureType}).";
+    }
 
-    private static string Cause(RedisConnectionException e, ConnectionFailedEventArgs? lastFailure) =>
-        $"{lastFailure?.FailureType ?? e.FailureType}";
+    private static IEnumerable<Exception> Causes(Exception? e)
+    {
+        for (; e is not null; e = e.InnerException)
+        {
+            yield return e;
+        }
+    }
 
     private static bool HasReplicasOnly(ConnectionMultiplexer? redis)
     {

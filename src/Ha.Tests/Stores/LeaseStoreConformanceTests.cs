@@ -104,7 +104,8 @@ public sealed class LeaseStoreConformanceTests
         {
             try
             {
-                await new Suite(make()).RunAsync(name);
+                await using var suite = new Suite(make());
+                await suite.RunAsync(name);
                 return null;
             }
             catch (LeaseStoreConformanceException e)
@@ -128,13 +129,16 @@ public sealed class LeaseStoreConformanceTests
     [Fact]
     public async Task A_store_that_refuses_the_first_claim_fails_the_check_for_it()
     {
-        var suite = new Suite(inner => new ChangesAnswers(inner, answer => answer with { Written = false }));
+        await using var suite = new Suite(inner => new ChangesAnswers(inner, answer => answer with { Written = false }));
         await Assert.ThrowsAsync<LeaseStoreConformanceException>(() => suite.RunAsync("The first claim is written"));
     }
 
     [Fact]
-    public async Task A_check_that_does_not_exist_is_refused() =>
-        await Assert.ThrowsAsync<ArgumentException>(() => new Suite(inner => inner).RunAsync("It is fast"));
+    public async Task A_check_that_does_not_exist_is_refused()
+    {
+        await using var suite = new Suite(inner => inner);
+        await Assert.ThrowsAsync<ArgumentException>(() => suite.RunAsync("It is fast"));
+    }
 
     private static Func<Func<InMemoryLeaseStore, ILeaseStore>> Each(Func<InMemoryLeaseStore, ILeaseStore> make) => () => make;
 
@@ -158,9 +162,11 @@ public sealed class LeaseStoreConformanceTests
     private static Func<Func<InMemoryLeaseStore, ILeaseStore>> Deleted(Func<LeaseRecord, LeaseRecord> shown) =>
         Shared(() => new ShowsDeleted.Memory(), (inner, memory) => new ShowsDeleted(inner, memory, shown));
 
-    private sealed class Suite(Func<InMemoryLeaseStore, ILeaseStore> around) : LeaseStoreConformance
+    private sealed class Suite(Func<InMemoryLeaseStore, ILeaseStore> around) : LeaseStoreConformance, IAsyncDisposable
     {
         private readonly InMemoryLeaseStore _store = new();
+
+        public ValueTask DisposeAsync() => _store.DisposeAsync();
 
         protected override TimeSpan Patience => TimeSpan.FromSeconds(4);
 

@@ -12,7 +12,8 @@ namespace Ha.Tests.Support;
 public class RedisServer : IAsyncLifetime
 {
     private readonly string _directory = Path.Combine(Path.GetTempPath(), $"ha-redis-{Guid.NewGuid():N}");
-    private readonly ChildProcess _server;
+    private readonly string[] _arguments;
+    private ChildProcess? _server;
 
     public RedisServer()
         : this([])
@@ -20,53 +21,44 @@ public class RedisServer : IAsyncLifetime
     }
 
     /// <param name="arguments">Of <c>redis-server</c>, beside where it listens and that it keeps nothing.</param>
-    internal RedisServer(params string[] arguments)
-    {
-        Port = FreePorts.Find(1)[0];
-        _server = new ChildProcess(
-        [
-            Program ?? "redis-server", "--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _directory, "--save", "", "--enable-debug-command", "yes",
-            "--repl-diskless-sync-delay", "0", .. arguments,
-        ]);
-    }
+    internal RedisServer(params string[] arguments) => _arguments = arguments;
 
-    public int Port { get; }
+    public int Port { get; } = FreePorts.Find(1)[0];
 
     public string Address => $"127.0.0.1:{Port}";
 
     internal static string? Program { get; } = Array.Find(["/usr/bin/redis-server", "/usr/local/bin/redis-server"], File.Exists);
-
-    internal static async Task<RedisServer> StartAsync(params string[] arguments)
-    {
-        var server = new RedisServer(arguments);
-        await server.InitializeAsync();
-        return server;
-    }
 
     public async Task InitializeAsync()
     {
         if (Program is not null)
         {
             Directory.CreateDirectory(_directory);
+            var server = new ChildProcess(
+            [
+                Program, "--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _directory, "--save", "", "--enable-debug-command", "yes",
+                "--repl-diskless-sync-delay", "0", .. _arguments,
+            ]);
+            _server = server;
             await StartAgainAsync();
         }
     }
 
     public async Task StartAgainAsync()
     {
-        _server.Start();
+        _server!.Start();
         await Eventually.True(AnswersAsync, what: "Redis answers");
     }
 
     public async Task KillAsync()
     {
-        _server.Kill();
+        _server!.Kill();
         await _server.WhenDead;
     }
 
-    public void Pause() => _server.Pause();
+    public void Pause() => _server!.Pause();
 
-    public void Resume() => _server.Resume();
+    public void Resume() => _server!.Resume();
 
     /// <summary>Runs one command over a connection of its own.</summary>
     /// <returns>The answer, or the first part of it.</returns>
@@ -89,7 +81,11 @@ public class RedisServer : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        await _server.DisposeAsync();
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+
         if (Directory.Exists(_directory))
         {
             Directory.Delete(_directory, recursive: true);
@@ -111,8 +107,11 @@ public class RedisServer : IAsyncLifetime
                 }
 
                 break;
+            case '$' when count < 0:
+                lines.Add("");
+                break;
             case '$':
-                var text = new char[count < 0 ? 0 : count + 2];
+                var text = new char[count + 2];
                 await reader.ReadBlockAsync(text);
                 lines.AddRange(new string(text).Split('\n', StringSplitOptions.TrimEntries));
                 break;
@@ -124,7 +123,7 @@ public class RedisServer : IAsyncLifetime
 
     private async Task<bool> AnswersAsync()
     {
-        Assert.False(_server.State == ProcessState.Dead, $"Redis did not start:\n{string.Join('\n', _server.Output)}");
+        Assert.False(_server!.State == ProcessState.Dead, $"Redis did not start:\n{string.Join('\n', _server.Output)}");
         try
         {
             // Also an error is an answer, but for one that asks for patience.
