@@ -15,12 +15,13 @@ public static class Program
         var builder = WebApplication.CreateBuilder(args);
         var database = await builder.AddNotesAsync(clock ?? TimeProvider.System);
 
-        // AddHa() alone is enough. The hook makes epochs rise even if the nodes' clocks disagree; the second line lets a
+        // AddHa() alone is enough. The hook makes epochs rise even if the nodes' clocks disagree; the others let a
         // database elect, where BASE_LEASE_STORE says so.
         builder.Services.AddHa(options =>
         {
             options.RaiseFence = database.RaiseFenceAsync;
             options.UsePostgreSql();
+            options.UseRedis();
         });
         builder.Services.AddHostedService<HeartbeatJob>();
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Ha.Chaos.Faults;
 using Ha.Chaos.History;
+using Ha.Chaos.Nodes;
 using Spectre.Console;
 
 namespace Ha.Chaos;
@@ -24,6 +25,12 @@ internal static class ChaosCommand
         var faults = new Option<string[]>("--faults") { Description = "Only these, by name or beginning of a name.", AllowMultipleArgumentsPerToken = true };
         var database = new Option<string>("--database") { Description = "What the nodes write to.", DefaultValueFactory = _ => "sqlite" };
         database.AcceptOnlyFromAmong("sqlite", "postgres");
+        var lease = new Option<string>("--lease")
+        {
+            Description = "What elects: the nodes themselves, or a store.",
+            DefaultValueFactory = _ => StoreKind.Peers.Word(),
+        };
+        lease.AcceptOnlyFromAmong([.. Enum.GetValues<StoreKind>().Select(StoreKinds.Word)]);
         var nodes = new Option<int>("--nodes") { Description = "How many nodes, 3 to 9.", DefaultValueFactory = _ => 3 };
         var rate = new Option<int>("--rate") { Description = "Operations a second, two thirds of them writes.", DefaultValueFactory = _ => 60 };
         var interval = new Option<int>("--interval") { Description = "Heartbeat interval in ms; the lease is three of them.", DefaultValueFactory = _ => 200 };
@@ -40,7 +47,7 @@ internal static class ChaosCommand
         var folder = new Option<string?>("--out") { Description = "Gets the history and the logs (a temporary folder, removed after a clean run)." };
         var command = new Command("run", "Makes faults and checks. Exit code 0: no violation, or not permitted here (\"skipped\"); 1: violations.")
         {
-            minutes, seed, faults, database, nodes, rate, interval, folder,
+            minutes, seed, faults, database, lease, nodes, rate, interval, folder,
         };
         command.SetAction(parsed =>
         {
@@ -51,6 +58,7 @@ internal static class ChaosCommand
                 Seed = drawn,
                 Faults = parsed.GetValue(faults) ?? [],
                 Postgres = parsed.GetValue(database) is "postgres",
+                Store = StoreKinds.Parse(parsed.GetValue(lease)!),
                 Nodes = parsed.GetValue(nodes),
                 Rate = parsed.GetValue(rate),
                 Interval = TimeSpan.FromMilliseconds(parsed.GetValue(interval)),

@@ -10,6 +10,7 @@ namespace Ha.Chaos;
 /// <summary>One run from the first namespace to the report. Whatever happens, everything it made is removed.</summary>
 internal static class ChaosRun
 {
+    private const int StorePort = 7000;
     private static readonly TimeSpan _clientPatience = TimeSpan.FromSeconds(10);
 
     public static async Task<int> RunAsync(RunSettings settings)
@@ -50,15 +51,19 @@ internal static class ChaosRun
     {
         var clock = TimeProvider.System;
         await using var history = new HistoryWriter(path, clock);
-        history.Add(new RunLine(settings.Seed, settings.Nodes, settings.Postgres ? "postgres" : "sqlite", settings.Lease.TotalMilliseconds, settings.Command));
+        history.Add(new RunLine(settings.Seed, settings.Nodes, settings.Postgres ? "postgres" : "sqlite", settings.Lease.TotalMilliseconds, settings.Command,
+            settings.Store == StoreKind.Peers ? null : settings.Store.Word()));
 
-        // Step 1: the network, the database, the nodes.
-        await using var disk = await SmallDisk.MountAsync();
+        // Step 1: the network, the servers, the nodes.
+        await using var disk = await SmallDisk.MountAsync(ChaosCluster.Database);
         await using var namespaces = await Namespaces.CreateAsync(ChaosCluster.Addresses(settings.Nodes));
         await using var database = await StartDatabaseAsync(settings, disk);
+        await using var storeDisk = settings.Store == StoreKind.Peers ? null : await SmallDisk.MountAsync(ChaosCluster.Store);
+        var place = new Place(Namespaces.NameOf(ChaosCluster.Store), ChaosCluster.Addresses(0)[ChaosCluster.Store], StorePort);
+        await using var store = storeDisk is null ? null : await settings.Store.StartAsync(storeDisk.Path, place, Path.Combine(settings.Folder, "store.log"));
         using var sockets = new NamespaceSockets(Namespaces.NameOf(ChaosCluster.Client));
         Disturber? disturber = null;
-        await using var cluster = new ChaosCluster(settings, database.ConnectionString, sockets,
+        await using var cluster = new ChaosCluster(settings, database.ConnectionString, store?.LeaseStore(place.Address, place.Port), sockets,
             (node, code) => history.Add(new ExitLine(node.Id, code, history.Now, disturber?.Now ?? "the start")));
         cluster.Start();
 
@@ -67,7 +72,7 @@ internal static class ChaosRun
         using var plain = new PlainClient(sockets, _clientPatience);
         using var routing = new RoutingClient(sockets, urls, _clientPatience);
         var curl = new CurlClient(Namespaces.NameOf(ChaosCluster.Client), _clientPatience);
-        using var prober = new Prober(history, cluster.Nodes, sockets, clock);
+        using var prober = new Prober(history, [.. cluster.Nodes.Select(n => (n.Id, n.Url))], sockets.NewHandler(), clock);
         var load = new Load(history, urls, [(plain, 60), (routing, 39), (curl, 1)], settings.Seed, clock);
         await load.PrepareAsync(stop);
 
@@ -76,7 +81,7 @@ internal static class ChaosRun
         end.CancelAfter(settings.Duration);
         using var enough = new CancellationTokenSource();
         var clients = Task.WhenAll(prober.RunAsync(enough.Token), load.RunAsync(settings.Rate, enough.Token));
-        disturber = new Disturber(settings, machine, cluster, database, disk, prober, load, history, console.WriteLine, clock);
+        disturber = new Disturber(settings, machine, cluster, database, disk, store, storeDisk, prober, load, history, console.WriteLine, clock);
         try
         {
             await disturber.RunAsync(end.Token, stop);

@@ -8,8 +8,8 @@ namespace Ha.Chaos;
 
 /// <summary>Makes one fault after the other, and waits after each until the cluster works again.</summary>
 internal sealed class Disturber(
-    RunSettings settings, Machine machine, ChaosCluster cluster, IDatabase database, SmallDisk disk, Prober prober, Load load,
-    HistoryWriter history, Action<string> tell, TimeProvider clock)
+    RunSettings settings, Machine machine, ChaosCluster cluster, IDatabase database, SmallDisk disk, IStoreServer? store, SmallDisk? storeDisk,
+    Prober prober, Load load, HistoryWriter history, Action<string> tell, TimeProvider clock)
 {
     private static readonly TimeSpan _recoversWithin = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan _askAgain = TimeSpan.FromMilliseconds(100);
@@ -39,7 +39,7 @@ internal sealed class Disturber(
     {
         // All draws are made whatever the cluster does, so that a seed gives the same faults again.
         var (atLeader, anyone, pause, seeds) = (_random.Next(2) == 0, _random.Next(cluster.Nodes.Count), _random.NextDouble(), faults.Select(_ => _random.Next()).ToArray());
-        var leader = prober.Leader;
+        var leader = cluster.Nodes.FirstOrDefault(n => string.Equals(n.Id, prober.Leader, StringComparison.Ordinal));
         var target = atLeader && leader is not null ? leader : cluster.Nodes[anyone];
         var aimed = faults.Any(f => f.HasTarget);
         Now = string.Join(" + ", faults.Select(f => f.Name));
@@ -47,7 +47,11 @@ internal sealed class Disturber(
         history.Add(line);
 
         var runs = faults.Select((f, i) => RunAsync(f, new FaultContext(
-            cluster, database, disk, settings.Folder, target, new Random(seeds[i]), settings.Lease, clock, end)));
+            cluster, database, disk, settings.Folder, target, new Random(seeds[i]), settings.Lease, clock, end)
+        {
+            Store = store,
+            StoreDisk = storeDisk,
+        }));
         var what = string.Join("; ", await Task.WhenAll(runs));
         history.Add(line with { Phase = FaultPhase.Healed, At = history.Now, Detail = what });
 

@@ -30,8 +30,8 @@ internal static class Report
         var claims = history.OfType<Claim>().ToArray();
         var violations = HistoryCheck.Violations(history);
         var minutes = TimeSpan.FromMicroseconds(history.OfType<FaultLine>().Select(f => f.At).DefaultIfEmpty().Max()).TotalMinutes;
-        console.WriteLine($"seed {run.Seed}, {run.Nodes} nodes, {run.Database}, {minutes:0.0} minutes: {history.OfType<Operation>().Count()} operations, "
-            + $"{history.OfType<Row>().Count()} notes at the end, {claims.Length} claims to lead ({claims.Count(c => c.Quorum is not "majority")} without a majority mode) "
+        console.WriteLine($"seed {run.Seed}, {run.Nodes} nodes, {run.Database}{(run.Lease is null ? "" : $", lease in {run.Lease}")}, {minutes:0.0} minutes: {history.OfType<Operation>().Count()} operations, "
+            + $"{history.OfType<Row>().Count()} notes at the end, {claims.Length} claims to lead ({claims.Count(c => !c.IsPromised)} without a majority or a store) "
             + $"in {claims.DistinctBy(c => c.Epoch).Count()} epochs, {violations.Count} violations");
         foreach (var violation in violations.Take(ShownViolations))
         {

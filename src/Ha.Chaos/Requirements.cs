@@ -1,13 +1,15 @@
 using Ha.Chaos.Network;
+using Ha.Chaos.Nodes;
 
 namespace Ha.Chaos;
 
 /// <summary>What one run can do on this machine.</summary>
 /// <param name="Postgres">The database is a PostgreSQL server.</param>
+/// <param name="Store">What elects.</param>
 /// <param name="Losses">The firewall can drop packets by chance.</param>
 /// <param name="Copies">The firewall can send packets twice.</param>
 /// <param name="Queues">The kernel gives packets to programs, which can hold them back.</param>
-internal sealed record Machine(bool Postgres, bool Losses, bool Copies, bool Queues);
+internal sealed record Machine(bool Postgres, StoreKind Store, bool Losses, bool Copies, bool Queues);
 
 /// <summary>Finds out what this machine permits.</summary>
 internal static class Requirements
@@ -37,8 +39,8 @@ internal static class Requirements
             }
         }
 
-        return settings.Postgres && Nodes.PostgresPrograms.Folder is null
-            ? (null, "PostgreSQL is not installed (Debian: apt-get install postgresql)")
+        return (settings.Postgres ? StoreKind.Postgres : StoreKind.Peers).WhyNot() is { } database ? (null, database)
+            : settings.Store.WhyNot() is { } store ? (null, store)
             : await TryNetworkAsync(settings);
     }
 
@@ -50,7 +52,7 @@ internal static class Requirements
             await using var two = await Namespaces.CreateAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["x"] = "10.77.0.250", ["y"] = Other });
             var firewall = new Firewall(Namespaces.NameOf("x"));
             await firewall.DropFromAsync(Other);
-            return (new Machine(settings.Postgres, await WorksAsync(firewall.LoseFromAsync(Other, 0.5)),
+            return (new Machine(settings.Postgres, settings.Store, await WorksAsync(firewall.LoseFromAsync(Other, 0.5)),
                 await WorksAsync(firewall.DuplicateToAsync(Other, 0.5)), await WorksAsync(firewall.QueueFromAsync(Other))), "");
         }
         catch (InvalidOperationException e)

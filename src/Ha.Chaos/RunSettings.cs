@@ -1,3 +1,5 @@
+using Ha.Chaos.Nodes;
+
 namespace Ha.Chaos;
 
 internal sealed record RunSettings
@@ -8,6 +10,10 @@ internal sealed record RunSettings
     /// <summary>Names of faults, or parts of names; empty: all.</summary>
     public IReadOnlyList<string> Faults { get; init; } = [];
     public bool Postgres { get; init; }
+
+    /// <summary>What elects.</summary>
+    public StoreKind Store { get; init; }
+
     public int Nodes { get; init; } = 3;
 
     /// <summary>Operations a second, two thirds of them writes.</summary>
@@ -24,6 +30,6 @@ internal sealed record RunSettings
 
     /// <summary>The command that draws the same faults again.</summary>
     public string Command => $"dotnet run -c Release --project src/Ha.Chaos -- run --minutes {Duration.TotalMinutes:0.##} --seed {Seed} --nodes {Nodes}"
-        + $" --rate {Rate} --interval {Interval.TotalMilliseconds:0} --database {(Postgres ? "postgres" : "sqlite")}"
+        + $" --rate {Rate} --interval {Interval.TotalMilliseconds:0} --database {(Postgres ? "postgres" : "sqlite")} --lease {Store.Word()}"
         + string.Concat(Faults.Select(f => $" --faults {f}"));
 }

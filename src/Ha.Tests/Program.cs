@@ -18,6 +18,7 @@ internal static class Program
         ["wire", .. var rest] => OnTheWire.WireCommand.Run(rest, Console.Out),
         ["losses", .. var rest] => Processes.LossesCommand.Run(rest, Console.Out),
         ["writes", .. var rest] => Processes.WritesCommand.Run(rest, Console.Out),
+        ["lease-writes", .. var rest] => Processes.LeaseWritesCommand.Run(rest, Console.Out),
         _ => Usage(),
     };
 
@@ -26,6 +27,7 @@ internal static class Program
         Console.Error.WriteLine(Simulation.SimulateCommand.Usage);
         Console.Error.WriteLine(Leases.LeaseSimulateCommand.Usage);
         Console.Error.WriteLine(Processes.WritesCommand.Usage);
+        Console.Error.WriteLine(Processes.LeaseWritesCommand.Usage);
         Console.Error.WriteLine(Processes.LossesCommand.Usage);
         Console.Error.WriteLine(Processes.ClientRollsCommand.Usage);
         Console.Error.WriteLine(OnTheWire.WireCommand.Usage);

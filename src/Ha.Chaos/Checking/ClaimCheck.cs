@@ -3,14 +3,14 @@ using Ha.Chaos.History;
 namespace Ha.Chaos.Checking;
 
 /// <summary>
-/// In majority mode no two nodes lead at one moment, and later leaderships have higher epochs. A node leads in one epoch
+/// With a majority of nodes or a store behind them no two nodes lead at one moment, and later leaderships have higher epochs. A node leads in one epoch
 /// without a break, so between its first and its last "I lead" it led all the time.
 /// </summary>
 internal static class ClaimCheck
 {
     public static IEnumerable<string> Violations(IEnumerable<Claim> claims)
     {
-        var leaderships = claims.Where(c => c.Quorum is "majority").GroupBy(c => (c.Node, c.Epoch))
+        var leaderships = claims.Where(c => c.IsPromised).GroupBy(c => (c.Node, c.Epoch))
             .Select(g => (g.Key.Node, g.Key.Epoch, Zone: Zone.Of(g.Select(c => (c.Asked, c.Answered)), $"{g.Key.Node} in epoch {g.Key.Epoch}")))
             .OrderBy(l => l.Epoch).ToArray();
         for (var i = 0; i < leaderships.Length; i++)

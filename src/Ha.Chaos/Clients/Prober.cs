@@ -1,27 +1,29 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Ha.Chaos.History;
-using Ha.Chaos.Network;
-using Ha.Chaos.Nodes;
 
 namespace Ha.Chaos.Clients;
 
 /// <summary>Asks every node again and again whether it leads, and writes down each yes.</summary>
-internal sealed class Prober(HistoryWriter history, IReadOnlyList<ChaosNode> nodes, NamespaceSockets sockets, TimeProvider clock) : IDisposable
+/// <param name="history">Gets each yes.</param>
+/// <param name="nodes">Their ids and URLs.</param>
+/// <param name="handler">How they are reached.</param>
+/// <param name="clock">Real time.</param>
+internal sealed class Prober(HistoryWriter history, IReadOnlyList<(string Id, string Url)> nodes, HttpMessageHandler handler, TimeProvider clock) : IDisposable
 {
     private static readonly TimeSpan _every = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan _fresh = TimeSpan.FromMilliseconds(500);
-    private readonly HttpClient _http = new(sockets.NewHandler()) { Timeout = TimeSpan.FromSeconds(3) };
+    private readonly HttpClient _http = new(handler) { Timeout = TimeSpan.FromSeconds(3) };
     private readonly ConcurrentDictionary<string, Claim> _last = new(StringComparer.Ordinal);
 
-    /// <summary>The node that was last heard to lead, if that was just now.</summary>
-    public ChaosNode? Leader
+    /// <summary>The id of the node that was last heard to lead, if that was just now.</summary>
+    public string? Leader
     {
         get
         {
             var newest = _last.Values.MaxBy(c => c.Epoch);
             return newest is not null && history.Now - newest.Answered < _fresh.TotalMicroseconds
-                ? nodes.First(n => string.Equals(n.Id, newest.Node, StringComparison.Ordinal))
+                ? newest.Node
                 : null;
         }
     }
@@ -30,7 +32,7 @@ internal sealed class Prober(HistoryWriter history, IReadOnlyList<ChaosNode> nod
 
     public void Dispose() => _http.Dispose();
 
-    private async Task WatchAsync(ChaosNode node, CancellationToken stop)
+    private async Task WatchAsync((string Id, string Url) node, CancellationToken stop)
     {
         using var timer = new PeriodicTimer(_every, clock);
         while (!stop.IsCancellationRequested)

@@ -11,6 +11,9 @@ internal sealed record Fault(string Name, Func<FaultContext, Task<string>> RunAs
     /// <summary>Starts and ends processes; two such faults would be in each other's way.</summary>
     public bool OnProcesses { get; init; }
 
+    /// <summary>Disturbs the store that elects; two such faults would heal each other.</summary>
+    public bool OnStore { get; init; }
+
     /// <summary>Aims at one node, half of the time at the leader.</summary>
     public bool HasTarget { get; init; } = true;
 

@@ -13,7 +13,10 @@ internal static class FaultCatalogue
     };
 
     public static IReadOnlyList<Fault> All { get; } =
-        [_nothing, .. ProcessFaults.All, .. PartitionFaults.All, .. LinkFaults.All, .. DatabaseFaults.All, .. ClockFaults.All, .. ResourceFaults.All, .. SettingsFaults.All];
+    [
+        _nothing, .. ProcessFaults.All, .. PartitionFaults.All, .. LinkFaults.All, .. DatabaseFaults.All, .. StoreFaults.All, .. ClockFaults.All,
+        .. ResourceFaults.All, .. SettingsFaults.All,
+    ];
 
     /// <summary>Those whose names begin with one of these; all when none is given.</summary>
     public static IReadOnlyList<Fault> Named(IReadOnlyList<string> beginnings) =>

@@ -16,6 +16,12 @@ internal sealed record FaultContext(
     ChaosCluster Cluster, IDatabase Database, SmallDisk Disk, string Folder, ChaosNode Target, Random Random, TimeSpan Lease,
     TimeProvider Clock, CancellationToken Cancellation)
 {
+    /// <summary>What elects; null: the nodes themselves.</summary>
+    public IStoreServer? Store { get; init; }
+
+    /// <summary>The file system the store is on.</summary>
+    public SmallDisk? StoreDisk { get; init; }
+
     public IEnumerable<ChaosNode> Others => Cluster.Nodes.Where(n => n != Target);
 
     /// <summary>A time between so many leases.</summary>

@@ -17,7 +17,8 @@ internal sealed class FaultSchedule(IReadOnlyList<Fault> faults, Random random)
         return CanRunTogether(first, second) ? [first, second] : [first];
     }
 
-    private static bool CanRunTogether(Fault a, Fault b) => a != b && !(a.OnNetwork && b.OnNetwork) && !(a.OnProcesses && b.OnProcesses);
+    private static bool CanRunTogether(Fault a, Fault b) => a != b && !(a.OnNetwork && b.OnNetwork) && !(a.OnProcesses && b.OnProcesses)
+        && !(a.OnStore && b.OnStore);
 
     private Fault Deal()
     {

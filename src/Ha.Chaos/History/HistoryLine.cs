@@ -16,7 +16,13 @@ namespace Ha.Chaos.History;
 internal abstract record HistoryLine;
 
 /// <summary>The first line.</summary>
-internal sealed record RunLine(int Seed, int Nodes, string Database, double LeaseMs, string Command) : HistoryLine;
+/// <param name="Seed">Where all choices come from.</param>
+/// <param name="Nodes">How many.</param>
+/// <param name="Database">What the nodes write to.</param>
+/// <param name="LeaseMs">The lease timeout.</param>
+/// <param name="Command">Draws the same faults again.</param>
+/// <param name="Lease">What elects; null: the nodes themselves.</param>
+internal sealed record RunLine(int Seed, int Nodes, string Database, double LeaseMs, string Command, string? Lease = null) : HistoryLine;
 
 internal enum OperationKind
 {
@@ -69,8 +75,13 @@ internal sealed record Operation(
 /// <param name="Answered">After the answer was read.</param>
 /// <param name="Epoch">The epoch it leads in.</param>
 /// <param name="LeaseMs">What it thought was left of its lease.</param>
-/// <param name="Quorum">The mode it runs in; only <c>majority</c> promises one leader.</param>
-internal sealed record Claim(string Node, long Asked, long Answered, long Epoch, double LeaseMs, string Quorum) : HistoryLine;
+/// <param name="Quorum">The mode it runs in.</param>
+internal sealed record Claim(string Node, long Asked, long Answered, long Epoch, double LeaseMs, string Quorum) : HistoryLine
+{
+    /// <summary>A majority of the nodes, or a store, promises that there is no other leader.</summary>
+    [JsonIgnore]
+    public bool IsPromised => Quorum is "majority" or "store";
+}
 
 internal enum FaultPhase
 {

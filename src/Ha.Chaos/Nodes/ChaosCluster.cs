@@ -10,26 +10,35 @@ internal sealed class ChaosCluster : IAsyncDisposable
 {
     public const string Client = "client";
     public const string Database = "database";
+    public const string Store = "store";
 
     private readonly HttpClient _admin;
     private readonly string _adminToken = ClusterSettings.NewSecret();
 
     /// <param name="settings">What was asked for.</param>
     /// <param name="connection">The nodes' connection string.</param>
+    /// <param name="leaseStore">The nodes' <c>BASE_LEASE_STORE</c>; null: they elect by themselves.</param>
     /// <param name="sockets">Of the client's namespace.</param>
     /// <param name="onDied">See <see cref="ChaosNode"/>.</param>
-    public ChaosCluster(RunSettings settings, string connection, NamespaceSockets sockets, Action<ChaosNode, int> onDied)
+    public ChaosCluster(RunSettings settings, string connection, string? leaseStore, NamespaceSockets sockets, Action<ChaosNode, int> onDied)
     {
         _admin = new HttpClient(sockets.NewHandler()) { Timeout = TimeSpan.FromSeconds(2) };
-        var secret = ClusterSettings.NewSecret();
         var addresses = Addresses(settings.Nodes).Where(a => a.Key.Length == 1).ToArray();
-        var peers = string.Join(',', addresses.Select(a => ChaosNode.UrlOf(a.Value)));
-        Nodes = [.. addresses.Select((a, i) => new ChaosNode(a.Key, a.Value, new(StringComparer.Ordinal)
+        var election = new Dictionary<string, string?>(StringComparer.Ordinal);
+        if (leaseStore is not null)
+        {
+            election["BASE_LEASE_STORE"] = leaseStore;
+        }
+        else
+        {
+            election["BASE_PEERS"] = string.Join(',', addresses.Select(a => ChaosNode.UrlOf(a.Value)));
+            election["BASE_CLUSTER_SECRET"] = ClusterSettings.NewSecret();
+        }
+
+        Nodes = [.. addresses.Select((a, i) => new ChaosNode(a.Key, a.Value, new(election, StringComparer.Ordinal)
         {
             ["BASE_NODE_ID"] = a.Key,
             ["BASE_LOCAL_TARGET"] = ChaosNode.UrlOf(a.Value),
-            ["BASE_PEERS"] = peers,
-            ["BASE_CLUSTER_SECRET"] = secret,
             ["BASE_ADMIN_TOKEN"] = _adminToken,
             ["BASE_HEARTBEAT_INTERVAL"] = $"{settings.Interval.TotalMilliseconds}ms",
             // Both ways of forwarding in one cluster: clients meet either.
@@ -47,10 +56,15 @@ internal sealed class ChaosCluster : IAsyncDisposable
 
     public IReadOnlyList<ChaosNode> Nodes { get; }
 
-    /// <summary>Every member of the network with its address: the nodes by their one-letter ids, the clients, the database.</summary>
+    /// <summary>Every member of the network with its address: the nodes by their one-letter ids, the clients, the servers.</summary>
     public static IReadOnlyDictionary<string, string> Addresses(int nodes)
     {
-        var addresses = new Dictionary<string, string>(StringComparer.Ordinal) { [Client] = "10.77.0.2", [Database] = "10.77.0.3" };
+        var addresses = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            [Client] = "10.77.0.2",
+            [Database] = "10.77.0.3",
+            [Store] = "10.77.0.4",
+        };
         for (var i = 0; i < nodes; i++)
         {
             addresses[$"{(char)('a' + i)}"] = $"10.77.0.{11 + i}";

@@ -4,64 +4,29 @@ using Npgsql;
 
 namespace Ha.Chaos.Nodes;
 
-/// <summary>
-/// A PostgreSQL server of the machine's own package in a namespace of its own. Nodes reach it over the network, the
-/// harness through a socket in the file system.
-/// </summary>
+/// <summary>The notes in a PostgreSQL server in a namespace of its own.</summary>
 internal sealed class PostgresDatabase : IDatabase
 {
-    private static readonly TimeSpan _stopPatience = TimeSpan.FromSeconds(30);
+    private const int Port = 5432;
+    private readonly PostgresProcess _server;
 
-    private readonly string _data;
-    private readonly string _sockets;
-    private readonly string _log;
-    private readonly string _address;
-    private readonly ChildProcess _server;
-
-    private PostgresDatabase(string folder, string address, string log)
+    private PostgresDatabase(PostgresProcess server, string address)
     {
-        (_data, _sockets, _address, _log) = (Path.Combine(folder, "data"), Path.Combine(folder, "sockets"), address, log);
-        string[] command =
-        [
-            "ip", "netns", "exec", Namespaces.NameOf(ChaosCluster.Database),
-            .. PostgresPrograms.AsItsUser(Path.Combine(PostgresPrograms.Folder!, "postgres"), "-D", _data),
-            "-c", $"listen_addresses={_address}", "-c", $"unix_socket_directories={_sockets}", "-c", "max_wal_size=64MB", "-c", "max_connections=100",
-            // A writer whose node was cut off keeps its locks until the server notices.
-            "-c", "tcp_user_timeout=3000", "-c", "tcp_keepalives_idle=1", "-c", "tcp_keepalives_interval=1", "-c", "tcp_keepalives_count=2",
-        ];
-        _server = new ChildProcess(command) { WorkingDirectory = "/", OnLine = Log };
+        _server = server;
         ConnectionString = $"Host={address};Username=postgres;Database=postgres;Timeout=5;Command Timeout=5;Maximum Pool Size=20";
     }
 
     public string ConnectionString { get; }
 
-    private string Local => $"Host={_sockets};Username=postgres;Database=postgres;Pooling=false;Timeout=5";
-
     /// <param name="folder">Gets data and sockets.</param>
     /// <param name="address">The server's address in its namespace.</param>
     /// <param name="log">Gets what the server says.</param>
-    public static async Task<PostgresDatabase> StartAsync(string folder, string address, string log)
-    {
-        var database = new PostgresDatabase(folder, address, log);
-        try
-        {
-            await PostgresPrograms.CreateFolderAsync(database._data);
-            await PostgresPrograms.CreateFolderAsync(database._sockets);
-            await PostgresPrograms.InitializeAsync(database._data);
-            await File.AppendAllTextAsync(Path.Combine(database._data, "pg_hba.conf"), "host all all 10.77.0.0/24 trust\n");
-            await database.StartServerAsync(CancellationToken.None);
-            return database;
-        }
-        catch
-        {
-            await database.DisposeAsync();
-            throw;
-        }
-    }
+    public static async Task<PostgresDatabase> StartAsync(string folder, string address, string log) =>
+        new(await PostgresProcess.StartAsync(folder, new Place(Namespaces.NameOf(ChaosCluster.Database), address, Port), log, "max_connections=100"), address);
 
     public async Task<IAsyncDisposable> BlockWritersAsync(CancellationToken cancellationToken)
     {
-        var connection = new NpgsqlConnection(Local);
+        var connection = new NpgsqlConnection(_server.Local);
         try
         {
             await connection.OpenAsync(cancellationToken);
@@ -81,7 +46,8 @@ internal sealed class PostgresDatabase : IDatabase
 
     public async Task RestartAsync(TimeSpan after, CancellationToken cancellationToken)
     {
-        await StopServerAsync();
+        // As a crash: without a word to the sessions, and whatever was not in the log on disk is lost.
+        await _server.Process.StopAsync(Posix.SigQuit);
         try
         {
             await Task.Delay(after, TimeProvider.System, cancellationToken);
@@ -91,59 +57,10 @@ internal sealed class PostgresDatabase : IDatabase
             // The run ends: it is started at once.
         }
 
-        await StartServerAsync(CancellationToken.None);
+        await RepairAsync();
     }
 
-    public async Task RepairAsync()
-    {
-        if (_server.State == ProcessState.Dead)
-        {
-            await StartServerAsync(CancellationToken.None);
-        }
-    }
+    public Task RepairAsync() => _server.Process.StartAsync();
 
-    public async ValueTask DisposeAsync() => await StopServerAsync();
-
-    private async Task StartServerAsync(CancellationToken cancellationToken)
-    {
-        _server.Start();
-        while (!await AnswersAsync(cancellationToken))
-        {
-            if (_server.State == ProcessState.Dead)
-            {
-                throw new InvalidOperationException($"PostgreSQL ended with {_server.ExitCode}, see {_log}");
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, cancellationToken);
-        }
-    }
-
-    /// <summary>As a crash: without a word to the sessions, and whatever was not in the log on disk is lost.</summary>
-    private async Task StopServerAsync()
-    {
-        // The server's answer to SIGQUIT is to stop its sessions at once and to recover at the next start.
-        await _server.StopAsync(_stopPatience, Posix.SigQuit);
-    }
-
-    private async Task<bool> AnswersAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using var connection = new NpgsqlConnection(Local);
-            await connection.OpenAsync(cancellationToken);
-            return true;
-        }
-        catch (NpgsqlException)
-        {
-            return false;
-        }
-    }
-
-    private void Log(string line)
-    {
-        lock (_log)
-        {
-            File.AppendAllText(_log, line + "\n");
-        }
-    }
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
 }

@@ -14,9 +14,10 @@ internal sealed class SmallDisk : IAsyncDisposable
 
     private string Filler => System.IO.Path.Combine(Path, "filler");
 
-    public static async Task<SmallDisk> MountAsync()
+    /// <param name="use">Tells the disks of one run apart.</param>
+    public static async Task<SmallDisk> MountAsync(string use)
     {
-        var path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"{Prefix}{Environment.ProcessId}");
+        var path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"{Prefix}{Environment.ProcessId}-{use}");
         Directory.CreateDirectory(path);
         await Tool.RunAsync("mount", "-t", "tmpfs", "-o", $"size={Megabytes}m,mode=755", "ha-chaos", path);
         return new SmallDisk(path);
@@ -27,7 +28,7 @@ internal sealed class SmallDisk : IAsyncDisposable
     {
         foreach (var path in Directory.GetDirectories(System.IO.Path.GetTempPath(), Prefix + "*"))
         {
-            if (int.TryParse(System.IO.Path.GetFileName(path)[Prefix.Length..], null, out var pid) && Runs.IsDead(pid))
+            if (int.TryParse(System.IO.Path.GetFileName(path)[Prefix.Length..].Split('-')[0], null, out var pid) && Runs.IsDead(pid))
             {
                 await RemoveAsync(path);
             }

@@ -22,6 +22,12 @@ internal sealed record ClusterSettings
     /// <summary>More variables for every node, made from all nodes' URLs; they win over all others here.</summary>
     public Func<IReadOnlyList<string>, IReadOnlyDictionary<string, string?>>? Environment { get; init; }
 
+    /// <summary>More variables for the node of an id; they win over those too.</summary>
+    public Func<string, IReadOnlyDictionary<string, string?>>? NodeEnvironment { get; init; }
+
+    /// <summary>How many of the nodes are started at first; null: all.</summary>
+    public int? Started { get; init; }
+
     public TimeSpan EffectiveInterval => Interval ?? TimeSpan.FromMilliseconds(500);
 
     public TimeSpan EffectiveLease => Lease ?? 3 * EffectiveInterval;

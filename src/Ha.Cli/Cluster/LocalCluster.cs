@@ -34,7 +34,7 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     public void Start()
     {
-        foreach (var node in Nodes)
+        foreach (var node in Nodes.Take(Settings.Started ?? Nodes.Count))
         {
             node.Start();
         }
@@ -72,7 +72,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             ["BASE_NODE_ID"] = id,
             ["BASE_LOCAL_TARGET"] = url,
         };
-        foreach (var (key, value) in extra)
+        foreach (var (key, value) in extra.Concat(Settings.NodeEnvironment?.Invoke(id) ?? new Dictionary<string, string?>(StringComparer.Ordinal)))
         {
             environment[key] = value;
         }

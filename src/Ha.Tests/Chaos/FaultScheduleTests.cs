@@ -24,7 +24,8 @@ public class FaultScheduleTests
         var schedule = new FaultSchedule(FaultCatalogue.All, new Random(2));
         var pairs = Enumerable.Range(0, 2000).Select(_ => schedule.Next()).Where(f => f.Count == 2).ToArray();
         Assert.True(pairs.Length > 100, $"{pairs.Length} pairs");
-        Assert.All(pairs, p => Assert.False(p[0] == p[1] || (p[0].OnNetwork && p[1].OnNetwork) || (p[0].OnProcesses && p[1].OnProcesses)));
+        Assert.All(pairs, p => Assert.False(p[0] == p[1] || (p[0].OnNetwork && p[1].OnNetwork) || (p[0].OnProcesses && p[1].OnProcesses)
+            || (p[0].OnStore && p[1].OnStore)));
     }
 
     [Fact]

@@ -70,6 +70,13 @@ public class HistoryCheckTests
     public void Two_leaders_of_one_epoch_are_rejected() => Rejects("do not rise", Claim("a", 1, 0, 2), Claim("b", 1, 5, 6));
 
     [Fact]
+    public void What_a_store_promises_is_held_to_as_a_majority_is()
+    {
+        Rejects("two leaders", Claim("a", 1, 0, 2, "store"), Claim("b", 2, 5, 6, "store"), Claim("a", 1, 8, 9, "store"), Claim("b", 2, 10, 11, "store"));
+        Rejects("do not rise", Claim("a", 2, 0, 2, "store"), Claim("b", 1, 5, 6, "store"));
+    }
+
+    [Fact]
     public void Without_a_majority_mode_nothing_is_promised() =>
         Assert.Empty(ClaimCheck.Violations([Claim("a", 1, 0, 2, "off"), Claim("a", 1, 8, 9, "off"), Claim("b", 2, 1, 2, "off"), Claim("b", 2, 8, 9, "off")]));
 
@@ -84,7 +91,7 @@ public class HistoryCheckTests
     {
         HistoryLine[] lines =
         [
-            new RunLine(7, 3, "sqlite", 600, "run"), Put("ü", 1, 2, Outcome.Unknown), Get("x", 0, 1), Add("t", 4), Claim("a", 5, 6, 7),
+            new RunLine(7, 3, "sqlite", 600, "run"), new RunLine(7, 3, "sqlite", 600, "run", "redis"), Put("ü", 1, 2, Outcome.Unknown), Get("x", 0, 1), Add("t", 4), Claim("a", 5, 6, 7),
             new FaultLine("kill", FaultPhase.Recovered, 3, "a", true, "…"), new ExitLine("b", 139, 4, "loss"), Row(4, "t"),
         ];
         Assert.Equal(lines, lines.Select(l => HistoryFile.Parse(HistoryFile.Format(l))));

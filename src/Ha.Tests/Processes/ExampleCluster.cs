@@ -57,7 +57,7 @@ internal sealed class ExampleCluster : IAsyncDisposable
         try
         {
             cluster._processes.Start();
-            await Task.WhenAll(cluster.Nodes.Select(cluster.WaitUntilServingAsync));
+            await Task.WhenAll(cluster.Nodes.Take(settings.Started ?? settings.Nodes).Select(cluster.WaitUntilServingAsync));
             return cluster;
         }
         catch

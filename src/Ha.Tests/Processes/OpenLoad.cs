@@ -22,8 +22,16 @@ internal sealed class OpenLoad : IAsyncDisposable
     private readonly ConcurrentDictionary<string, int> _inFlight = new(StringComparer.Ordinal);
 
     public OpenLoad(ExampleCluster cluster, params Door[] through)
+        : this(cluster, DefaultRate, through)
     {
-        (_send, _perSecond, _through) = (cluster.AddAsync, DefaultRate, through);
+    }
+
+    /// <param name="cluster">Takes the writes.</param>
+    /// <param name="perSecond">How many writes.</param>
+    /// <param name="through">See <see cref="Through"/>.</param>
+    public OpenLoad(ExampleCluster cluster, int perSecond, params Door[] through)
+    {
+        (_send, _perSecond, _through) = (cluster.AddAsync, perSecond, through);
         _schedule = RunAsync();
     }
 
@@ -73,6 +81,17 @@ internal sealed class OpenLoad : IAsyncDisposable
             .Select(r => r.Took).Order()];
         return took.Length == 0 ? default : (took[(took.Length - 1) * 99 / 100], took[^1], took.Length);
     }
+
+    /// <summary>How long after a moment the first write that was due since then was acknowledged; null: none was so far.</summary>
+    public TimeSpan? FirstAcknowledgedAfter(long moment)
+    {
+        TimeSpan[] times = [.. Results.Where(r => r.DueAt >= moment && r.Failure is null).Select(r => TimeProvider.System.GetElapsedTime(moment, r.DueAt) + r.Took)];
+        return times.Length == 0 ? null : times.Min();
+    }
+
+    /// <summary>The longest that a write took which was due in a time from a moment on.</summary>
+    public TimeSpan LongestWait(long from, TimeSpan within) => Results
+        .Where(r => r.DueAt >= from && TimeProvider.System.GetElapsedTime(from, r.DueAt) <= within).Select(r => r.Took).DefaultIfEmpty().Max();
 
     private async Task RunAsync()
     {
