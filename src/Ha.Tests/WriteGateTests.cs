@@ -1,5 +1,3 @@
-using Ha.Leadership;
-
 namespace Ha.Tests;
 
 public class WriteGateTests

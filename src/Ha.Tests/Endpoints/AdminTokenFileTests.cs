@@ -1,5 +1,4 @@
 using Ha.Endpoints;
-using Ha.Leadership;
 using Ha.Security;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Support;

@@ -1,8 +1,6 @@
 using Ha.Configuration;
-using Ha.Election;
 using Ha.Endpoints;
 using Ha.Endpoints.GrpcHealth;
-using Ha.Leadership;
 using Ha.Telemetry;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;

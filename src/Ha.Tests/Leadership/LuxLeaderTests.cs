@@ -1,4 +1,3 @@
-using Ha.Election;
 using Ha.Tests.Support;
 
 namespace Ha.Tests.Leadership;

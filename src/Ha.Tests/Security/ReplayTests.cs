@@ -1,5 +1,4 @@
 using Ha.Configuration;
-using Ha.Election;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Telemetry;
