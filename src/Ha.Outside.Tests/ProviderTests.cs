@@ -145,6 +145,28 @@ public class ProviderTests
     }
 
     [Fact]
+    public async Task A_mock_that_was_told_nothing_stops_the_start_by_name()
+    {
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(
+            () => App.StartAsync(services => services.AddHa().AddSingleton(Mock.Of<ILeaderProvider>())));
+        Assert.Contains("ILeaderProvider.Current", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_provider_put_around_ours_without_any_setting_leads()
+    {
+        await using var app = await App.StartAsync(services =>
+        {
+            services.AddHa();
+            var ours = services.Last(service => service.ServiceType == typeof(ILeaderProvider));
+            services.AddSingleton(provider => (ILeaderProvider)ours.ImplementationFactory!(provider));
+        });
+        using var client = app.Client();
+        using var answer = await client.PostAsync("/orders", null);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Fact]
     public void A_snapshot_s_lease_is_renewed_runs_out_and_ends()
     {
         var clock = new Clock();
@@ -160,6 +182,8 @@ public class ProviderTests
         clock.Now += TimeSpan.FromSeconds(0.1);
         Assert.False(snapshot.IsLeader);
         Assert.False(snapshot.LeaseLost.IsCancellationRequested);
+        lease.Renew(TimeSpan.MaxValue);
+        Assert.True(snapshot.IsLeader);
         lease.End();
         lease.Renew(TimeSpan.FromSeconds(1));
         Assert.False(snapshot.IsLeader);

@@ -56,7 +56,7 @@ public sealed record LeaseRecord
     /// <summary>Tells two processes with one node id apart: 32 hexadecimal digits.</summary>
     public required string Incarnation { get; init; }
 
-    /// <summary>The fencing token of the last leadership, kept over a release; 1 to 2^53.</summary>
+    /// <summary>The fencing token of the last leadership, kept over a release; from 1 to less than 2^53 − 2^40.</summary>
     public required long Epoch { get; init; }
 
     /// <summary>

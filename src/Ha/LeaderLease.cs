@@ -57,7 +57,8 @@ public sealed class LeaderLease(TimeProvider? clock = null)
 
     /// <summary>The timestamp of <paramref name="clock"/> at which so much time has passed.</summary>
     internal static long EndAfter(TimeSpan remaining, TimeProvider clock) =>
-        clock.GetTimestamp() + (long)((Int128)remaining.Ticks * clock.TimestampFrequency / TimeSpan.TicksPerSecond);
+        (long)Int128.Min(
+            long.MaxValue, clock.GetTimestamp() + (Int128)remaining.Ticks * clock.TimestampFrequency / TimeSpan.TicksPerSecond);
 
     /// <summary>Every snapshot of this leadership lives as long as its lease. Called under the owner's lock.</summary>
     /// <param name="until">0 while the lease counts for nothing, as after a jump of the clock.</param>

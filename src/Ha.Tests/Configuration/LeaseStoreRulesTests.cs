@@ -13,6 +13,7 @@ public class LeaseStoreRulesTests
     [InlineData("Kubernetes:shop", "needs the package Ha.Kubernetes: dotnet add package Ha.Kubernetes, and AddHa(o => o.UseKubernetes())")]
     [InlineData("etcd:" + Password, "(etcd:…) names a kind of store that nobody has added; add it with AddHa(o => o.LeaseStores[\"etcd\"] = …), or use one that is there: memory")]
     [InlineData(Password, "must begin with the kind of store and a colon")]
+    [InlineData("Host=db;Password=" + Password + ":more", "must begin with the kind of store and a colon")]
     [InlineData(":" + Password, "must begin with the kind of store and a colon")]
     public void A_store_that_is_not_there_is_refused_with_what_to_do(string written, string expected)
     {

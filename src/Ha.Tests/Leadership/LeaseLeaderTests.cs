@@ -81,6 +81,19 @@ public sealed class LeaseLeaderTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_store_whose_waits_have_no_end_or_no_duration_holds_up_nothing()
+    {
+        var endless = new HangingStore(_store.Connect()) { Wait = Task.Delay(Timeout.InfiniteTimeSpan) };
+        var hasty = new HangingStore(_store.Connect()) { Wait = Task.CompletedTask };
+        var (a, b) = (Start("a", endless), Start("b", hasty));
+        await Eventually.True(() => a.IsLeader || b.IsLeader);
+        await a.DisposeAsync();
+        await b.DisposeAsync();
+        Assert.True(endless.IsDisposed && hasty.IsDisposed);
+        Assert.InRange(hasty.Waits, 1, 2000);
+    }
+
+    [Fact]
     public async Task The_store_ends_with_its_leader()
     {
         var store = new HangingStore(_store.Connect());
@@ -132,7 +145,15 @@ public sealed class LeaseLeaderTests : IAsyncDisposable
             return await inner.TryWriteAsync(record, expected, self, cancellationToken);
         }
 
-        public Task WaitForChangeAsync(CancellationToken cancellationToken) => inner.WaitForChangeAsync(cancellationToken);
+        public Task? Wait { get; init; }
+
+        public int Waits { get; private set; }
+
+        public Task WaitForChangeAsync(CancellationToken cancellationToken)
+        {
+            Waits++;
+            return Wait ?? inner.WaitForChangeAsync(cancellationToken);
+        }
 
         public Task LeaveAsync(LeaseMember self, CancellationToken cancellationToken) => inner.LeaveAsync(self, cancellationToken);
 

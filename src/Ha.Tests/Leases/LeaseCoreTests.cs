@@ -281,6 +281,26 @@ public class LeaseCoreTests
     }
 
     [Fact]
+    public void A_write_that_is_refused_though_nothing_is_in_the_way_is_not_repeated_at_once()
+    {
+        var core = _bed.Start("a");
+        var call = _bed.Take("a");
+        while (call.Write is null)
+        {
+            core.Answered(call.Id, new LeaseAnswer { Written = false, Record = null, Version = null }, _bed.Now, _bed.Wall);
+            call = _bed.Take("a");
+        }
+
+        for (int i = 0; i < 20; i++)
+        {
+            long at = _bed.Now;
+            core.Answered(call.Id, new LeaseAnswer { Written = false, Record = null, Version = null }, _bed.Now, _bed.Wall);
+            call = _bed.Take("a");
+            Assert.True(_bed.Now - at >= LeaseBed.Lease / 12 - LeaseBed.Delay, $"{_bed.Now - at}");
+        }
+    }
+
+    [Fact]
     public void An_answer_that_contradicts_itself_is_a_failure()
     {
         _bed.Start("a");

@@ -1,9 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using Ha.Tests.Support;
 
 namespace Ha.Tests.Processes;
 
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "IAsyncLifetime disposes them.")]
 public sealed class StoreLinkTests : IAsyncLifetime
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
@@ -67,7 +69,7 @@ public sealed class StoreLinkTests : IAsyncLifetime
         Assert.Equal(expected, buffer[0]);
     }
 
-    private static Task AssertResetAsync(TcpClient client) =>
+    private static Task<IOException> AssertResetAsync(TcpClient client) =>
         Assert.ThrowsAsync<IOException>(() => client.GetStream().ReadExactlyAsync(new byte[1]).AsTask().WaitAsync(_patience));
 
     private async Task<TcpClient> ConnectAsync()

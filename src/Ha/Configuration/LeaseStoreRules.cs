@@ -54,7 +54,8 @@ internal static class LeaseStoreRules
 
     private static Func<LeaseStoreContext, ILeaseStore>? Find(HaOptions options, string scheme, bool complete, List<string> problems)
     {
-        if (!complete || scheme.Length == 0)
+        // A value without its scheme may hold a password before its first colon.
+        if (!complete || scheme.Length is 0 or > 32 || !scheme.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '+' or '.'))
         {
             problems.Add(
                 $"{HaKeys.LeaseStore} must begin with the kind of store and a colon; write it like postgres:Host=db;Database=shop, redis:cache:6379 or kubernetes:shop.");

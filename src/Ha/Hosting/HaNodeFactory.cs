@@ -15,7 +15,7 @@ internal static class HaNodeFactory
     public static ILeaderProvider CreateProvider(IServiceProvider services)
     {
         var settings = services.GetRequiredService<HaSettings>();
-        if (!settings.IsActive)
+        if (!settings.IsActive || settings is { StaticLeader: null, LocalTarget: null })
         {
             return new StaticLeader(settings.NodeId);
         }
@@ -36,13 +36,18 @@ internal static class HaNodeFactory
     {
         var settings = services.GetRequiredService<HaSettings>();
         var provider = services.GetRequiredService<ILeaderProvider>();
+        if (settings.OwnProvider)
+        {
+            LeaderRegistration.RefuseIncomplete(provider);
+        }
+
         if (settings.IsActive)
         {
             services.GetRequiredService<HaMetrics>().Attach(provider);
         }
 
         return new HaNode(
-            settings, provider, provider is StaticLeader ? TimeProvider.System : BootClock.Instance, election: provider as ElectedLeader);
+            settings, provider, provider is StaticLeader ? TimeProvider.System : BootClock.Instance, election: settings.OwnProvider ? null : provider as ElectedLeader);
     }
 
     public static NodeTls CreateTls(HaSettings settings, ElectionTelemetry telemetry) =>

@@ -30,5 +30,19 @@ internal static class LeaderRegistration
         return !ReferenceEquals(leader.ImplementationFactory, _own);
     }
 
+    /// <summary>A mock that was not told everything answers null, and every request would fail by it.</summary>
+    /// <exception cref="InvalidOperationException">A member that may not be null is.</exception>
+    public static void RefuseIncomplete(ILeaderProvider provider)
+    {
+        var missing = provider.Current is null ? nameof(ILeaderProvider.Current)
+            : provider.GetChangeToken() is null ? nameof(ILeaderProvider.GetChangeToken)
+            : null;
+        if (missing is not null)
+        {
+            throw new InvalidOperationException(
+                $"{nameof(ILeaderProvider)}.{missing} of {provider.GetType().Name} returned null; for a mock: Setup(leader => leader.{missing}…).Returns(…).");
+        }
+    }
+
     private static bool IsLeader(ServiceDescriptor service) => service.ServiceType == typeof(ILeaderProvider) && !service.IsKeyedService;
 }

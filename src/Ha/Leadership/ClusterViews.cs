@@ -34,6 +34,7 @@ internal static class ClusterViews
         };
         members.AddRange(core.Members
             .Where(member => member.NodeId != config.NodeId)
+            .OrderBy(member => member.Age)
             .DistinctBy(member => member.NodeId, StringComparer.Ordinal)
             .Select(member => Of(member, core, leader, now, wall)));
         if (core.LeaderSeenAt(now) is { } seen && members.TrueForAll(member => member.NodeId != seen.Id))

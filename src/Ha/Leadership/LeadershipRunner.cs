@@ -184,14 +184,15 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
             return;
         }
 
-        _stopping.Cancel();
-        _timer.Dispose();
+        // First the end, which nobody can hold up: what others registered on the token may take its time, or throw.
         Published last;
         lock (_lock)
         {
             last = _publisher.CloseNeedsLock();
         }
 
+        _ = _stopping.CancelAsync();
+        _timer.Dispose();
         last.Fire();
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Ha.Leases;
 using Ha.Telemetry;
 
@@ -12,6 +13,7 @@ internal sealed class LeaseRunner : LeadershipRunner<LeaseCore>
     private readonly LeaseConfig _config;
     private readonly ILeaseStore _store;
     private readonly TimeSpan _callTimeout;
+    private readonly TimeSpan _leastPause;
     private Task _call = Task.CompletedTask;
 
     /// <param name="config">Of one instance of the state machine.</param>
@@ -37,6 +39,7 @@ internal sealed class LeaseRunner : LeadershipRunner<LeaseCore>
         _config = config;
         _store = store;
         _callTimeout = LeaseTime.FromMicros(config.CallTimeoutMicros);
+        _leastPause = LeaseTime.FromMicros(config.LeaseMicros / 100);
         Start();
         Ended = EndAsync(WatchAsync());
     }
@@ -65,7 +68,13 @@ internal sealed class LeaseRunner : LeadershipRunner<LeaseCore>
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            var why = e is TimeoutException or OperationCanceledException ? $"no answer in {_callTimeout.TotalMilliseconds:0} ms" : e.Message;
+            var late = e is TimeoutException or OperationCanceledException;
+            if (!Stopping.IsCancellationRequested)
+            {
+                Tell(() => Telemetry.StoreFailed(late ? null : e));
+            }
+
+            var why = late ? string.Create(CultureInfo.InvariantCulture, $"no answer in {_callTimeout.TotalMilliseconds:0} ms") : "the call failed";
             Step((core, now, wall) => core.Failed(call.Id, why, now, wall));
         }
     }
@@ -75,7 +84,13 @@ internal sealed class LeaseRunner : LeadershipRunner<LeaseCore>
     {
         using var timeout = new CancellationTokenSource(_callTimeout, Clock);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, Stopping);
-        return await Task.Run(() => ask(limit.Token), CancellationToken.None).WaitAsync(limit.Token);
+        var asked = Task.Run(() => ask(limit.Token), CancellationToken.None);
+
+        // One that is given up may still fail, and nobody looks at it then.
+        _ = asked.ContinueWith(
+            static task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+        return await asked.WaitAsync(limit.Token);
     }
 
     private async Task WatchAsync()
@@ -84,8 +99,14 @@ internal sealed class LeaseRunner : LeadershipRunner<LeaseCore>
         {
             try
             {
-                await Task.Run(() => _store.WaitForChangeAsync(Stopping), CancellationToken.None);
+                var began = Clock.GetTimestamp();
+                await Task.Run(() => _store.WaitForChangeAsync(Stopping), CancellationToken.None).WaitAsync(Stopping);
                 Step(static (core, now, _) => core.Woken(now));
+                if (Clock.GetElapsedTime(began) < _leastPause)
+                {
+                    // One that says so all the time must not keep a processor busy.
+                    await PauseAsync(_leastPause);
+                }
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {

@@ -94,6 +94,12 @@ internal sealed partial class LeaseCore
         _failures = 0;
         var changed = See(sent.Call, answer, now);
         LearnMembers(answer.Members, now);
+        if (sent.Call.Write is not null && !answer.Written && !changed)
+        {
+            // Refused though nothing was in the way: by something else than a rival.
+            _retryAt = sent.At + _config.LeaseMicros / 12;
+        }
+
         var current = sent.Generation == Generation;
         if (Role == NodeRole.Leader && !_seen.Mine)
         {
@@ -113,6 +119,10 @@ internal sealed partial class LeaseCore
     }
 
     /// <summary>The call failed or took too long: it may still take effect, and its answer is not looked at any more.</summary>
+    /// <param name="id">Of the call.</param>
+    /// <param name="why">A few words that anybody may see.</param>
+    /// <param name="now">Lease clock.</param>
+    /// <param name="wall">Wall clock.</param>
     public void Failed(long id, string why, long now, long wall)
     {
         if (_outstanding is not { } sent || sent.Call.Id != id)

@@ -120,7 +120,8 @@ internal sealed partial class LeaseCore
         if (NeedsEpochFloor && _handoff.Phase == HandoffPhase.None && now - _floorAwaitedSince >= _config.FencePatienceMicros
             && Begin(null, HandoffReason.FenceUnreachable, now).Result == HandoffResult.Accepted)
         {
-            _barredUntil = now + BarredPatiences * _config.FencePatienceMicros;
+            // Where nobody knows who else is there, all would be barred one after the other.
+            _barredUntil = IsBlind ? Peer.Never : now + BarredPatiences * _config.FencePatienceMicros;
         }
     }
 

@@ -60,7 +60,7 @@ internal readonly record struct Sighting(
     /// <summary>Null where the record is one that a member could have written.</summary>
     public static string? WhyNonsense(LeaseRecord record) => record switch
     {
-        { Epoch: <= 0 or > ElectionCore.MaxEpoch } => $"its epoch is {record.Epoch}",
+        { Epoch: <= 0 or >= ElectionCore.MaxEpoch } => $"its epoch is {record.Epoch}",
         { HolderId: { } holder } when string.IsNullOrWhiteSpace(holder) => "its holder has no name",
         { HolderId: not null } when record.Duration <= TimeSpan.Zero => $"it lasts {record.Duration}",
         _ when record.Duration < TimeSpan.Zero || record.Duration > _longest => $"it lasts {record.Duration}",

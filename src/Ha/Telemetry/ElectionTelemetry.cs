@@ -135,6 +135,15 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         }
     }
 
+    /// <summary>Says that a call of the store failed, at most once a minute; null: that it was not answered in time.</summary>
+    public void StoreFailed(Exception? exception)
+    {
+        if (_limiter.Passes(exception is null ? "store late" : "store", out var suppressed))
+        {
+            _log.StoreCallFailed(exception, LeftOut(suppressed));
+        }
+    }
+
     /// <summary>Says that somebody waits for a leader where waiting may keep this node from ever leading.</summary>
     public void AwaitedBeforeReady() => _log.AwaitedBeforeReady();
 

@@ -96,6 +96,9 @@ internal static partial class HaLog
     [LoggerMessage(1044, LogLevel.Error, "A record in the lease store was refused: {Why}.{LeftOut}")]
     public static partial void RecordRefused(this ILogger logger, string why, string leftOut);
 
+    [LoggerMessage(1045, LogLevel.Warning, "A call of the lease store failed or was not answered in time.{LeftOut}")]
+    public static partial void StoreCallFailed(this ILogger logger, Exception? exception, string leftOut);
+
     [LoggerMessage(1100, LogLevel.Warning, "A heartbeat was rejected: {Reason}.{LeftOut}")]
     public static partial void HeartbeatRejected(this ILogger logger, string reason, string leftOut);
 
