@@ -55,13 +55,16 @@ internal static class LeaseObject
         // Who changes the holder without us leaves our annotations behind. They speak of another leadership then, except for the
         // epoch, which must never fall.
         var ours = annotated == holder;
+
+        // A release lasts zero, which the spec cannot say. Read as a second it would be a holder who went without a word, waited for.
+        var least = holder is "" ? TimeSpan.Zero : TimeSpan.FromTicks(1);
         return new LeaseRecord
         {
             HolderId = holder is "" ? null : holder,
             Incarnation = ours && Read(lease, Incarnation) is { Length: > 0 } incarnation ? incarnation : _nobody,
             Epoch = long.TryParse(Read(lease, Epoch), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch)
                 && epoch is >= 1 and <= MaxEpoch ? epoch : 1,
-            Duration = ours && TimeSpan.TryParseExact(Read(lease, Duration), "c", CultureInfo.InvariantCulture, out var exact) && exact > TimeSpan.Zero
+            Duration = ours && TimeSpan.TryParseExact(Read(lease, Duration), "c", CultureInfo.InvariantCulture, out var exact) && exact >= least
                 ? exact
                 : lease.Spec?.LeaseDurationSeconds is int seconds and > 0 ? TimeSpan.FromSeconds(seconds) : usual,
             Url = ours ? Read(lease, Url) ?? "" : "",

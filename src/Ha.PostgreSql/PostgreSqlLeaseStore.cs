@@ -73,7 +73,7 @@ public sealed class PostgreSqlLeaseStore : ILeaseStore
         ArgumentException.ThrowIfNullOrEmpty(clusterId);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lease, TimeSpan.Zero);
         _clusterId = clusterId;
-        _commandTimeoutSeconds = (int)Math.Ceiling(lease.TotalSeconds);
+        _commandTimeoutSeconds = LeaseConnection.CommandSeconds(lease);
         _createTable = options.CreateTable;
         _forgetSeconds = Math.Max(_forgetful.TotalSeconds, lease.TotalSeconds * 20);
         _logger = logger ?? NullLogger.Instance;

@@ -20,8 +20,8 @@ public sealed class RedisLeaseStore : ILeaseStore
     private readonly LeaseScript _script;
 
     /// <param name="configuration">
-    /// A configuration of StackExchange.Redis (<c>redis-1:6379,redis-2:6379,ssl=true,user=ha,password=…</c>), and after its last slash the
-    /// key. Default key: <c>ha:{CLUSTER}</c>. Where the configuration holds a slash itself, one at the end says that no key follows.
+    /// A configuration of StackExchange.Redis (<c>redis-1:6379,redis-2:6379,user=ha,password=…,ssl=true</c>), and after a slash at its end
+    /// the key. Default key: <c>ha:{CLUSTER}</c>. A user or password that holds a slash stands before another option, not last.
     /// </param>
     /// <param name="clusterId">Several clusters may share one Redis.</param>
     /// <param name="lease">The lease timeout. What <paramref name="configuration"/> does not say about timeouts follows from it.</param>

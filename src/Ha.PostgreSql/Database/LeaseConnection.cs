@@ -63,6 +63,7 @@ internal static class LeaseConnection
     {
         var builder = Parse(connectionString, lease);
         builder.Pooling = false;
+        builder.CommandTimeout = CommandSeconds(lease);
         return builder;
     }
 
@@ -84,6 +85,9 @@ internal static class LeaseConnection
         var wish => throw new ArgumentException(
             $"Target Session Attributes={wish} may lead the lease store to a server that takes no writes. Write {Writable}, or primary.", nameof(settings)),
     };
+
+    /// <summary>How long any statement of the store may take, whatever a connection string says: an answer after the lease has no use.</summary>
+    public static int CommandSeconds(TimeSpan lease) => (int)Math.Ceiling(lease.TotalSeconds);
 
     private static NpgsqlConnectionStringBuilder Parse(string connectionString, TimeSpan lease)
     {
@@ -108,7 +112,6 @@ internal static class LeaseConnection
         var seconds = (int)Math.Clamp(Math.Ceiling(lease.TotalSeconds), 1, 15);
         Default("Application Name", () => builder.ApplicationName = ApplicationName);
         Default("Timeout", () => builder.Timeout = seconds);
-        Default("Command Timeout", () => builder.CommandTimeout = seconds);
         Default("TCP Keepalive", () => (builder.TcpKeepAlive, builder.TcpKeepAliveTime, builder.TcpKeepAliveInterval) = (true, 10, 3));
         // The call that was given up has no use for an answer; its connection goes at once.
         Default("Cancellation Timeout", () => builder.CancellationTimeout = -1);

@@ -5,6 +5,8 @@ namespace Ha.PostgreSql.Database;
 /// <summary>A cluster's rows as one statement saw them, before its own changes.</summary>
 internal sealed class LeaseRows
 {
+    private const long MostMicros = long.MaxValue / TimeSpan.TicksPerMicrosecond;
+
     private readonly List<LeaseMember> _members = [];
     private LeaseRecord? _record;
     private TimeSpan _age;
@@ -43,8 +45,9 @@ internal sealed class LeaseRows
             : new LeaseAnswer { Written = true, Record = written, Version = Won, Age = TimeSpan.Zero, Members = _members };
     }
 
-    private static TimeSpan Micros(long micros) =>
-        TimeSpan.FromMicroseconds(Math.Clamp(micros, 0, TimeSpan.MicrosecondsPerDay));
+    /// <summary>As it stands there, also what no member writes: whoever reads it must see that it makes no sense.</summary>
+    private static TimeSpan Duration(long micros) =>
+        TimeSpan.FromTicks(Math.Clamp(micros, -MostMicros, MostMicros) * TimeSpan.TicksPerMicrosecond);
 
     private void Take(NpgsqlDataReader row)
     {
@@ -55,7 +58,7 @@ internal sealed class LeaseRows
         }
 
         var (id, incarnation, url, target) = (row.GetString(0), row.GetString(1), row.GetString(2), row.GetString(3));
-        var age = Micros(row.GetInt64(5));
+        var age = TimeSpan.FromMicroseconds(Math.Max(row.GetInt64(5), 0));
         if (id.Length > 0)
         {
             _members.Add(new LeaseMember
@@ -82,7 +85,7 @@ internal sealed class LeaseRows
             HolderId = row.IsDBNull(7) ? null : row.GetString(7),
             Incarnation = row.GetString(8),
             Epoch = row.GetInt64(9),
-            Duration = Micros(row.GetInt64(10)),
+            Duration = Duration(row.GetInt64(10)),
             Url = url,
             Target = target,
             Successor = row.IsDBNull(11) ? null : row.GetString(11),

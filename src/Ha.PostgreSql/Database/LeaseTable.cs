@@ -18,8 +18,12 @@ internal sealed class LeaseTable
 {
     private const string Version = "coalesce(lease.version::text, '') || '.' || lease.xmin::text";
 
+    // Between now and a day ago: an infinite time, which somebody wrote by hand, has no difference to anything, and would fail each
+    // statement that meets it.
+    private const string Age = "clock_timestamp() - greatest(least(written_at, clock_timestamp()), clock_timestamp() - interval '1 day')";
+
     private const string Columns =
-        "node, incarnation, url, target, eligible, (extract(epoch FROM clock_timestamp() - written_at) * 1000000)::bigint, " +
+        $"node, incarnation, url, target, eligible, (extract(epoch FROM {Age}) * 1000000)::bigint, " +
         $"{Version}, holder, holder_incarnation, epoch, lease_micros, successor";
 
     // Nobody relies on a member's row, so no answer waits for a disk because of it.

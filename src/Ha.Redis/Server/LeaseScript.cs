@@ -52,17 +52,18 @@ internal sealed class LeaseScript
 
     private const CommandFlags Flags = CommandFlags.DemandMaster | CommandFlags.CommandRetryNever;
 
+    private const long MostMillis = long.MaxValue / TimeSpan.TicksPerMillisecond;
+
     private static readonly byte[] _hash = Hash();
     private static readonly TimeSpan _shortestMemory = TimeSpan.FromMinutes(1);
 
     private readonly string _channel;
     private readonly RedisKey[] _keys;
-    private readonly string _key;
     private readonly long _memberMicros;
 
     public LeaseScript(string key, TimeSpan lease)
     {
-        (_key, _channel, _keys) = (key, $"{key}:changed", [key, $"{key}:kept", $"{key}:members"]);
+        (_channel, _keys) = ($"{key}:changed", [key, $"{key}:kept", $"{key}:members"]);
         var memory = lease * 10;
         _memberMicros = (long)(memory < _shortestMemory ? _shortestMemory : memory).TotalMicroseconds;
     }
@@ -109,7 +110,7 @@ internal sealed class LeaseScript
         return Answer(result);
     }
 
-    private LeaseAnswer Answer(RedisResult result)
+    private static LeaseAnswer Answer(RedisResult result)
     {
         var now = (long)result[1];
         var fields = (RedisValue[])result[2]!;
@@ -124,21 +125,23 @@ internal sealed class LeaseScript
         };
     }
 
-    private LeaseRecord Record(RedisValue[] fields) =>
-        long.TryParse(fields[3].ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) &&
-        long.TryParse(fields[4].ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var duration)
-            ? new LeaseRecord
-            {
-                HolderId = OrNull(fields[1]),
-                Incarnation = fields[2].ToString(),
-                Epoch = epoch,
-                Duration = TimeSpan.FromMilliseconds(duration),
-                Url = fields[5].ToString(),
-                Target = fields[6].ToString(),
-                Successor = OrNull(fields[7]),
-            }
-            : throw new InvalidOperationException(
-                $"The Redis hash {_key} holds no lease record: its epoch or duration_ms is no number. Delete the key.");
+    /// <summary>
+    /// What is no number becomes one that no member writes. So it has a version, and is waited for and overwritten like any other
+    /// nonsense; as an error it would keep everybody from leading.
+    /// </summary>
+    private static LeaseRecord Record(RedisValue[] fields) => new()
+    {
+        HolderId = OrNull(fields[1]),
+        Incarnation = fields[2].ToString(),
+        Epoch = Number(fields[3]) ?? 0,
+        Duration = TimeSpan.FromTicks(Math.Clamp(Number(fields[4]) ?? -1, -MostMillis, MostMillis) * TimeSpan.TicksPerMillisecond),
+        Url = fields[5].ToString(),
+        Target = fields[6].ToString(),
+        Successor = OrNull(fields[7]),
+    };
+
+    private static long? Number(RedisValue value) =>
+        long.TryParse(value.ToString(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     private static IEnumerable<LeaseMember> Members(RedisValue[] listed, long now)
     {
@@ -175,9 +178,9 @@ internal sealed class LeaseScript
         }
     }
 
-    /// <summary>Null where the server's clock was set back in between.</summary>
+    /// <summary>Null where the server's clock was set back in between, or it is no time.</summary>
     private static TimeSpan? Since(long now, RedisValue then) =>
-        then.TryParse(out long micros) && micros <= now ? TimeSpan.FromMicroseconds(now - micros) : null;
+        then.TryParse(out long micros) && micros >= 0 && micros <= now ? TimeSpan.FromMicroseconds(now - micros) : null;
 
     private static string? OrNull(RedisValue value) => value.IsNullOrEmpty ? null : value.ToString();
 }

@@ -10,6 +10,10 @@ namespace Ha.Redis.Server;
 /// <param name="Where">The hosts, for people.</param>
 internal sealed record RedisLeaseConfiguration(ConfigurationOptions Options, string Key, string Where)
 {
+    private const string NoUrl =
+        "BASE_LEASE_STORE=redis: is followed by a configuration of StackExchange.Redis (redis:HOST:6379,user=NAME,password=…), not by a URL; "
+        + "what stands in place of a host there is none.";
+
     private const string Common = "connectRetry=1,keepAlive=5,configCheckSeconds=5,name=ha";
 
     private static readonly TimeSpan _longestConnect = TimeSpan.FromSeconds(5);
@@ -21,28 +25,18 @@ internal sealed record RedisLeaseConfiguration(ConfigurationOptions Options, str
 
     public static RedisLeaseConfiguration Parse(string text, string clusterId, TimeSpan lease, Action<ConfigurationOptions>? configure)
     {
-        var slash = text.LastIndexOf('/');
-        var (hosts, key) = slash < 0 ? (text, "") : (text[..slash], text[(slash + 1)..]);
-        if (hosts.StartsWith('/'))
+        var (connection, key) = Split(text);
+        var options = Read(connection, lease);
+        if (!options.EndPoints.All(IsHost))
         {
-            throw new ArgumentException(
-                "BASE_LEASE_STORE=redis: is followed by a configuration of StackExchange.Redis (redis:HOST:6379,user=NAME,password=…), not by a URL.",
-                nameof(text));
+            throw new ArgumentException(NoUrl, nameof(text));
         }
 
-        if (key.AsSpan().ContainsAny(',', '='))
-        {
-            throw new ArgumentException(
-                "The key after the last slash of BASE_LEASE_STORE=redis: holds a comma or an equals sign. Where the configuration itself holds a "
-                + "slash (in a password), end it with one more slash.", nameof(text));
-        }
-
-        var options = Read(hosts, lease);
         configure?.Invoke(options);
         if (options.EndPoints.Count == 0)
         {
             throw new ArgumentException(
-                "BASE_LEASE_STORE=redis: names no host: redis:HOST:6379[,HOST:6379…][,user=NAME,password=…][/KEY].", nameof(text));
+                "BASE_LEASE_STORE=redis: names no host: redis:HOST:6379[,HOST:6379…][,user=NAME,password=…][,ssl=true][/KEY].", nameof(text));
         }
 
         Settle(options, lease);
@@ -50,6 +44,50 @@ internal sealed record RedisLeaseConfiguration(ConfigurationOptions Options, str
         where += options.DefaultDatabase is > 0 and var number ? $" database {number}" : "";
         return new RedisLeaseConfiguration(options, key.Length > 0 ? InOneSlot(key) : $"ha:{{{clusterId}}}", where);
     }
+
+    /// <summary>
+    /// The key is shown and logged, and so are hosts. Neither may be a piece of a password, so where a slash or a comma might be one of
+    /// the password's own, nothing is guessed.
+    /// </summary>
+    private static (string Connection, string Key) Split(string text)
+    {
+        var pieces = text.Split(',');
+        if (pieces.Any(piece => !IsOption(piece) && (piece.Contains('@', StringComparison.Ordinal) || piece.Contains("//", StringComparison.Ordinal))))
+        {
+            // Cut at its last slash it would not look like one any more.
+            throw new ArgumentException(NoUrl, nameof(text));
+        }
+
+        var secret = Array.FindIndex(pieces, IsSecret);
+        if (secret >= 0 && Array.FindIndex(pieces, secret, piece => !IsOption(piece)) >= 0)
+        {
+            throw new ArgumentException(
+                "BASE_LEASE_STORE=redis: has something without an equals sign after user= or password=. Hosts stand first; a password that holds "
+                + "a comma is set in code: UseRedis(o => o.Password = …).", nameof(text));
+        }
+
+        var slash = pieces[^1].LastIndexOf('/');
+        if (slash >= 0 && IsSecret(pieces[^1]))
+        {
+            throw new ArgumentException(
+                "BASE_LEASE_STORE=redis: ends with a user or a password that holds a slash, which might as well begin the key. Write another option "
+                + "behind it: redis:HOST:6379,password=…,ssl=true or redis:HOST:6379,password=…,ssl=true/KEY.", nameof(text));
+        }
+
+        var key = slash < 0 ? "" : pieces[^1][(slash + 1)..];
+        return key.Contains('=', StringComparison.Ordinal)
+            ? throw new ArgumentException("The key after the last slash of BASE_LEASE_STORE=redis: holds an equals sign.", nameof(text))
+            : (slash < 0 ? text : text[..^(key.Length + 1)], key);
+    }
+
+    private static bool IsOption(string piece) => piece.Trim().IndexOf('=', StringComparison.Ordinal) > 0 || string.IsNullOrWhiteSpace(piece);
+
+    private static bool IsSecret(string piece) =>
+        piece.Split('=', 2) is [var name, _] && name.Trim() is var option
+        && (option.Equals("user", StringComparison.OrdinalIgnoreCase) || option.Equals("password", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>The client takes anything for a name, a URL with its password too.</summary>
+    private static bool IsHost(EndPoint host) => host is not DnsEndPoint dns || Uri.CheckHostName(dns.Host) == UriHostNameType.Dns;
 
     /// <summary>What the text does not say follows from the lease: a call that takes longer has no use.</summary>
     private static ConfigurationOptions Read(string hosts, TimeSpan lease)

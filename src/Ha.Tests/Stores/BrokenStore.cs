@@ -94,6 +94,17 @@ internal sealed class ForgetsTheEpochAtRelease(InMemoryLeaseStore inner) : Broke
         base.TryWriteAsync(record.HolderId is null && record.Epoch > 1 ? record with { Epoch = 1 } : record, expected, self, cancellationToken);
 }
 
+/// <summary>Keeps whole seconds, one at least, where it was told zero. Who wrote it is shown what it wrote.</summary>
+internal sealed class RoundsZeroUp(InMemoryLeaseStore inner) : BrokenStore(inner)
+{
+    public override async Task<LeaseAnswer> TryWriteAsync(LeaseRecord record, string? expected, LeaseMember self, CancellationToken cancellationToken)
+    {
+        var kept = record.Duration == TimeSpan.Zero ? record with { Duration = TimeSpan.FromSeconds(1) } : record;
+        var answer = await base.TryWriteAsync(kept, expected, self, cancellationToken);
+        return answer.Written ? answer with { Record = record } : answer;
+    }
+}
+
 /// <summary>Writes something other than it was told.</summary>
 internal sealed class ChangesRecords(InMemoryLeaseStore inner, Func<LeaseRecord, LeaseRecord> change) : BrokenStore(inner)
 {

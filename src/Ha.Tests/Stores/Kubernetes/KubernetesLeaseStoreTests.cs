@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Ha.Kubernetes;
+using Ha.Leases;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Ha.Tests.Stores.Kubernetes;
@@ -105,7 +106,7 @@ public class KubernetesLeaseStoreTests
         var store = bed.Store();
         var held = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
         var renewed = await StoreBed.WriteAsync(store, StoreBed.Record("a"), held.Version);
-        var released = await StoreBed.WriteAsync(store, StoreBed.Record(null) with { Successor = "b" }, renewed.Version);
+        var released = await StoreBed.WriteAsync(store, StoreBed.Record(null) with { Duration = TimeSpan.Zero, Successor = "b" }, renewed.Version);
         Assert.Null(released.Record!.HolderId);
         Assert.Equal(7, released.Record.Epoch);
         Assert.Equal("b", released.Record.Successor);
@@ -115,6 +116,25 @@ public class KubernetesLeaseStoreTests
         Assert.Equal(1, (int)spec["leaseTransitions"]!);
         Assert.NotNull(spec["acquireTime"]);
         Assert.NotNull(spec["renewTime"]);
+    }
+
+    /// <summary>The spec of a Lease knows no duration below a second.</summary>
+    [Fact]
+    public async Task A_release_is_one_for_everybody_and_a_holder_that_lasts_zero_is_none()
+    {
+        await using var bed = await StoreBed.StartAsync();
+        var store = bed.Store();
+        var held = await StoreBed.WriteAsync(store, StoreBed.Record("a"), expected: null);
+        var release = StoreBed.Record(null) with { Duration = TimeSpan.Zero };
+        Assert.True((await StoreBed.WriteAsync(store, release, held.Version)).Written);
+        var seen = await bed.Store().ReadAsync(StoreBed.Self, CancellationToken.None);
+        Assert.Equal(release, seen.Record);
+        Assert.Equal(LeaseState.Released, Sighting.StateOf(seen.Record));
+        Assert.Equal(1, (int)bed.Server.Objects.Get(StoreBed.Key)!["spec"]!["leaseDurationSeconds"]!);
+
+        // A name that is written into the spec, ours left beside it, does not last zero.
+        bed.Server.Objects.Edit(StoreBed.Key, lease => lease["spec"]!["holderIdentity"] = "somebody");
+        Assert.Equal(LeaseState.Held, Sighting.StateOf((await store.ReadAsync(StoreBed.Self, CancellationToken.None)).Record));
     }
 
     [Fact]
@@ -165,6 +185,7 @@ public class KubernetesLeaseStoreTests
     [InlineData("epoch", "9223372036854775807")]
     [InlineData("duration", "soon")]
     [InlineData("duration", "-00:00:01")]
+    [InlineData("duration", "00:00:00")]
     [InlineData("incarnation", "")]
     public async Task An_annotation_edited_into_nonsense_is_read_as_far_as_it_goes(string annotation, string text)
     {

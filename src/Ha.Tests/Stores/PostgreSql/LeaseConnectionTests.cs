@@ -71,15 +71,16 @@ public sealed class LeaseConnectionTests
     public void Timeouts_fit_the_lease_unless_somebody_chose_others()
     {
         var plain = LeaseConnection.ForLease("Host=db;Maximum Pool Size=100;Minimum Pool Size=10;Multiplexing=true;Max Auto Prepare=9", LeaseRoom.Lease);
-        Assert.Equal((2, 2, -1, "ha-lease", 3, 0), (plain.Timeout, plain.CommandTimeout, plain.CancellationTimeout, plain.ApplicationName,
-            plain.MaxPoolSize, plain.MinPoolSize));
+        Assert.Equal((2, -1, "ha-lease", 3, 0), (plain.Timeout, plain.CancellationTimeout, plain.ApplicationName, plain.MaxPoolSize, plain.MinPoolSize));
         Assert.Equal((false, true, 0, true), (plain.Multiplexing, plain.NoResetOnClose, plain.MaxAutoPrepare, plain.TcpKeepAlive));
         Assert.Null(plain.TargetSessionAttributes);
 
         var chosen = LeaseConnection.ForLease(
-            "Server=db,other;Timeout=7;Command Timeout=8;Cancellation Timeout=9;ApplicationName=shop;Target Session Attributes=primary", LeaseRoom.Lease);
-        Assert.Equal((7, 8, 9, "shop", "primary"), (chosen.Timeout, chosen.CommandTimeout, chosen.CancellationTimeout, chosen.ApplicationName,
-            chosen.TargetSessionAttributes));
+            "Server=db,other;Timeout=7;Cancellation Timeout=9;ApplicationName=shop;Target Session Attributes=primary", LeaseRoom.Lease);
+        Assert.Equal((7, 9, "shop", "primary"), (chosen.Timeout, chosen.CancellationTimeout, chosen.ApplicationName, chosen.TargetSessionAttributes));
+
+        // Those of statements are the store's, of which only LISTEN asks the connection string.
+        Assert.Equal(2, LeaseConnection.ForListening("Host=db;Command Timeout=8", LeaseRoom.Lease).CommandTimeout);
         Assert.Equal("read-write", LeaseConnection.ForLease("Host=a,b", LeaseRoom.Lease).TargetSessionAttributes);
         Assert.Equal("PostgreSQL a:5432,b:5433/shop", LeaseConnection.Describe("Host=a,b:5433;Database=shop;Password=" + Secret));
     }

@@ -33,7 +33,7 @@ public sealed class RedisClusterConformanceTests(RedisClusterConformanceTests.Se
     public Task It_conforms(string check) => RunAsync(check);
 
     protected override Task<ILeaseStore> CreateAsync(string clusterId) =>
-        Task.FromResult<ILeaseStore>(new RedisLeaseStore($"{server.Address},user=app,password=a/b/", clusterId, TimeSpan.FromSeconds(5)));
+        Task.FromResult<ILeaseStore>(new RedisLeaseStore($"{server.Address},user=app,password=a/b,ssl=false", clusterId, TimeSpan.FromSeconds(5)));
 
     protected override async Task<bool> DeleteRecordAsync(string clusterId)
     {

@@ -16,8 +16,12 @@ public sealed class RedisLeaseConfigurationTests
     [InlineData("db/ha:{locks}:x", "ha:{locks}:x", "db:6379", null)]
     [InlineData("db/ha:{}", "{ha:{}}", "db:6379", null)]
     [InlineData("db:1,[2001:db8::1]:2,ssl=true,password=secret", "ha:{shop}", "db:1, [2001:db8::1]:2", "secret")]
-    [InlineData("db,password=sec/ret/", "ha:{shop}", "db:6379", "sec/ret")]
-    [InlineData("db,password=sec/ret/locks", "{locks}", "db:6379", "sec/ret")]
+    [InlineData("db,password=sec/ret,ssl=false", "ha:{shop}", "db:6379", "sec/ret")]
+    [InlineData("db,password=sec/ret/,ssl=false/locks", "{locks}", "db:6379", "sec/ret/")]
+    [InlineData("db,password=sec=ret,name=x/locks", "{locks}", "db:6379", "sec=ret")]
+    [InlineData("db,password=se://c@ret,ssl=false", "ha:{shop}", "db:6379", "se://c@ret")]
+    [InlineData("db/", "ha:{shop}", "db:6379", null)]
+    [InlineData("10.0.0.1:1,my_db.internal,2001:db8::1", "ha:{shop}", "10.0.0.1:1, my_db.internal:6379, [2001:db8::1]:6379", null)]
     [InlineData("db,defaultDatabase=3", "ha:{shop}", "db:6379 database 3", null)]
     public void What_follows_the_scheme_is_hosts_and_key(string text, string key, string where, string? password)
     {
@@ -32,7 +36,28 @@ public sealed class RedisLeaseConfigurationTests
     [InlineData("password=secret", "names no host")]
     [InlineData("db,connectTimeout=soon,password=secret", "is no configuration of StackExchange.Redis")]
     [InlineData("db,pasword=secret", "is no configuration of StackExchange.Redis")]
-    [InlineData("db,password=sec/ret,ssl=true", "end it with one more slash")]
+    [InlineData("db,password=ab/secret", "Write another option behind it")]
+    [InlineData("db,password=secret/locks", "Write another option behind it")]
+    [InlineData("db,password=secret/", "Write another option behind it")]
+    [InlineData("db, PassWord = ab/secret", "Write another option behind it")]
+    [InlineData("db,password=x,user=ab/secret", "Write another option behind it")]
+    [InlineData("db,password=ab,secret", "Hosts stand first")]
+    [InlineData("db,password=ab,cd/secret", "Hosts stand first")]
+    [InlineData("db,password=ab,=secret", "Hosts stand first")]
+    [InlineData("db,password=ab,secret,ssl=true", "Hosts stand first")]
+    [InlineData("db,password=ab,cd/secret=", "holds an equals sign")]
+    [InlineData("db,password=ab,cd=x/secret", "is no configuration of StackExchange.Redis")]
+    [InlineData("db,pass=ab/secret", "is no configuration of StackExchange.Redis")]
+    [InlineData("db/a=secret", "holds an equals sign")]
+    [InlineData("redis://user:secret@db:6379/0", "not by a URL")]
+    [InlineData("redis://:secret@db", "not by a URL")]
+    [InlineData("db,redis://:secret@db", "not by a URL")]
+    [InlineData("rediss://user:sec,ret@db:6379/0", "not by a URL")]
+    [InlineData("//user:secret@db:6379/0", "not by a URL")]
+    [InlineData("user:secret@db:6379", "not by a URL")]
+    [InlineData("secret@db", "not by a URL")]
+    [InlineData("db:6379:secret", "not by a URL")]
+    [InlineData("db/secret/locks", "not by a URL")]
     public void What_cannot_be_read_is_refused_without_showing_it(string text, string says)
     {
         var e = Assert.Throws<ArgumentException>(() => new RedisLeaseStore(text, "shop", _lease));
@@ -67,7 +92,7 @@ public sealed class RedisLeaseConfigurationTests
             o.EndPoints.Add("second", 1234);
         });
         Assert.Equal(0, calls);
-        await using var store = options.LeaseStores["REDIS"](new LeaseStoreContext("first,password=secret/locks", "shop", _lease, Services: null));
+        await using var store = options.LeaseStores["REDIS"](new LeaseStoreContext("first,password=secret,ssl=false/locks", "shop", _lease, Services: null));
         Assert.Equal(1, calls);
         Assert.Equal("Redis first:6379, second:1234, key {locks}", store.Description);
     }
