@@ -77,7 +77,11 @@ internal static class LeaseWritesCommand
         await load.StopAsync();
         var (lost, doubled) = load.Results.Against(await cluster.NotesAsync(cluster.B));
         var failed = load.Failures.Where(f => !trials.IsWhileStoreIsAway(f)).OrderBy(f => f.DueAt).ToArray();
-        Array.ForEach(failed[..Math.Min(failed.Length, 20)], f => console.WriteLine($"{At(f.DueAt)} failed: {f.Text} through {f.Failure}"));
+        foreach (var same in failed.GroupBy(f => (f.Door.Id, f.Failure)))
+        {
+            console.WriteLine($"{At(same.First().DueAt)} to {At(same.Last().DueAt)} failed: {same.Count()} through {same.Key.Failure}");
+        }
+
         var inRoll = failed.Count(f => f.DueAt >= rolling && f.DueAt <= rolled);
         var unknown = load.Failures.Count(f => !f.IsNotExecuted);
         var overlaps = await claims.EndAsync();
