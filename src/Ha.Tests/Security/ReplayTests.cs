@@ -1,5 +1,4 @@
 using Ha.Configuration;
-using Ha.Leadership;
 using Ha.Security;
 using Ha.Telemetry;
 using Ha.Tests.Client;
@@ -36,12 +35,9 @@ public sealed class ReplayTests(ITestOutputHelper output)
 
         // Leadership that went back by itself would look like the replay's doing.
         builder.Configuration["BASE_PREEMPT"] = "never";
-        builder.Services.AddSingleton(services =>
-        {
-            var settings = services.GetRequiredService<HaSettings>();
-            var lux = new LuxLeader(settings, handler: null, _clock, services.GetRequiredService<ElectionTelemetry>(), services.GetRequiredService<NodeTls>());
-            return new HaNode(settings, lux, _clock, lux);
-        });
+        builder.Services.AddSingleton<ILeaderProvider>(services => new LuxLeader(
+            services.GetRequiredService<HaSettings>(), handler: null, _clock,
+            services.GetRequiredService<ElectionTelemetry>(), services.GetRequiredService<NodeTls>()));
         _tape.Attach(id, builder);
     }
 
