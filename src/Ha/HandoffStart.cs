@@ -18,5 +18,5 @@ public enum HandoffResult
 
 /// <summary>The answer to a request to give leadership up.</summary>
 /// <param name="Result">Whether the handoff began.</param>
-/// <param name="Successor">The node asked to prepare; null when nobody can lead and the node shuts down.</param>
+/// <param name="Successor">Who is to lead next; null: whoever comes first, or nobody is there.</param>
 public readonly record struct HandoffStart(HandoffResult Result, string? Successor = null);
