@@ -15,6 +15,8 @@ internal static class WrongSetups
         new("an address to listen on", ["BASE_LOCAL_TARGET=http://0.0.0.0:8080"], "is an address to listen on, not one that others can connect to", "write this node's name or IP address"),
         new("a member twice", ["BASE_PEERS={a},{b},{b}/"], "names {b} a second time", "remove one of them"),
         new("peers, but not the own URL", ["BASE_LOCAL_TARGET="], "is set but BASE_LOCAL_TARGET is not", "set BASE_LOCAL_TARGET to this node's own URL"),
+        new("a store beside the peers", ["BASE_LEASE_STORE=postgres:Host=db"], "BASE_LEASE_STORE and BASE_PEERS are both set, and only one of them can elect", "remove one, on every node the same"),
+        new("a store whose package is not there", ["BASE_PEERS=", "BASE_LEASE_STORE=kubernetes:shop"], "BASE_LEASE_STORE (kubernetes:…) needs the package Ha.Kubernetes", "AddHa(o => o.UseKubernetes())"),
         new("the own URL in another spelling of loopback", ["BASE_PEERS=http://localhost:{a:port},{b},{c}"], "BASE_PEERS (http://localhost:{a:port}) is BASE_LOCAL_TARGET ({a}) in another spelling", "write each URL the same way in every setting, on every node"),
         new("a name with a trailing dot", ["BASE_LOCAL_TARGET=http://node-1.:8080", "BASE_PEERS=http://node-1:8080,http://node-2:8080"], "BASE_PEERS (http://node-1:8080) is BASE_LOCAL_TARGET (http://node-1.:8080) in another spelling", "write each URL the same way in every setting, on every node"),
         new("a loopback address among others, the own one", ["BASE_PEERS=http://node-2:8080,http://node-3:8080"], "BASE_LOCAL_TARGET ({a}) leads each machine to itself", "write the name or address that the other nodes reach"),
@@ -58,7 +60,7 @@ internal static class WrongSetups
 
     private static IEnumerable<WrongSetup> Alone() =>
     [
-        new("all three keys that switch it on misnamed", ["BASE_LOCAL_TARGET=", "BASE_PEERS=", "BASE_LOCALTARGET={a}", "BASE_MEMBERS={a},{b}"], "Ha is off, because none of BASE_STATIC_LEADER, BASE_LOCAL_TARGET and BASE_PEERS is set", "so these have no effect: BASE_CLUSTER_SECRET, BASE_LOCALTARGET") { Event = 1420 },
+        new("all three keys that switch it on misnamed", ["BASE_LOCAL_TARGET=", "BASE_PEERS=", "BASE_LOCALTARGET={a}", "BASE_MEMBERS={a},{b}"], "Ha is off, because none of BASE_STATIC_LEADER, BASE_LOCAL_TARGET, BASE_PEERS and BASE_LEASE_STORE is set", "so these have no effect: BASE_CLUSTER_SECRET, BASE_LOCALTARGET") { Event = 1420 },
         new("the members under another name", ["BASE_PEERS=", "BASE_MEMBERS={a},{b},{c}"], "Not a setting of Ha, so without effect here: BASE_MEMBERS", "correct its name: docs/configuration.md lists all") { Event = 1421 },
         new("the own URL and no members: it leads alone", ["BASE_PEERS="], "This node is a cluster of its own and leads whatever others do: BASE_LOCAL_TARGET ({a}) is set, BASE_PEERS is not", "Set BASE_PEERS to the URLs of all nodes") { Event = 1422 },
         new("a fixed leader beside members", ["BASE_STATIC_LEADER={a}"], "BASE_STATIC_LEADER ({a}) wins, so there is no election and BASE_PEERS has no effect", "Remove one of the two, on every node the same") { Event = 1423 },
