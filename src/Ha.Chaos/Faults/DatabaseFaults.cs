@@ -1,4 +1,3 @@
-using Ha.Chaos.Network;
 using Ha.Chaos.Nodes;
 
 namespace Ha.Chaos.Faults;
@@ -57,21 +56,5 @@ internal static class DatabaseFaults
     }
 
     // The node still leads, and cannot write.
-    private static async Task<string> CutOffAsync(FaultContext c)
-    {
-        var (time, address) = (c.Leases(1, 8), ChaosCluster.Addresses(0)[ChaosCluster.Database]);
-        var server = new Firewall(Namespaces.NameOf(ChaosCluster.Database));
-        try
-        {
-            await c.Target.Firewall.DropFromAsync(address);
-            await server.DropFromAsync(c.Target.Address);
-            await c.HoldAsync(time);
-            return $"{time.TotalMilliseconds:0} ms";
-        }
-        finally
-        {
-            await c.Target.Firewall.ClearAsync();
-            await server.ClearAsync();
-        }
-    }
+    private static Task<string> CutOffAsync(FaultContext c) => c.CutTargetOffAsync(ChaosCluster.Database, c.Leases(1, 8));
 }

@@ -1,3 +1,4 @@
+using Ha.Chaos.Network;
 using Ha.Chaos.Nodes;
 
 namespace Ha.Chaos.Faults;
@@ -39,6 +40,26 @@ internal sealed record FaultContext(
         catch (OperationCanceledException)
         {
             // The fault heals now.
+        }
+    }
+
+    /// <summary>No packet passes between the target and a server, either way.</summary>
+    /// <param name="member">The server's name in <see cref="ChaosCluster.Addresses"/>.</param>
+    /// <param name="time">How long.</param>
+    public async Task<string> CutTargetOffAsync(string member, TimeSpan time)
+    {
+        var server = new Firewall(Namespaces.NameOf(member));
+        try
+        {
+            await Target.Firewall.DropFromAsync(ChaosCluster.Addresses(0)[member]);
+            await server.DropFromAsync(Target.Address);
+            await HoldAsync(time);
+            return $"{time.TotalMilliseconds:0} ms";
+        }
+        finally
+        {
+            await Target.Firewall.ClearAsync();
+            await server.ClearAsync();
         }
     }
 

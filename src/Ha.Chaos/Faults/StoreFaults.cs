@@ -1,5 +1,4 @@
 using System.Net;
-using Ha.Chaos.Network;
 using Ha.Chaos.Nodes;
 
 namespace Ha.Chaos.Faults;
@@ -60,23 +59,7 @@ internal static class StoreFaults
         }
     }
 
-    private static async Task<string> CutOffAsync(FaultContext c, IStoreServer store)
-    {
-        var (time, address) = (c.Leases(0.5, 6), ChaosCluster.Addresses(0)[ChaosCluster.Store]);
-        var server = new Firewall(Namespaces.NameOf(ChaosCluster.Store));
-        try
-        {
-            await c.Target.Firewall.DropFromAsync(address);
-            await server.DropFromAsync(c.Target.Address);
-            await c.HoldAsync(time);
-            return $"{time.TotalMilliseconds:0} ms";
-        }
-        finally
-        {
-            await c.Target.Firewall.ClearAsync();
-            await server.ClearAsync();
-        }
-    }
+    private static Task<string> CutOffAsync(FaultContext c, IStoreServer store) => c.CutTargetOffAsync(ChaosCluster.Store, c.Leases(0.5, 6));
 
     private static async Task<string> FullAsync(FaultContext c, IStoreServer store)
     {

@@ -19,17 +19,16 @@ internal static class LeaseStoreRules
         }
 
         var before = problems.Count;
-        var scheme = written.Split(':', 2)[0].Trim();
+        var parts = written.Split(':', 2, StringSplitOptions.TrimEntries);
         CheckPlace(options, members, problems);
-        var create = Find(options, scheme, complete: written.Contains(':', StringComparison.Ordinal), problems);
+        var create = Find(options, parts[0], complete: parts.Length == 2, problems);
         if (create is null || problems.Count > before || members.StaticLeader is not null)
         {
             return null;
         }
 
-        var value = written[(written.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
         var (cluster, lease) = (options.ClusterId, TimingRules.LeaseTimeout(options));
-        return services => create(new LeaseStoreContext(value, cluster, lease, services));
+        return services => create(new LeaseStoreContext(parts[1], cluster, lease, services));
     }
 
     private static void CheckPlace(HaOptions options, Members members, List<string> problems)
