@@ -219,6 +219,12 @@ public sealed class HaOptions
     /// </value>
     public Func<long, CancellationToken, ValueTask<long>>? RaiseFence { get; set; }
 
+    /// <value>
+    /// The application's services, root scope, for delegates that run later such as <see cref="RaiseFence"/>: do not resolve
+    /// while options are being configured. Null for options made by hand.
+    /// </value>
+    public IServiceProvider? ApplicationServices { get; internal set; }
+
     /// <summary>Values of the configuration that could not even be read, for the message that names every problem.</summary>
     internal List<string> Malformed { get; } = [];
 

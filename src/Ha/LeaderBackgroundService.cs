@@ -101,6 +101,7 @@ public abstract class LeaderBackgroundService : BackgroundService
             }
 
             Logger.JobStarted(job, epoch);
+            AmbientLeadership.Current = new WritePermit(Leader, permit.Leadership, permit.Leadership.CommitGuard);
             await ExecuteAsLeaderAsync(permit.Leadership, permit.Token);
             Logger.JobEnded(job, epoch);
             return true;

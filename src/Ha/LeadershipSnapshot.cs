@@ -77,6 +77,9 @@ public sealed class LeadershipSnapshot
     /// <summary>True when new writes may start here: leader, not handing over, not re-validating its clock.</summary>
     internal bool AdmitsWrites { get; init; }
 
+    /// <summary>How much of the lease a commit needs; set by who knows how long the lease is.</summary>
+    internal TimeSpan CommitGuard { get; init; } = TimeSpan.FromMilliseconds(15);
+
     /// <summary>True while this node holds a lease that it may not use yet, because the application's fence is not raised.</summary>
     internal bool AwaitsFence { get; init; }
 

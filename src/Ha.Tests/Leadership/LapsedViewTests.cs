@@ -12,7 +12,7 @@ public class LapsedViewTests
     public LapsedViewTests()
     {
         _cores.Run(8 * Cores.Lease, () => _cores["b"].LeaderSeenAt(_cores.Now)?.Id == "a");
-        _ofB = new LeadershipPublisher("b", _cores.ConfigOf("b").Target, "http://public-b", new CoresClock(_cores));
+        _ofB = new LeadershipPublisher("b", _cores.ConfigOf("b").Target, "http://public-b", TimeSpan.FromSeconds(1), new CoresClock(_cores));
         Publish();
     }
 

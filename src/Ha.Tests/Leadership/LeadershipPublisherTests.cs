@@ -19,7 +19,7 @@ public class LeadershipPublisherTests
     {
         var config = ElectionSetup.Create(_alone);
         _core = new ElectionCore(config, _clock.NowMicros(), _clock.WallMicros());
-        _publisher = new LeadershipPublisher(config.NodeId, config.Target, config.PublicTarget, _clock);
+        _publisher = new LeadershipPublisher(config.NodeId, config.Target, config.PublicTarget, TimeSpan.FromSeconds(1), _clock);
         _core.SetReady(_clock.NowMicros());
         Publish();
     }

@@ -7,10 +7,12 @@ namespace Ha.Configuration;
 /// Fills the options from the <c>BASE_*</c> keys of <see cref="IConfiguration"/>: environment, files, user secrets
 /// and command line alike. An application without configuration has only its delegate.
 /// </summary>
-internal sealed class ConfigureHaOptions(IConfiguration? configuration = null) : IConfigureOptions<HaOptions>
+internal sealed class ConfigureHaOptions(IConfiguration? configuration = null, IServiceProvider? services = null)
+    : IConfigureOptions<HaOptions>
 {
     public void Configure(HaOptions options)
     {
+        options.ApplicationServices = services;
         if (configuration is null)
         {
             return;

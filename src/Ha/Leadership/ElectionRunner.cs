@@ -28,7 +28,7 @@ internal sealed class ElectionRunner : LeadershipRunner<ElectionCore>
         ElectionTelemetry telemetry)
         : base(
             new ElectionCore(config, clock.NowMicros(), clock.WallMicros()),
-            new LeadershipPublisher(config.NodeId, config.Target, config.PublicTarget, clock),
+            new LeadershipPublisher(config.NodeId, config.Target, config.PublicTarget, LeaseTime.FromMicros(config.LeaseMicros), clock),
             raiseFence is null ? null : (raiseFence, LeaseTime.FromMicros(config.FencePatienceMicros)),
             fencePause: LeaseTime.FromMicros(config.IntervalMicros),
             releasePatience: LeaseTime.FromMicros(config.BeatTimeoutMicros),

@@ -20,8 +20,9 @@ internal readonly record struct Published(LeaderLease? Ended, CancellationTokenS
 /// Turns the core's state into the immutable snapshot that requests read. Methods suffixed NeedsLock belong to the
 /// core's owner; the rest is thread-safe.
 /// </summary>
-internal sealed class LeadershipPublisher(string nodeId, string target, string publicTarget, TimeProvider clock)
+internal sealed class LeadershipPublisher(string nodeId, string target, string publicTarget, TimeSpan lease, TimeProvider clock)
 {
+    private readonly TimeSpan _commitGuard = WritePermit.CommitGuard(lease);
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LeadershipSnapshot _current = null!;
     private CancellationTokenSource _changed = new();
@@ -92,6 +93,7 @@ internal sealed class LeadershipPublisher(string nodeId, string target, string p
             NodeId = nodeId,
             LeadsSelf = leads,
             AdmitsWrites = leads && !core.GateClosed,
+            CommitGuard = _commitGuard,
             AwaitsFence = core.NeedsEpochFloor,
             LeaderId = leads ? nodeId : seen?.Id,
             LeaderUrl = leads ? publicTarget : seen?.PublicTarget,

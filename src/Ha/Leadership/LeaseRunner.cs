@@ -29,7 +29,7 @@ internal sealed class LeaseRunner : LeadershipRunner<LeaseCore>
         ElectionTelemetry telemetry)
         : base(
             new LeaseCore(config, clock.NowMicros(), clock.WallMicros()),
-            new LeadershipPublisher(config.NodeId, config.Target, config.PublicTarget, clock),
+            new LeadershipPublisher(config.NodeId, config.Target, config.PublicTarget, LeaseTime.FromMicros(config.LeaseMicros), clock),
             raiseFence is null ? null : (raiseFence, LeaseTime.FromMicros(config.FencePatienceMicros)),
             fencePause: LeaseTime.FromMicros(config.LeaseMicros / 3),
             releasePatience: LeaseTime.FromMicros(config.LeaseMicros),

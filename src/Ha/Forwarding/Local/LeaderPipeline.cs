@@ -57,7 +57,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
         var inner = features.GetRequiredFeature<IHttpResponseBodyFeature>();
         var guard = AnswerGuard.Begin(context, inner, permit, node.Gate, grace);
         features.Set<IHttpResponseBodyFeature>(guard);
-        var running = next.Start(context);
+        var running = StartUnder(permit, context);
         if (!running.IsCompletedSuccessfully || CaughtRefusal.AnyKept || guard.Refuses() is not null || guard.Tripped)
         {
             return AwaitGuardedAsync(context, running, inner, guard, permit);
@@ -86,12 +86,22 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
 
         try
         {
-            await next(context);
+            await StartUnder(permit, context);
         }
         catch (OperationCanceledException) when (permit.LeaseLost.IsCancellationRequested)
         {
             throw new AnswerBrokenOffException();
         }
+    }
+
+    /// <summary>What the handler starts keeps the scope; this thread gives it back.</summary>
+    private Task StartUnder(WritePermit permit, HttpContext context)
+    {
+        var outer = AmbientLeadership.Current;
+        AmbientLeadership.Current = permit;
+        var running = next.Start(context);
+        AmbientLeadership.Current = outer;
+        return running;
     }
 
     private WritePermit PermitOf(LeadershipSnapshot admitted)

@@ -1,6 +1,4 @@
-using Ha.Leadership;
-
-namespace Ha.Forwarding.Local;
+namespace Ha.Leadership;
 
 /// <summary>
 /// The token that handlers get: one unbroken leadership. Shared by all writes that were admitted under it, so a handler
@@ -19,9 +17,7 @@ internal sealed class WritePermit(ILeaderProvider provider, LeadershipSnapshot a
         var now = provider.Current;
         if (!(IsUnbroken(now) && now.IsLeaderFor(guard)))
         {
-            throw now.LeadsElsewhere()
-                ? new NotLeaderException { LeaderUrl = now.LeaderUrl, Epoch = now.Epoch }
-                : new NotLeaderException();
+            throw Refusal(now);
         }
     }
 
@@ -41,6 +37,11 @@ internal sealed class WritePermit(ILeaderProvider provider, LeadershipSnapshot a
     /// </summary>
     public bool IsUnbroken(LeadershipSnapshot now) =>
         now.LeadsSelf && now.Epoch == admitted.Epoch && now.Generation == admitted.Generation;
+
+    /// <summary>What to tell a write that meets <paramref name="now"/>: who leads, where somebody else does.</summary>
+    public static NotLeaderException Refusal(LeadershipSnapshot now) => now.LeadsElsewhere()
+        ? new NotLeaderException { LeaderUrl = now.LeaderUrl, Epoch = now.Epoch }
+        : new NotLeaderException();
 
     /// <summary>What the handler needs before a commit: <c>max(15 ms, T/20)</c> (docs/protocol.md, section 1).</summary>
     public static TimeSpan CommitGuard(TimeSpan lease)
