@@ -46,15 +46,21 @@ public sealed class HaFence
     /// <param name="schema">Its schema; null: where the session's search path finds it.</param>
     /// <param name="idleLimit">
     /// For how long the server lets a transaction behind the fence stand idle. A leader that is paused inside one holds up its
-    /// successor for so long; then the server rolls back (25P03). Default 2 s, at least 1 ms; infinite: as the session is set.
+    /// successor for so long; then the server rolls back (25P03). Default 2 s, 1 ms to 24 days; infinite: as the session is set.
     /// </param>
-    /// <exception cref="ArgumentException">A name is empty, or the limit too short.</exception>
+    /// <exception cref="ArgumentException">A name is empty, or the limit too short or too long.</exception>
     public static HaFence ForPostgres(string table = DefaultTable, string? schema = null, TimeSpan? idleLimit = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(table);
+        if (schema is not null)
+        {
+            ArgumentException.ThrowIfNullOrEmpty(schema);
+        }
+
         if (idleLimit is { } limit && limit != Timeout.InfiniteTimeSpan)
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(limit, TimeSpan.FromMilliseconds(1), nameof(idleLimit));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, TimeSpan.FromDays(24), nameof(idleLimit));
         }
 
         return new HaFence(schema is null ? Quote(table) : $"{Quote(schema)}.{Quote(table)}", "id", "epoch", idleLimit, postgres: true);
@@ -132,7 +138,8 @@ public sealed class HaFence
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
 
         // The first one locks the row: what is read next cannot change before the commit.
-        await using var touch = Command(connection, transaction, $"UPDATE {_table} SET {_epoch} = {_epoch} WHERE {_id} = 1");
+        var limit = _postgres ? $"SELECT 0{_idleLimit}; " : "";
+        await using var touch = Command(connection, transaction, $"{limit}UPDATE {_table} SET {_epoch} = {_epoch} WHERE {_id} = 1");
         if (await touch.ExecuteNonQueryAsync(cancellationToken) == 0)
         {
             throw NoRow();
