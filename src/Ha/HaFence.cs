@@ -155,8 +155,8 @@ public sealed class HaFence
     }
 
     /// <summary>
-    /// Runs a write in a transaction of its own that commits only under the newest epoch: opens, begins, looks at the fence,
-    /// writes, looks at the lease, commits.
+    /// Runs a write in a transaction of its own, as the driver begins one (PostgreSQL: read committed), that commits only under the
+    /// newest epoch: opens, begins, looks at the fence, writes, looks at the lease, commits.
     /// </summary>
     /// <typeparam name="T">What the write returns.</typeparam>
     /// <param name="source">The database.</param>
@@ -165,6 +165,7 @@ public sealed class HaFence
     /// <param name="cancellationToken">Ends everything but the commit.</param>
     /// <exception cref="NotLeaderException">This node does not lead any more; nothing was committed.</exception>
     /// <exception cref="OutcomeUnknownException">The connection broke during the commit.</exception>
+    /// <exception cref="InvalidOperationException">The table has no row.</exception>
     /// <exception cref="DbException">The database failed otherwise; nothing was committed.</exception>
     public async Task<T> WriteAsync<T>(
         DbDataSource source, IHaFeature leadership, Func<DbTransaction, Task<T>> write, CancellationToken cancellationToken = default)
