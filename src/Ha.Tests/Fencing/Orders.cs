@@ -1,5 +1,6 @@
 using System.Data;
 using System.Data.Common;
+using System.Runtime.ExceptionServices;
 using Dapper;
 
 namespace Ha.Tests.Fencing;
@@ -31,7 +32,7 @@ internal sealed class Orders(HaFence fence, DbDataSource source, ILeaderProvider
         }
         catch (Exception failure) when (fence.Explain(failure, leadership, committing) is { } said && said != failure)
         {
-            throw said;
+            ExceptionDispatchInfo.Throw(said);
         }
     }
 }
