@@ -27,7 +27,7 @@ public sealed class FakeLeadership : ILeaderProvider, ILeadershipControl
     private LeadershipSnapshot _current;
     private LeaderLease? _lease;
     private long _lastEpoch;
-    private Func<long, CancellationToken, ValueTask<long>>? _raiseFence;
+    private Func<long, Task<long>>? _raiseFence;
 
     /// <summary>A node that leads in epoch 1.</summary>
     /// <param name="nodeId">Its id.</param>
@@ -252,11 +252,13 @@ public sealed class FakeLeadership : ILeaderProvider, ILeadershipControl
     }
 
     /// <summary>What a leader raises before it leads; if one leads already, for that one at once.</summary>
-    internal async Task UseFenceAsync(Func<long, CancellationToken, ValueTask<long>> raise, CancellationToken cancellationToken)
+    internal async Task UseFenceAsync(Func<long, CancellationToken, ValueTask<long>> raise)
     {
         var now = Current;
-        _raiseFence = raise;
-        if (now.LeaderId is null || await raise(now.Epoch, cancellationToken) <= now.Epoch)
+
+        // As on a real node it runs on the pool: a database's driver may block, and this may be called in a request.
+        _raiseFence = epoch => Task.Run(() => raise(epoch, CancellationToken.None).AsTask());
+        if (now.LeaderId is null || await _raiseFence(now.Epoch) <= now.Epoch)
         {
             return;
         }
@@ -269,7 +271,7 @@ public sealed class FakeLeadership : ILeaderProvider, ILeadershipControl
     {
         var next = epoch ?? Interlocked.Read(ref _lastEpoch) + 1;
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(next, Interlocked.Read(ref _lastEpoch), nameof(epoch));
-        while (_raiseFence is { } raise && await raise(next, CancellationToken.None) is var before && before >= next)
+        while (_raiseFence is { } raise && await raise(next) is var before && before >= next)
         {
             next = epoch is null ? before + 1
                 : throw new InvalidOperationException($"The application's fence stands at epoch {before} already, so nobody leads in {next}.");

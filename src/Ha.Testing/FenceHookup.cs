@@ -19,7 +19,7 @@ internal sealed class FenceHookup(ILeaderProvider leadership, HaOptions options)
 
         if (leadership is FakeLeadership fake)
         {
-            await fake.UseFenceAsync(raise, cancellationToken);
+            await fake.UseFenceAsync(raise);
         }
         else if (leadership is TestNode node)
         {
