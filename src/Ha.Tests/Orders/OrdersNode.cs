@@ -1,3 +1,4 @@
+using Ha.EntityFrameworkCore;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.EntityFrameworkCore;
@@ -37,6 +38,7 @@ internal static class OrdersNode
         {
             app.Use(async (http, rest) =>
             {
+                using var exemption = HaFenceExemption.Begin();
                 await rest(http);
             });
             next(app);
