@@ -12,7 +12,8 @@ public static class Program
     {
         var builder = WebApplication.CreateBuilder(args);
         builder.AddShop();
-        builder.Services.AddHa();
+        builder.Services.AddHa(options => options.FenceWith<ShopContext>());
+        builder.Services.AddHaMigrations<ShopContext>();
         builder.Services.AddHostedService<ShippingJob>();
         builder.Services.AddProblemDetails();
         configure?.Invoke(builder);

@@ -12,11 +12,12 @@ internal static class ShopSetup
             ?? $"Data Source={Path.Combine(builder.Environment.ContentRootPath, "orders.db")}";
         if (new DbConnectionStringBuilder { ConnectionString = database }.ContainsKey("Host"))
         {
-            builder.Services.AddDbContext<ShopContext, PostgresShopContext>(options => options.UseNpgsql(database, npgsql => npgsql.EnableRetryOnFailure()));
+            builder.Services.AddDbContext<ShopContext, PostgresShopContext>((services, options) => options
+                .UseNpgsql(database, npgsql => npgsql.EnableRetryOnFailure()).UseHaFence(services));
         }
         else
         {
-            builder.Services.AddDbContext<ShopContext>(options => options.UseSqlite(database));
+            builder.Services.AddDbContext<ShopContext>((services, options) => options.UseSqlite(database).UseHaFence(services));
         }
     }
 }

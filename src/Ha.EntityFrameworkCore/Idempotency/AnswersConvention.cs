@@ -1,3 +1,4 @@
+using Ha.EntityFrameworkCore.Fencing;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
@@ -6,7 +7,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Conventions;
 namespace Ha.EntityFrameworkCore.Idempotency;
 
 /// <summary>Puts the table of the answers into a model, where migrations and <c>EnsureCreated</c> find it.</summary>
-internal sealed class AnswersConvention(string table, string? schema, bool owned = true) : IModelFinalizingConvention
+internal sealed class AnswersConvention(string table, FenceShape shape) : IModelFinalizingConvention
 {
     private const int HashLength = 64;
 
@@ -20,12 +21,12 @@ internal sealed class AnswersConvention(string table, string? schema, bool owned
 
         var row = model.AddEntityType(AnswersTable.Entity, typeof(Dictionary<string, object>));
         row.SetTableName(table);
-        if (schema is not null)
+        if (shape.Schema is not null)
         {
-            row.SetSchema(schema);
+            row.SetSchema(shape.Schema);
         }
 
-        row.SetIsTableExcludedFromMigrations(!owned);
+        row.SetIsTableExcludedFromMigrations(!shape.OwnsTable);
         var id = AddColumn(row, AnswersTable.Id, typeof(string));
         id.SetMaxLength(HashLength);
         AddColumn(row, AnswersTable.Fingerprint, typeof(string)).SetMaxLength(HashLength);

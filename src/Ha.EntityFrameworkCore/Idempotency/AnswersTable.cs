@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ha.EntityFrameworkCore.Fencing;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
@@ -26,7 +27,7 @@ internal sealed class AnswersTable
     public const string Body = nameof(Body);
 
     // Both wait for a transaction that has the key in work, and then say "no row" instead of failing.
-    private static readonly string[] _skipsConflicts = ["Npgsql.EntityFrameworkCore.PostgreSQL", "Microsoft.EntityFrameworkCore.Sqlite"];
+    private static readonly string[] _skipsConflicts = [Fence.Npgsql, Fence.Sqlite];
 
     private readonly DbContext _db;
     private readonly string _insert;

@@ -14,6 +14,7 @@ namespace Ha.Tests.EfCore.Keys;
 /// <summary>One node with <c>UseHaIdempotency</c> over a database that others may share.</summary>
 internal sealed class KeyedNode : IAsyncDisposable
 {
+    private static readonly IServiceProvider _noServices = new ServiceCollection().BuildServiceProvider();
     private readonly TestNode _node;
     private readonly HttpClient _http = TestNode.Client();
 
@@ -44,7 +45,7 @@ internal sealed class KeyedNode : IAsyncDisposable
             Builder = builder =>
             {
                 builder.Services.AddSingleton<ILeaderProvider>(new StaticLeader("node"));
-                builder.Services.AddDbContext<KeyedShop>(options => Use(options, database, setup.Retries).AddInterceptors(setup.Interceptors));
+                builder.Services.AddDbContext<KeyedShop>((services, options) => Use(options, database, setup.Retries).UseHaFence(services).AddInterceptors(setup.Interceptors));
                 if (setup.Clock is not null)
                 {
                     builder.Services.AddSingleton(setup.Clock);
@@ -63,7 +64,7 @@ internal sealed class KeyedNode : IAsyncDisposable
         return new KeyedNode(node, database);
     }
 
-    public static KeyedShop Open(string database) => new((DbContextOptions<KeyedShop>)Use(new DbContextOptionsBuilder<KeyedShop>(), database).Options);
+    public static KeyedShop Open(string database) => new((DbContextOptions<KeyedShop>)Use(new DbContextOptionsBuilder<KeyedShop>(), database).UseHaFence(_noServices).Options);
 
     public async Task<Reply> SendAsync(string method, string path, string? body, params string[] keys)
     {

@@ -1,15 +1,11 @@
-using Ha.EntityFrameworkCore.Idempotency;
 using Microsoft.EntityFrameworkCore;
 
 namespace Ha.Tests.EfCore.Keys;
 
-/// <summary>Notes, and the table for answers.</summary>
+/// <summary>A shop behind the fence.</summary>
 internal sealed class KeyedShop(DbContextOptions<KeyedShop> options) : DbContext(options)
 {
     public DbSet<Purchase> Purchases => Set<Purchase>();
-
-    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
-        configurationBuilder.Conventions.Add(_ => new AnswersConvention(AnswersTable.DefaultName, schema: null));
 }
 
 internal sealed class Purchase
