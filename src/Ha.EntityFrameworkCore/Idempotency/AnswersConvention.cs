@@ -1,4 +1,5 @@
 using Ha.EntityFrameworkCore.Fencing;
+using Ha.EntityFrameworkCore.Model;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
@@ -14,7 +15,7 @@ internal sealed class AnswersConvention(string table, FenceShape shape) : IModel
     public void ProcessModelFinalizing(IConventionModelBuilder modelBuilder, IConventionContext<IConventionModelBuilder> context)
     {
         var model = (IMutableModel)modelBuilder.Metadata;
-        if (model.FindEntityType(AnswersTable.Entity) is not null)
+        if (model.FindEntityType(AnswersTable.Entity) is not null || FenceTableConvention.IsOfMigrations(model))
         {
             return;
         }

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Metadata.Conventions;
+using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace Ha.EntityFrameworkCore.Model;
 
@@ -21,7 +22,7 @@ internal sealed class FenceTableConvention(FenceShape shape) : IModelFinalizingC
     public void ProcessModelFinalizing(IConventionModelBuilder modelBuilder, IConventionContext<IConventionModelBuilder> context)
     {
         var model = (IMutableModel)modelBuilder.Metadata;
-        if (model.FindEntityType(Entity) is not null)
+        if (model.FindEntityType(Entity) is not null || IsOfMigrations(model))
         {
             return;
         }
@@ -39,6 +40,9 @@ internal sealed class FenceTableConvention(FenceShape shape) : IModelFinalizingC
         row.SetPrimaryKey(id);
         row.AddData([new Dictionary<string, object>(StringComparer.Ordinal) { [Id] = 1, [Epoch] = 0L }]);
     }
+
+    /// <summary>EF Core makes a model of its own for the table of its migrations, by the same conventions, and creates what is in it.</summary>
+    public static bool IsOfMigrations(IMutableModel model) => model.FindEntityType(typeof(HistoryRow)) is not null;
 
     private static IMutableProperty AddColumn(IMutableEntityType row, string name, string column, Type type)
     {
