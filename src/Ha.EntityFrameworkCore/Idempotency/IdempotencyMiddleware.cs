@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Runtime.ExceptionServices;
+using Ha.EntityFrameworkCore.Fencing;
 using Ha.Forwarding.Local;
 using Ha.Http;
 using Microsoft.AspNetCore.Authorization;
@@ -32,6 +33,9 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
     private static readonly TimeSpan _betweenClearings = TimeSpan.FromMinutes(1);
 
     private readonly RunningKeys _running = new(clock);
+
+    // SQLite lets one writer in, and others wait for it on a thread each. Waiting here costs none.
+    private readonly SemaphoreSlim _onlyWriter = new(1);
     private long _clearedAt = long.MinValue;
 
     public Task InvokeAsync(HttpContext http)
@@ -111,6 +115,12 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
 
     private async Task TryAsync(Attempt attempt)
     {
+        var alone = attempt.Database.ProviderName is Fence.Sqlite;
+        if (alone)
+        {
+            await _onlyWriter.WaitAsync(attempt.Http.RequestAborted);
+        }
+
         try
         {
             await using var transaction = await attempt.Database.BeginTransactionAsync(attempt.Http.RequestAborted);
@@ -122,6 +132,13 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
         catch (Exception failure) when (attempt.Ran)
         {
             attempt.Failure ??= ExceptionDispatchInfo.Capture(Explained(failure));
+        }
+        finally
+        {
+            if (alone)
+            {
+                _onlyWriter.Release();
+            }
         }
     }
 

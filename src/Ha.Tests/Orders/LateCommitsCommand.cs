@@ -41,7 +41,7 @@ internal static class LateCommitsCommand
         var app = App.Assembly(typeof(OrdersNode).Assembly.Location, [OrdersNode.Verb, bed.Folder, .. fenced ? Array.Empty<string>() : [OrdersNode.WithoutFence]]);
         await using var cluster = await ExampleCluster.StartAsync(
             new Silence(), new ClusterSettings { Mode = "proxy", Interval = ExampleCluster.QuickInterval }, bed.Database, OrdersBed.Of(app));
-        var answers = new List<int>();
+        var answers = new List<Answer>();
         for (var round = 0; round < rounds; round++)
         {
             answers.Add(await RoundAsync(cluster, bed.Folder, round, console));
@@ -49,16 +49,17 @@ internal static class LateCommitsCommand
 
         var (stopped, late, lateShipments) = await CountAsync(bed.Database);
         console.WriteLine($"{rounds} rounds, {(fenced ? "with the fence" : "without the fence's check")}: "
-            + $"{string.Join(", ", answers.CountBy(status => status).Select(status => $"{status.Value} answered {status.Key}"))}; {stopped} of the stopped orders are stored");
+            + $"{string.Join(", ", answers.CountBy(answer => answer.ToString(), StringComparer.Ordinal).Select(kind => $"{kind.Value} {kind.Key}"))}; {stopped} of the stopped orders are stored");
         var verdicts = new Verdicts(console);
         verdicts.Expect(fenced == (late == 0), $"{late} orders of an older epoch were committed after one of a newer epoch");
         verdicts.Expect(lateShipments == 0, $"{lateShipments} shipments of an older epoch were committed after one of a newer epoch");
-        verdicts.Expect(!answers.Contains(201), $"{answers.Count(status => status == 201)} orders of a leader that was replaced meanwhile were confirmed");
+        var confirmed = answers.Count(answer => answer is { Status: 201, ByNext: false });
+        verdicts.Expect(confirmed == 0, $"{confirmed} orders were confirmed by a leader that had been replaced");
         return verdicts.End();
     }
 
     /// <returns>What the stopped order's client was told in the end.</returns>
-    private static async Task<int> RoundAsync(ExampleCluster cluster, string folder, int round, TextWriter console)
+    private static async Task<Answer> RoundAsync(ExampleCluster cluster, string folder, int round, TextWriter console)
     {
         var leader = await cluster.WaitForLeaderAsync(within: _patience);
         var (node, customer) = (cluster.Node(leader), $"{StopAtCommit.Prefix}{round}");
@@ -79,9 +80,17 @@ internal static class LateCommitsCommand
 
         StopAtCommit.LetGo(folder, customer);
         node.Resume();
-        var answer = await stopped;
-        console.WriteLine($"round {round}: {node.Id} stopped, {next.NodeId} wrote after {written.TotalMilliseconds:0} ms, the stopped order was answered {answer.Status}");
-        return answer.Status;
+        var told = await stopped;
+        var answer = new Answer(told.Status, told.Status == 201 && told.Json.GetProperty("epoch").GetInt64() > leader.Epoch);
+        console.WriteLine($"round {round}: {node.Id} stopped, {next.NodeId} wrote after {written.TotalMilliseconds:0} ms, the stopped order was {answer}");
+        return answer;
+    }
+
+    /// <param name="Status">Of HTTP.</param>
+    /// <param name="ByNext">A later leader has taken the order: refused here, it was passed on.</param>
+    private sealed record Answer(int Status, bool ByNext)
+    {
+        public override string ToString() => ByNext ? "refused, then taken by the next leader" : $"answered {Status}";
     }
 
     private static async Task<(long Stopped, long Late, long LateShipments)> CountAsync(string database)
