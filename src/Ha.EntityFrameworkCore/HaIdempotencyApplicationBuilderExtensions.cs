@@ -25,14 +25,12 @@ public static class HaIdempotencyApplicationBuilderExtensions
     /// <exception cref="InvalidOperationException">
     /// At the start: the context is not registered, or has no table for answers.
     /// </exception>
-    /// <exception cref="ArgumentOutOfRangeException">A setting is out of range.</exception>
     public static IApplicationBuilder UseHaIdempotency<TContext>(this IApplicationBuilder app, Action<HaIdempotencyOptions>? configure = null)
         where TContext : DbContext
     {
         ArgumentNullException.ThrowIfNull(app);
         var options = new HaIdempotencyOptions();
         configure?.Invoke(options);
-        options.Checked();
         var clock = app.ApplicationServices.GetService<TimeProvider>() ?? TimeProvider.System;
         return app.Use(next =>
         {

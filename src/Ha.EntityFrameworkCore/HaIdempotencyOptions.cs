@@ -12,33 +12,72 @@ public sealed class HaIdempotencyOptions
     public bool Required { get; set; }
 
     /// <value>How long an answer is kept and given again, by the wall clock; more than 0. Default 24 h.</value>
-    public TimeSpan Retention { get; set; } = TimeSpan.FromHours(24);
+    /// <exception cref="ArgumentOutOfRangeException">It is less.</exception>
+    public TimeSpan Retention
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
+            field = value;
+        }
+    }
+    = TimeSpan.FromHours(24);
 
     /// <value>
     /// How long a request waits for the first one with its key, on this node, before it is told 409; 0 or more. Default 1 s.
     /// </value>
-    public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(1);
+    /// <exception cref="ArgumentOutOfRangeException">It is less.</exception>
+    public TimeSpan Patience
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.Zero);
+            field = value;
+        }
+    }
+    = TimeSpan.FromSeconds(1);
 
     /// <value>The longest body of a request with a key, in bytes; a longer one is told 413. Default 1 MiB.</value>
-    public int MaxRequestBytes { get; set; } = 1 << 20;
+    /// <exception cref="ArgumentOutOfRangeException">It is less.</exception>
+    public int MaxRequestBytes
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            field = value;
+        }
+    }
+    = 1 << 20;
 
     /// <value>The longest answer that can be kept, in bytes of body and headers; a longer one fails and nothing is committed. Default 1 MiB.</value>
-    public int MaxAnswerBytes { get; set; } = 1 << 20;
+    /// <exception cref="ArgumentOutOfRangeException">It is less.</exception>
+    public int MaxAnswerBytes
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            field = value;
+        }
+    }
+    = 1 << 20;
 
     /// <value>
     /// Who asks: the same text for the same user at each request, since keys count per user. Null from it: nobody in particular.
     /// Default: issuer and value of the claim <c>NameIdentifier</c>, <c>sub</c>, <c>Name</c>, <c>client_id</c> or <c>azp</c>, the
     /// first that an authenticated user has; one who has none of them is an error.
     /// </value>
-    public Func<HttpContext, string?> User { get; set; } = Idempotency.Asker.Of;
-
-    internal HaIdempotencyOptions Checked()
+    public Func<HttpContext, string?> User
     {
-        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(Retention, TimeSpan.Zero);
-        ArgumentOutOfRangeException.ThrowIfLessThan(Patience, TimeSpan.Zero);
-        ArgumentOutOfRangeException.ThrowIfLessThan(MaxRequestBytes, 0);
-        ArgumentOutOfRangeException.ThrowIfLessThan(MaxAnswerBytes, 0);
-        ArgumentNullException.ThrowIfNull(User);
-        return this;
+        get;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            field = value;
+        }
     }
+    = Idempotency.Asker.Of;
 }

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.ExceptionServices;
 using Ha.EntityFrameworkCore.Fencing;
 using Ha.Forwarding.Local;
@@ -17,6 +18,7 @@ namespace Ha.EntityFrameworkCore.Idempotency;
 /// Runs a write once per <c>Idempotency-Key</c>: key, fingerprint and answer are stored by the transaction that does the write,
 /// so they exist exactly when it does, on every node and after every crash. Thread-safe.
 /// </summary>
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "A semaphore that nobody asks for its handle holds nothing.")]
 internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextType, HaIdempotencyOptions options, TimeProvider clock)
 {
     private const int MostRemoved = 200;

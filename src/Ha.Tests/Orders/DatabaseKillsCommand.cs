@@ -3,7 +3,6 @@ using Ha.Chaos.Nodes;
 using Ha.Cli.Cluster;
 using Ha.Cli.Processes;
 using Ha.Tests.Processes;
-using Ha.Tests.Support;
 
 namespace Ha.Tests.Orders;
 

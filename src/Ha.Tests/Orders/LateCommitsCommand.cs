@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Ha.Chaos.Nodes;
 using Ha.Cli.Cluster;
-using Ha.Cli.Processes;
 using Ha.Tests.Processes;
 using Ha.Tests.Support;
 using Npgsql;

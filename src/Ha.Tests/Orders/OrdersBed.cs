@@ -11,17 +11,15 @@ namespace Ha.Tests.Orders;
 /// <summary>A database for the sample in a folder that goes away with it: a file, or a PostgreSQL server of its own.</summary>
 internal sealed class OrdersBed : IAsyncDisposable
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("orders-");
     private PostgresProcess? _postgres;
 
-    private OrdersBed()
-    {
-    }
+    private OrdersBed() => Directory.CreateDirectory(Folder);
 
     /// <summary>The sample as a program.</summary>
     public static ClusterApp Sample { get; } = Of(App.Assembly(typeof(global::Orders.Program).Assembly.Location));
 
-    public string Folder => _folder.FullName;
+    /// <summary>Others may enter: the server runs as a user of its own.</summary>
+    public string Folder { get; } = Path.Combine(Path.GetTempPath(), $"orders-{Guid.NewGuid():N}");
 
     /// <summary>What the nodes are told.</summary>
     public string Database { get; private set; } = "";
@@ -43,8 +41,6 @@ internal sealed class OrdersBed : IAsyncDisposable
         var bed = new OrdersBed();
         try
         {
-            // The server's own user comes through here to its folder.
-            File.SetUnixFileMode(bed.Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
             var port = FreePorts.Find(1)[0];
             bed._postgres = await PostgresProcess.StartAsync(Path.Combine(bed.Folder, "server"), new Place(null, "127.0.0.1", port),
                 Path.Combine(bed.Folder, "server.log"), ["max_connections=100", "track_commit_timestamp=on", .. options]);
@@ -74,6 +70,6 @@ internal sealed class OrdersBed : IAsyncDisposable
         }
 
         Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
-        _folder.Delete(recursive: true);
+        Directory.Delete(Folder, recursive: true);
     }
 }

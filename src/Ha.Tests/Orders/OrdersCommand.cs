@@ -41,7 +41,10 @@ internal static class OrdersCommand
         var count = 0;
         await using var load = new OpenLoad(
             (door, customer, key) => OrdersBed.OrderAsync(cluster, door, customer, key, 1 + (Interlocked.Increment(ref count) % Products)),
-            rate, cluster.B, cluster.C) { Keys = true };
+            rate, cluster.B, cluster.C)
+        {
+            Keys = true,
+        };
         await new WriteTrials(cluster, load, console.WriteLine).RunAsync(kills, rolls, warmUp: 5 * rate);
         await load.StopAsync();
         foreach (var failure in load.Failures.Take(20))

@@ -4,7 +4,6 @@ using Ha.EntityFrameworkCore.Idempotency;
 using Ha.Tests.Example;
 using Ha.Tests.Forwarding;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
