@@ -101,6 +101,41 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
     }
 
     [FactIfPostgres]
+    public async Task A_commit_that_fails_leaves_neither_write_nor_answer()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, Buy, new KeyedNodeSetup
+        {
+            Retries = true,
+            Interceptors = [new AtCommit
+            {
+                Before = connection => PostgresServer.RunAsync(database.ConnectionString, $"SELECT pg_terminate_backend({((NpgsqlConnection)connection).ProcessID})"),
+            }],
+        });
+
+        Assert.Equal(502, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal((1, ("", 0)), (_ran, await node.StoredAsync()));
+        Assert.False((await node.BuyAsync("a book", "k")).Headers.ContainsKey("Idempotent-Replayed"));
+        Assert.Equal((2, ("a book", 1)), (_ran, await node.StoredAsync()));
+    }
+
+    [Theory, EachDatabase]
+    public async Task A_lease_that_is_lost_while_the_handler_runs_leaves_nothing(string kind)
+    {
+        using var database = await TestDatabase.NewAsync(kind, postgres);
+        KeyedNode? node = null;
+        await using var started = node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            await SaveAsync(shop);
+            node!.Leadership.Follow("http://next.example", epoch: 2);
+        }).HonorsIdempotencyKey());
+
+        var refused = await node.BuyAsync("a book", "k");
+        Assert.Equal((307, "http://next.example/buy"), (refused.Status, refused.Headers["Location"]));
+        Assert.Equal(("", 0), await node.StoredAsync());
+    }
+
+    [FactIfPostgres]
     public async Task A_failure_before_the_handler_is_repeated_by_the_strategy()
     {
         using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
