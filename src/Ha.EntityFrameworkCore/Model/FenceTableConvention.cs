@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Metadata.Conventions;
+using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace Ha.EntityFrameworkCore.Model;
 
@@ -21,8 +22,9 @@ internal sealed class FenceTableConvention(FenceShape shape) : IModelFinalizingC
     public void ProcessModelFinalizing(IConventionModelBuilder modelBuilder, IConventionContext<IConventionModelBuilder> context)
     {
         var model = (IMutableModel)modelBuilder.Metadata;
-        if (model.FindEntityType(Entity) is not null)
+        if (model.FindEntityType(typeof(HistoryRow)) is not null)
         {
+            // EF Core's own model of its migrations' history, made by the same conventions.
             return;
         }
 
@@ -37,7 +39,10 @@ internal sealed class FenceTableConvention(FenceShape shape) : IModelFinalizingC
         var id = AddColumn(row, Id, IdColumn, typeof(int));
         AddColumn(row, Epoch, EpochColumn, typeof(long));
         row.SetPrimaryKey(id);
-        row.AddData([new Dictionary<string, object>(StringComparer.Ordinal) { [Id] = 1, [Epoch] = 0L }]);
+        if (shape.OwnsTable)
+        {
+            row.AddData([new Dictionary<string, object>(StringComparer.Ordinal) { [Id] = 1, [Epoch] = 0L }]);
+        }
     }
 
     private static IMutableProperty AddColumn(IMutableEntityType row, string name, string column, Type type)
