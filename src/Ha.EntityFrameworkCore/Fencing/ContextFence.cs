@@ -64,6 +64,7 @@ internal sealed class ContextFence(FenceBook book)
         }
     }
 
+    /// <summary>What is known of the transaction stays: another interceptor may still fail, which EF takes for the commit's failure.</summary>
     public void AfterCommit(DbTransaction transaction, TransactionEventData data)
     {
         var work = FencedWork.Of(transaction);
@@ -71,8 +72,6 @@ internal sealed class ContextFence(FenceBook book)
         {
             book.Note(book.FenceOf(context), context.Database.GetDbConnection(), work.Leadership!.Epoch);
         }
-
-        FencedWork.End(transaction);
     }
 
     /// <summary>A commit, a rollback or a savepoint failed.</summary>

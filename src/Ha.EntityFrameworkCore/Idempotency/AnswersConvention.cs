@@ -1,9 +1,9 @@
 using Ha.EntityFrameworkCore.Fencing;
-using Ha.EntityFrameworkCore.Model;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Metadata.Conventions;
+using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace Ha.EntityFrameworkCore.Idempotency;
 
@@ -15,8 +15,9 @@ internal sealed class AnswersConvention(string table, FenceShape shape) : IModel
     public void ProcessModelFinalizing(IConventionModelBuilder modelBuilder, IConventionContext<IConventionModelBuilder> context)
     {
         var model = (IMutableModel)modelBuilder.Metadata;
-        if (model.FindEntityType(AnswersTable.Entity) is not null || FenceTableConvention.IsOfMigrations(model))
+        if (model.FindEntityType(typeof(HistoryRow)) is not null)
         {
+            // EF Core's own model of its migrations' history, made by the same conventions.
             return;
         }
 

@@ -18,6 +18,8 @@ internal sealed class MigrationAtStart<TContext>(IServiceScopeFactory scopes, IL
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
 
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
+
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         var name = typeof(TContext).Name;
@@ -47,11 +49,11 @@ internal sealed class MigrationAtStart<TContext>(IServiceScopeFactory scopes, IL
         await using var scope = scopes.CreateAsyncScope();
         await using var found = await FoundContext<TContext>.FindAsync(scope.ServiceProvider, "AddHaMigrations", cancellationToken);
         var database = found.Context.Database;
-        using var timer = (clock ?? TimeProvider.System).CreateTimer(
+        using var timer = _clock.CreateTimer(
             _ => logger.StillMigrating(typeof(TContext).Name, _patience), state: null, _patience, _patience);
 
         await CreateDatabaseAsync(database, cancellationToken);
-        await using var turn = await MigrationTurn<TContext>.TakeAsync(scopes, cancellationToken);
+        await using var turn = await MigrationTurn<TContext>.TakeAsync(scopes, _clock, cancellationToken);
         var pending = (await database.GetPendingMigrationsAsync(cancellationToken)).ToList();
         await database.MigrateAsync(cancellationToken);
         if (pending.Count > 0)

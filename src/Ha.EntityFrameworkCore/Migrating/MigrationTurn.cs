@@ -16,6 +16,8 @@ internal sealed class MigrationTurn<TContext> : IAsyncDisposable
     /// <summary>The lock's number: the same on all nodes, and not likely anybody else's.</summary>
     private const long Key = 0x68615F6D69677261;
 
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(100);
+
     private readonly AsyncServiceScope _scope;
     private FoundContext<TContext>? _found;
 
@@ -23,12 +25,12 @@ internal sealed class MigrationTurn<TContext> : IAsyncDisposable
 
     /// <summary>Waits for it, in a session of its own.</summary>
     /// <exception cref="DbException">The database failed.</exception>
-    public static async Task<MigrationTurn<TContext>> TakeAsync(IServiceScopeFactory scopes, CancellationToken cancellationToken)
+    public static async Task<MigrationTurn<TContext>> TakeAsync(IServiceScopeFactory scopes, TimeProvider clock, CancellationToken cancellationToken)
     {
         var turn = new MigrationTurn<TContext>(scopes.CreateAsyncScope());
         try
         {
-            await turn.TakeAsync(cancellationToken);
+            await turn.TakeAsync(clock, cancellationToken);
             return turn;
         }
         catch
@@ -49,7 +51,7 @@ internal sealed class MigrationTurn<TContext> : IAsyncDisposable
         await _scope.DisposeAsync();
     }
 
-    private async Task TakeAsync(CancellationToken cancellationToken)
+    private async Task TakeAsync(TimeProvider clock, CancellationToken cancellationToken)
     {
         _found = await FoundContext<TContext>.FindAsync(_scope.ServiceProvider, "AddHaMigrations", cancellationToken);
         var database = _found.Context.Database;
@@ -58,11 +60,33 @@ internal sealed class MigrationTurn<TContext> : IAsyncDisposable
             return;
         }
 
-        // In a transaction, so that a pooler in front which shares sessions keeps it to this one; and one that may stand idle.
-        await database.BeginTransactionAsync(cancellationToken);
-        database.SetCommandTimeout(0);
-        await database.ExecuteSqlRawAsync(
-            "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0", cancellationToken);
-        await database.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock({Key})", cancellationToken);
+        // In a transaction, so that a pooler in front which shares sessions keeps it to this one. Who waits does so outside of any:
+        // CREATE INDEX CONCURRENTLY in a migration waits for all transactions that hold a snapshot.
+        await database.OpenConnectionAsync(cancellationToken);
+        var connection = database.GetDbConnection();
+        using var timer = new PeriodicTimer(_pause, clock);
+        while (!await TryTakeAsync(connection, cancellationToken))
+        {
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+    }
+
+    private static async Task<bool> TryTakeAsync(DbConnection connection, CancellationToken cancellationToken)
+    {
+        // Disposed of with the connection.
+        var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = $"SELECT pg_try_advisory_xact_lock({Key})";
+        if (await command.ExecuteScalarAsync(cancellationToken) is not true)
+        {
+            await transaction.DisposeAsync();
+            return false;
+        }
+
+        // It stands idle now; and the last statement's snapshot goes with the next.
+        command.CommandText = "SET LOCAL idle_in_transaction_session_timeout = 0";
+        await command.ExecuteNonQueryAsync(cancellationToken);
+        return true;
     }
 }

@@ -22,8 +22,9 @@ internal sealed class FenceTableConvention(FenceShape shape) : IModelFinalizingC
     public void ProcessModelFinalizing(IConventionModelBuilder modelBuilder, IConventionContext<IConventionModelBuilder> context)
     {
         var model = (IMutableModel)modelBuilder.Metadata;
-        if (model.FindEntityType(Entity) is not null || IsOfMigrations(model))
+        if (model.FindEntityType(typeof(HistoryRow)) is not null)
         {
+            // EF Core's own model of its migrations' history, made by the same conventions.
             return;
         }
 
@@ -38,11 +39,11 @@ internal sealed class FenceTableConvention(FenceShape shape) : IModelFinalizingC
         var id = AddColumn(row, Id, IdColumn, typeof(int));
         AddColumn(row, Epoch, EpochColumn, typeof(long));
         row.SetPrimaryKey(id);
-        row.AddData([new Dictionary<string, object>(StringComparer.Ordinal) { [Id] = 1, [Epoch] = 0L }]);
+        if (shape.OwnsTable)
+        {
+            row.AddData([new Dictionary<string, object>(StringComparer.Ordinal) { [Id] = 1, [Epoch] = 0L }]);
+        }
     }
-
-    /// <summary>EF Core makes a model of its own for the table of its migrations, by the same conventions, and creates what is in it.</summary>
-    public static bool IsOfMigrations(IMutableModel model) => model.FindEntityType(typeof(HistoryRow)) is not null;
 
     private static IMutableProperty AddColumn(IMutableEntityType row, string name, string column, Type type)
     {

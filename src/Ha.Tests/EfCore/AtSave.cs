@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace Ha.Tests.EfCore;
 
-/// <summary>Does something when a save's first command has run.</summary>
+/// <summary>Does something when a command of a save has run.</summary>
 internal sealed class AtSave : DbCommandInterceptor
 {
     public Action After { get; init; } = static () => { };

@@ -205,7 +205,8 @@ public sealed class FenceTests(PostgresServer server)
         var db = scope.ServiceProvider.GetRequiredService<Shop>();
         using var _ = LeaderScope.Enter(new Term(3));
         await using var transaction = await db.Database.BeginTransactionAsync();
-        await Assert.ThrowsAsync<DbUpdateException>(() => AddAsync(db, "first"));
+        db.Add(new Order { Id = (await db.Orders.AsNoTracking().SingleAsync()).Id, Text = "again" });
+        await Assert.ThrowsAsync<DbUpdateException>(() => db.SaveChangesAsync());
         db.ChangeTracker.Clear();
         await database.RaiseAsync(4);
         await InsertAsync(db, "late");

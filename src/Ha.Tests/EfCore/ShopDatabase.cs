@@ -35,6 +35,9 @@ internal sealed class ShopDatabase : IAsyncDisposable
         return new ShopDatabase($"Data Source={file};Default Timeout=10;Pooling=False", file);
     }
 
+    /// <summary>One on PostgreSQL that nobody has made.</summary>
+    public static ShopDatabase Missing(PostgresServer server) => new(server.ConnectionString($"shop{Guid.NewGuid():N}"), file: null);
+
     public static async Task<ShopDatabase> CreateAsync(PostgresServer server, string kind)
     {
         var database = await EmptyAsync(server, kind);
