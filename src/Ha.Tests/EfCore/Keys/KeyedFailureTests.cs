@@ -94,7 +94,7 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
             Interceptors = [new AtCommit { After = static () => throw new NpgsqlException("lost", new IOException("lost")) }],
         });
 
-        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal(502, (await node.BuyAsync("a book", "k")).Status);
         Assert.Equal("true", (await node.BuyAsync("a book", "k")).Headers["Idempotent-Replayed"]);
         Assert.Equal(1, _ran);
         Assert.Equal(("a book", 1), await node.StoredAsync());
