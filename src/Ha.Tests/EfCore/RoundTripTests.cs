@@ -1,0 +1,76 @@
+using Ha.Tests.Support;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Ha.Tests.EfCore;
+
+/// <summary>What the fence costs on PostgreSQL, counted on the wire.</summary>
+[Collection(DatabaseTests.Name)]
+public sealed class RoundTripTests(PostgresServer server)
+{
+    private static readonly (string Name, Func<Shop, Task> Write)[] _writes =
+    [
+        ("one row", db => AddAsync(db, 1)),
+        ("two rows", db => AddAsync(db, 2)),
+        ("ExecuteUpdate", db => db.Orders.Where(order => order.Id == 0).ExecuteUpdateAsync(set => set.SetProperty(order => order.Text, "new"))),
+        ("SQL", db => db.Database.ExecuteSqlAsync($"""DELETE FROM "Orders" WHERE "Id" = 0""")),
+        ("a transaction of two saves", async db =>
+        {
+            await using var transaction = await db.Database.BeginTransactionAsync();
+            await AddAsync(db, 1);
+            await AddAsync(db, 1);
+            await transaction.CommitAsync();
+        }),
+    ];
+
+    [FactIfPostgres]
+    public async Task The_check_travels_with_the_write()
+    {
+        await using var database = await ShopDatabase.CreateAsync(server, "PostgreSQL");
+        await using var wire = new RoundTrips(server.Port);
+        var plain = await CountAsync(database, wire, fenced: false, epoch: 0);
+        var fenced = await CountAsync(database, wire, fenced: true, epoch: 3);
+
+        Assert.Equal(
+            ["one row: 1 -> 2", "two rows: 2 -> 2", "ExecuteUpdate: 1 -> 1", "SQL: 1 -> 3", "a transaction of two saves: 7 -> 7"],
+            _writes.Select((write, i) => $"{write.Name}: {plain[i]} -> {fenced[i]}"));
+    }
+
+    private static async Task<int[]> CountAsync(ShopDatabase database, RoundTrips wire, bool fenced, long epoch)
+    {
+        var through = database.ConnectionString.Replace($"Port={wire.Server}", $"Port={wire.Port}", StringComparison.Ordinal);
+        var services = new ServiceCollection().AddSingleton<ILeaderProvider>(database.Leader);
+        services.AddDbContext<Shop>((s, options) =>
+        {
+            options.UseNpgsql(through);
+            if (fenced)
+            {
+                options.UseHaFence(s);
+            }
+        });
+        await using var provider = services.BuildServiceProvider();
+        using var leads = LeaderScope.Enter(new Term(epoch));
+        var counts = new List<int>();
+        for (var round = 0; round < 2; round++)
+        {
+            // The first round opens the connection and meets the epoch.
+            counts.Clear();
+            foreach (var (_, write) in _writes)
+            {
+                await using var scope = provider.CreateAsyncScope();
+                var db = scope.ServiceProvider.GetRequiredService<Shop>();
+                var before = wire.Count;
+                await write(db);
+                counts.Add(wire.Count - before);
+            }
+        }
+
+        return [.. counts];
+    }
+
+    private static Task AddAsync(Shop db, int rows)
+    {
+        db.AddRange(Enumerable.Range(0, rows).Select(static _ => new Order { Text = $"{Guid.NewGuid()}" }));
+        return db.SaveChangesAsync();
+    }
+}
