@@ -20,12 +20,12 @@ public partial class DocumentTests
         var examples = Example().Matches(File.ReadAllText(Path.Combine(root.FullName, "docs", "testing.md")));
         Assert.NotEmpty(examples);
         Assert.All(
-            examples.SelectMany(example => WithoutIndentation(example.Groups[1].Value).Split("\n\n[", StringSplitOptions.RemoveEmptyEntries)),
+            examples.SelectMany(example => WithoutIndentation(example.Groups["code"].Value).Split("\n\n[", StringSplitOptions.RemoveEmptyEntries)),
             method => Assert.Contains(tests, test => test.Contains(method.Trim(), StringComparison.Ordinal)));
     }
 
     private static string WithoutIndentation(string text) => string.Join('\n', text.Split('\n').Select(line => line.Trim()));
 
-    [GeneratedRegex("```csharp\n(.*?)```", RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("```csharp\n(?<code>.*?)```", RegexOptions.Singleline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Example();
 }

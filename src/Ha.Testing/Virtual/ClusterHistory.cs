@@ -21,7 +21,7 @@ internal sealed class ClusterHistory(VirtualTime time, TestNode[] nodes)
     /// <summary>The first leadership with an epoch that was not new; null: there was none.</summary>
     public string? FallenEpoch { get; private set; }
 
-    public void Add(string line) => _lines.Add($"{Now} {line}");
+    public void Add(string line) => _lines.Add($"{Now,9} {line}");
 
     public void Look()
     {
@@ -74,5 +74,5 @@ internal sealed class ClusterHistory(VirtualTime time, TestNode[] nodes)
         .. _lines.TakeLast(LinesShown).Select(line => $"  {line}"),
     ]);
 
-    private string Now => string.Create(CultureInfo.InvariantCulture, $"{time.Elapsed.TotalSeconds,7:0.000} s");
+    private string Now => string.Create(CultureInfo.InvariantCulture, $"{time.Elapsed.TotalSeconds:0.000} s");
 }
