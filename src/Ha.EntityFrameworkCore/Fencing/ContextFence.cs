@@ -251,6 +251,7 @@ internal sealed class ContextFence(FenceBook book)
         var fence = book.FenceOf(data.Context!);
         var alone = CanAppend(command, data, fence, leadership);
         var committing = false;
+        DbTransaction? transaction = null;
         try
         {
             if (alone)
@@ -264,26 +265,29 @@ internal sealed class ContextFence(FenceBook book)
             }
 
             var connection = command.Connection!;
-            var transaction = async ? await connection.BeginTransactionAsync(cancellationToken) : connection.BeginTransaction();
-            await using (transaction)
-            {
-                command.Transaction = transaction;
-                await fence.CheckAsync(connection, transaction, leadership, async, cancellationToken);
-                var affected = await RunAsync(command, async, cancellationToken);
-                leadership.EnsureStillLeader();
-                cancellationToken.ThrowIfCancellationRequested();
-                committing = true;
-                await CommitAsync(transaction, async);
-                command.Transaction = null;
-                book.Note(fence, connection, leadership.Epoch);
-                return affected;
-            }
+            transaction = async ? await connection.BeginTransactionAsync(cancellationToken) : connection.BeginTransaction();
+            command.Transaction = transaction;
+            await fence.CheckAsync(connection, transaction, leadership, async, cancellationToken);
+            var affected = await RunAsync(command, async, cancellationToken);
+            leadership.EnsureStillLeader();
+            cancellationToken.ThrowIfCancellationRequested();
+            committing = true;
+            await CommitAsync(transaction, async);
+            book.Note(fence, connection, leadership.Epoch);
+            return affected;
         }
         catch (Exception failure)
         {
-            command.Transaction = null;
             Explain(failure, leadership, data.Context, committing);
             throw;
+        }
+        finally
+        {
+            command.Transaction = null;
+            if (transaction is not null)
+            {
+                await EndAsync(transaction, async);
+            }
         }
     }
 
@@ -302,6 +306,17 @@ internal sealed class ContextFence(FenceBook book)
         {
             transaction.Commit();
         }
+    }
+
+    private static ValueTask EndAsync(DbTransaction transaction, bool async)
+    {
+        if (async)
+        {
+            return transaction.DisposeAsync();
+        }
+
+        transaction.Dispose();
+        return ValueTask.CompletedTask;
     }
 
     /// <summary>Throws what a failure means for the write; returns where it stays what it is.</summary>

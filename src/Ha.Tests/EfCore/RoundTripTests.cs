@@ -21,6 +21,18 @@ public sealed class RoundTripTests(PostgresServer server)
             await AddAsync(db, 1);
             await transaction.CommitAsync();
         }),
+        ("SQL in a transaction", async db =>
+        {
+            await using var transaction = await db.Database.BeginTransactionAsync();
+            await db.Database.ExecuteSqlAsync($"""DELETE FROM "Orders" WHERE "Id" = 0""");
+            await transaction.CommitAsync();
+        }),
+        ("a transaction that only reads", async db =>
+        {
+            await using var transaction = await db.Database.BeginTransactionAsync();
+            await db.Orders.FirstOrDefaultAsync();
+            await transaction.CommitAsync();
+        }),
     ];
 
     [FactIfPostgres]
@@ -32,7 +44,8 @@ public sealed class RoundTripTests(PostgresServer server)
         var fenced = await CountAsync(database, wire, fenced: true, epoch: 3);
 
         Assert.Equal(
-            ["one row: 1 -> 2", "two rows: 2 -> 2", "ExecuteUpdate: 1 -> 1", "SQL: 1 -> 3", "a transaction of two saves: 7 -> 7"],
+            ["one row: 1 -> 2", "two rows: 2 -> 2", "ExecuteUpdate: 1 -> 1", "SQL: 1 -> 3", "a transaction of two saves: 7 -> 7",
+                "SQL in a transaction: 2 -> 3", "a transaction that only reads: 2 -> 4"],
             _writes.Select((write, i) => $"{write.Name}: {plain[i]} -> {fenced[i]}"));
     }
 
@@ -68,7 +81,7 @@ public sealed class RoundTripTests(PostgresServer server)
         return [.. counts];
     }
 
-    private static Task AddAsync(Shop db, int rows)
+    private static Task<int> AddAsync(Shop db, int rows)
     {
         db.AddRange(Enumerable.Range(0, rows).Select(static _ => new Order { Text = $"{Guid.NewGuid()}" }));
         return db.SaveChangesAsync();
