@@ -14,6 +14,7 @@ internal static class OrdersCommand
     public const string Usage = "orders [--kills 5] [--rolls 1] [--store sqlite] [--rate 100]";
 
     private const int Products = 20;
+    private const int MostAttempts = 4;
 
     public static int Run(string[] args, TextWriter console)
     {
@@ -38,13 +39,25 @@ internal static class OrdersCommand
 
         await using var bed = postgres ? await OrdersBed.PostgresAsync() : OrdersBed.Sqlite();
         await using var cluster = await ExampleCluster.StartWithLeaderAsync(new Silence(), new ClusterSettings { Mode = "proxy" }, bed.Database, OrdersBed.Sample);
-        var count = 0;
-        await using var load = new OpenLoad(
-            (door, customer, key) => OrdersBed.OrderAsync(cluster, door, customer, key, 1 + (Interlocked.Increment(ref count) % Products)),
-            rate, cluster.B, cluster.C)
+        var (count, repeats) = (0, 0);
+        async Task<NodeAnswer> PlaceAsync(Door door, string customer, string? key)
         {
-            Keys = true,
-        };
+            var product = 1 + (Interlocked.Increment(ref count) % Products);
+            for (var attempt = 1; ; attempt++)
+            {
+                var answer = await OrdersBed.OrderAsync(cluster, door, customer, key, product);
+                if (answer.Headers.RetryAfter?.Delta is not { } pause || attempt == MostAttempts)
+                {
+                    return answer;
+                }
+
+                // As any client that is told so.
+                Interlocked.Increment(ref repeats);
+                await Task.Delay(pause);
+            }
+        }
+
+        await using var load = new OpenLoad(PlaceAsync, rate, cluster.B, cluster.C) { Keys = true };
         await new WriteTrials(cluster, load, console.WriteLine).RunAsync(kills, rolls, warmUp: 5 * rate);
         await load.StopAsync();
         foreach (var failure in load.Failures.Take(20))
@@ -54,7 +67,7 @@ internal static class OrdersCommand
 
         await using var shop = bed.Open();
         var verdicts = new Verdicts(console);
-        console.WriteLine($"{load.Results.Count} orders, {kills} kills, {rolls} rolls, {(postgres ? "PostgreSQL" : "SQLite")}");
+        console.WriteLine($"{load.Results.Count} orders, {kills} kills, {rolls} rolls, {(postgres ? "PostgreSQL" : "SQLite")}; {repeats} requests were told that nothing was executed and sent again after a second");
         verdicts.Expect(!load.Failures.Any(), $"{load.Failures.Count()} orders with a key failed");
         (await Books.ReadAsync(shop)).Judge(verdicts, [.. load.Results.Where(result => result.Failure is null).Select(result => result.Text)]);
         return verdicts.End();
