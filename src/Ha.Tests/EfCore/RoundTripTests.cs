@@ -27,6 +27,13 @@ public sealed class RoundTripTests(PostgresServer server)
             await db.Database.ExecuteSqlAsync($"""DELETE FROM "Orders" WHERE "Id" = 0""");
             await transaction.CommitAsync();
         }),
+        ("two of them", async db =>
+        {
+            await using var transaction = await db.Database.BeginTransactionAsync();
+            await db.Database.ExecuteSqlAsync($"""DELETE FROM "Orders" WHERE "Id" = 0""");
+            await db.Database.ExecuteSqlAsync($"""DELETE FROM "Orders" WHERE "Id" = 0""");
+            await transaction.CommitAsync();
+        }),
         ("a transaction that only reads", async db =>
         {
             await using var transaction = await db.Database.BeginTransactionAsync();
@@ -45,7 +52,7 @@ public sealed class RoundTripTests(PostgresServer server)
 
         Assert.Equal(
             ["one row: 1 -> 1", "two rows: 2 -> 2", "ExecuteUpdate: 1 -> 1", "SQL: 1 -> 3", "a transaction of two saves: 7 -> 7",
-                "SQL in a transaction: 2 -> 3", "a transaction that only reads: 2 -> 4"],
+                "SQL in a transaction: 2 -> 3", "two of them: 3 -> 4", "a transaction that only reads: 2 -> 4"],
             _writes.Select((write, i) => $"{write.Name}: {plain[i]} -> {fenced[i]}"));
     }
 
