@@ -13,13 +13,13 @@ public static class Program
     public static async Task<WebApplication> BuildAsync(string[] args, TimeProvider? clock = null)
     {
         var builder = WebApplication.CreateBuilder(args);
-        var database = await builder.AddNotesAsync(clock ?? TimeProvider.System);
+        var sql = await builder.AddNotesAsync(clock ?? TimeProvider.System);
 
         // AddHa() alone is enough. The hook makes epochs rise even if the nodes' clocks disagree; the others let a
         // database elect, where BASE_LEASE_STORE says so.
         builder.Services.AddHa(options =>
         {
-            options.RaiseFence = database.RaiseFenceAsync;
+            options.RaiseFence = (epoch, stop) => sql.Fence.RaiseAsync(sql.Source, epoch, stop);
             options.UsePostgreSql();
             options.UseRedis();
         });

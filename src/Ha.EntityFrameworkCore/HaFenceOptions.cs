@@ -33,7 +33,27 @@ public sealed class HaFenceOptions
     }
 
     /// <value>
-    /// Whether this context's migrations and <c>EnsureCreated</c> make the table. Default true; false for all but one of the
+    /// The table, in the same schema, for the answers that <c>UseHaIdempotency</c> keeps, as it is. Null: none, for a context that
+    /// is not used with it. Default <c>ha_answers</c>.
+    /// </value>
+    /// <exception cref="ArgumentException">It is empty.</exception>
+    public string? AnswersTable
+    {
+        get;
+        set
+        {
+            if (value is not null)
+            {
+                ArgumentException.ThrowIfNullOrEmpty(value);
+            }
+
+            field = value;
+        }
+    }
+    = Idempotency.AnswersTable.DefaultName;
+
+    /// <value>
+    /// Whether this context's migrations and <c>EnsureCreated</c> make the tables. Default true; false for all but one of the
     /// contexts that share a database.
     /// </value>
     public bool OwnsTable { get; set; } = true;

@@ -19,6 +19,10 @@ internal static class Program
         ["losses", .. var rest] => Processes.LossesCommand.Run(rest, Console.Out),
         ["writes", .. var rest] => Processes.WritesCommand.Run(rest, Console.Out),
         ["lease-writes", .. var rest] => Processes.LeaseWritesCommand.Run(rest, Console.Out),
+        [Orders.OrdersNode.Verb, .. var rest] => Orders.OrdersNode.Run(rest),
+        ["orders", .. var rest] => Orders.OrdersCommand.Run(rest, Console.Out),
+        ["late-commits", .. var rest] => Orders.LateCommitsCommand.Run(rest, Console.Out),
+        ["database-kills", .. var rest] => Orders.DatabaseKillsCommand.Run(rest, Console.Out),
         _ => Usage(),
     };
 
@@ -28,6 +32,9 @@ internal static class Program
         Console.Error.WriteLine(Leases.LeaseSimulateCommand.Usage);
         Console.Error.WriteLine(Processes.WritesCommand.Usage);
         Console.Error.WriteLine(Processes.LeaseWritesCommand.Usage);
+        Console.Error.WriteLine(Orders.OrdersCommand.Usage);
+        Console.Error.WriteLine(Orders.LateCommitsCommand.Usage);
+        Console.Error.WriteLine(Orders.DatabaseKillsCommand.Usage);
         Console.Error.WriteLine(Processes.LossesCommand.Usage);
         Console.Error.WriteLine(Processes.ClientRollsCommand.Usage);
         Console.Error.WriteLine(OnTheWire.WireCommand.Usage);

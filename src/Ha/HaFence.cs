@@ -21,6 +21,7 @@ public sealed class HaFence
 
     private const string RefusalState = "22P02";
     private const string RefusalText = "ha fence at epoch ";
+    private const string NoEpoch = "none";
     private const string IdleInTransaction = "25P03";
 
     private readonly string _table;
@@ -46,15 +47,21 @@ public sealed class HaFence
     /// <param name="schema">Its schema; null: where the session's search path finds it.</param>
     /// <param name="idleLimit">
     /// For how long the server lets a transaction behind the fence stand idle. A leader that is paused inside one holds up its
-    /// successor for so long; then the server rolls back (25P03). Default 2 s, at least 1 ms; infinite: as the session is set.
+    /// successor for so long; then the server rolls back (25P03). Default 2 s, 1 ms to 24 days; infinite: as the session is set.
     /// </param>
-    /// <exception cref="ArgumentException">A name is empty, or the limit too short.</exception>
+    /// <exception cref="ArgumentException">A name is empty, or the limit too short or too long.</exception>
     public static HaFence ForPostgres(string table = DefaultTable, string? schema = null, TimeSpan? idleLimit = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(table);
+        if (schema is not null)
+        {
+            ArgumentException.ThrowIfNullOrEmpty(schema);
+        }
+
         if (idleLimit is { } limit && limit != Timeout.InfiniteTimeSpan)
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(limit, TimeSpan.FromMilliseconds(1), nameof(idleLimit));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, TimeSpan.FromDays(24), nameof(idleLimit));
         }
 
         return new HaFence(schema is null ? Quote(table) : $"{Quote(schema)}.{Quote(table)}", "id", "epoch", idleLimit, postgres: true);
@@ -95,7 +102,7 @@ public sealed class HaFence
 
         // CREATE TABLE IF NOT EXISTS of two sessions at once can fail; the number only has to be the same everywhere.
         await using var create = Command(connection, transaction, $"""
-            {(_postgres ? "SELECT pg_advisory_xact_lock(7237002);" : "")}
+            {(_postgres ? $"SELECT pg_advisory_xact_lock(7237002){_idleLimit};" : "")}
             CREATE TABLE IF NOT EXISTS {_table} ({_id} INTEGER PRIMARY KEY CHECK ({_id} = 1), {_epoch} BIGINT NOT NULL);
             INSERT INTO {_table} ({_id}, {_epoch}) VALUES (1, 0) ON CONFLICT DO NOTHING;
             """);
@@ -132,13 +139,14 @@ public sealed class HaFence
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
 
         // The first one locks the row: what is read next cannot change before the commit.
-        await using var touch = Command(connection, transaction, $"UPDATE {_table} SET {_epoch} = {_epoch} WHERE {_id} = 1");
+        var limit = _postgres ? $"SELECT 0{_idleLimit}; " : "";
+        await using var touch = Command(connection, transaction, $"{limit}UPDATE {_table} SET {_epoch} = {_epoch} WHERE {_id} = 1");
         if (await touch.ExecuteNonQueryAsync(cancellationToken) == 0)
         {
             throw NoRow();
         }
 
-        await using var read = Command(connection, transaction, $"SELECT {_epoch} FROM {_table} WHERE {_id} = 1");
+        await using var read = Command(connection, transaction, ReadText);
         var before = Convert.ToInt64(await read.ExecuteScalarAsync(cancellationToken), CultureInfo.InvariantCulture);
         await using var raise = Command(connection, transaction, $"UPDATE {_table} SET {_epoch} = {Text(epoch)} WHERE {_id} = 1 AND {_epoch} < {Text(epoch)}");
         await raise.ExecuteNonQueryAsync(cancellationToken);
@@ -147,8 +155,8 @@ public sealed class HaFence
     }
 
     /// <summary>
-    /// Runs a write in a transaction of its own that commits only under the newest epoch: opens, begins, looks at the fence,
-    /// writes, looks at the lease, commits.
+    /// Runs a write in a transaction of its own, as the driver begins one (PostgreSQL: read committed), that commits only under the
+    /// newest epoch: opens, begins, looks at the fence, writes, looks at the lease, commits.
     /// </summary>
     /// <typeparam name="T">What the write returns.</typeparam>
     /// <param name="source">The database.</param>
@@ -157,6 +165,7 @@ public sealed class HaFence
     /// <param name="cancellationToken">Ends everything but the commit.</param>
     /// <exception cref="NotLeaderException">This node does not lead any more; nothing was committed.</exception>
     /// <exception cref="OutcomeUnknownException">The connection broke during the commit.</exception>
+    /// <exception cref="InvalidOperationException">The table has no row.</exception>
     /// <exception cref="DbException">The database failed otherwise; nothing was committed.</exception>
     public async Task<T> WriteAsync<T>(
         DbDataSource source, IHaFeature leadership, Func<DbTransaction, Task<T>> write, CancellationToken cancellationToken = default)
@@ -198,19 +207,36 @@ public sealed class HaFence
     /// <param name="leadership">What the write was admitted under.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="NotLeaderException">A later epoch has been here. Roll back.</exception>
+    /// <exception cref="InvalidOperationException">The table has no row.</exception>
     /// <exception cref="DbException">The database failed, or has no such table.</exception>
     public async Task CheckAsync(
         DbConnection connection, DbTransaction? transaction, IHaFeature leadership, CancellationToken cancellationToken = default)
     {
         await using var check = CheckCommand(connection, transaction, leadership);
-        Judge(_postgres ? await check.ExecuteScalarAsync(cancellationToken) : await check.ExecuteNonQueryAsync(cancellationToken), leadership);
+        if (_postgres)
+        {
+            Judge(await check.ExecuteScalarAsync(cancellationToken), leadership);
+        }
+        else if (await check.ExecuteNonQueryAsync(cancellationToken) == 0)
+        {
+            await using var read = Command(connection, transaction, ReadText);
+            throw await read.ExecuteScalarAsync(cancellationToken) is null ? NoRow() : FencedOut(leadership);
+        }
     }
 
     /// <inheritdoc cref="CheckAsync"/>
     public void Check(DbConnection connection, DbTransaction? transaction, IHaFeature leadership)
     {
         using var check = CheckCommand(connection, transaction, leadership);
-        Judge(_postgres ? check.ExecuteScalar() : check.ExecuteNonQuery(), leadership);
+        if (_postgres)
+        {
+            Judge(check.ExecuteScalar(), leadership);
+        }
+        else if (check.ExecuteNonQuery() == 0)
+        {
+            using var read = Command(connection, transaction, ReadText);
+            throw read.ExecuteScalar() is null ? NoRow() : FencedOut(leadership);
+        }
     }
 
     /// <summary>
@@ -220,8 +246,8 @@ public sealed class HaFence
     /// </summary>
     /// <param name="epoch">The epoch that the transaction runs under.</param>
     public string? CheckStatement(long epoch) => _postgres
-        ? $"SELECT CASE WHEN (SELECT {_epoch} FROM {_table} WHERE {_id} = 1 FOR SHARE) = {Text(epoch)} THEN 0 "
-            + $"ELSE ('{RefusalText}' || coalesce((SELECT {_epoch}::text FROM {_table} WHERE {_id} = 1), 'none'))::integer END{_idleLimit}"
+        ? $"SELECT CASE WHEN stored = {Text(epoch)} THEN 0 ELSE ('{RefusalText}' || coalesce(stored::text, '{NoEpoch}'))::integer END{_idleLimit} "
+            + $"FROM (SELECT (SELECT {_epoch} FROM {_table} WHERE {_id} = 1 FOR SHARE) AS stored OFFSET 0) AS fence"
         : null;
 
     /// <summary>What a failure inside a fenced transaction says about the write; null: nothing, it stays what it is.</summary>
@@ -230,7 +256,8 @@ public sealed class HaFence
     /// <param name="committing">True: it was thrown by the commit.</param>
     /// <returns>
     /// A <see cref="NotLeaderException"/> when the fence refused, or a leadership that is over by now lost its transaction before
-    /// the commit; an <see cref="OutcomeUnknownException"/> when the connection was lost in the commit.
+    /// the commit; an <see cref="OutcomeUnknownException"/> when the connection was lost in the commit; an
+    /// <see cref="InvalidOperationException"/> when a <see cref="CheckStatement"/> found no row.
     /// </returns>
     public Exception? Explain(Exception failure, IHaFeature leadership, bool committing = false)
     {
@@ -249,7 +276,7 @@ public sealed class HaFence
         var said = Find<DbException>(failure);
         if (said is { SqlState: RefusalState } && said.Message.Contains(RefusalText, StringComparison.Ordinal))
         {
-            return FencedOut(leadership, failure);
+            return said.Message.Contains(RefusalText + NoEpoch, StringComparison.Ordinal) ? NoRow(failure) : FencedOut(leadership, failure);
         }
 
         // An answer of the server that is not about the connection says that it has rolled back.
@@ -264,6 +291,8 @@ public sealed class HaFence
         var ended = said is not null && (said.SqlState is null or IdleInTransaction || !committing && said.IsTransient);
         return ended && !_sqlite && Lost(leadership) is { } lost ? new NotLeaderException(failure) { LeaderUrl = lost.LeaderUrl, Epoch = lost.Epoch } : null;
     }
+
+    private string ReadText => $"SELECT {_epoch} FROM {_table} WHERE {_id} = 1";
 
     private static T? Find<T>(Exception? failure)
         where T : Exception
@@ -321,22 +350,21 @@ public sealed class HaFence
             : $"UPDATE {_table} SET {_epoch} = {epoch} WHERE {_id} = 1 AND {_epoch} <= {epoch}");
     }
 
-    /// <param name="answer">PostgreSQL: the epoch that is stored now. Elsewhere: how many rows let this epoch in.</param>
+    /// <param name="stored">The epoch that the row holds, locked; null: there is no row.</param>
     /// <param name="leadership">What the write runs under.</param>
-    private void Judge(object? answer, IHaFeature leadership)
+    private void Judge(object? stored, IHaFeature leadership)
     {
-        if (_postgres && answer is null)
+        if (stored is null)
         {
             throw NoRow();
         }
 
-        var expected = _postgres ? leadership.Epoch : 1;
-        if (Convert.ToInt64(answer, CultureInfo.InvariantCulture) != expected)
+        if (Convert.ToInt64(stored, CultureInfo.InvariantCulture) != leadership.Epoch)
         {
             throw FencedOut(leadership);
         }
     }
 
-    private InvalidOperationException NoRow() =>
-        new($"The fence {_table} has no row: INSERT INTO {_table} ({_id}, {_epoch}) VALUES (1, 0)");
+    private InvalidOperationException NoRow(Exception? failure = null) =>
+        new($"The fence {_table} has no row: INSERT INTO {_table} ({_id}, {_epoch}) VALUES (1, 0)", failure);
 }

@@ -42,12 +42,14 @@ public sealed class LeaseLeader : ElectedLeader
     {
     }
 
-    internal LeaseLeader(HaSettings settings, ILeaseStore store, TimeProvider clock, ElectionTelemetry telemetry)
+    internal LeaseLeader(
+        HaSettings settings, ILeaseStore store, TimeProvider clock, ElectionTelemetry telemetry, Surroundings? surroundings = null)
         : base(telemetry)
     {
         ArgumentNullException.ThrowIfNull(store);
         Store = store.Description;
-        _runner = new LeaseRunner(ElectionSetup.CreateLease(settings, Store), store, settings.RaiseFence, clock, telemetry);
+        surroundings ??= Surroundings.OfProcess;
+        _runner = new LeaseRunner(ElectionSetup.CreateLease(settings, Store, surroundings), store, settings.RaiseFence, clock, telemetry, surroundings);
     }
 
     /// <summary>What and where the store is, for people.</summary>

@@ -47,15 +47,22 @@ public sealed class LuxLeader : ElectedLeader
     {
     }
 
-    internal LuxLeader(HaSettings settings, HttpMessageHandler? handler, TimeProvider clock, ElectionTelemetry telemetry, NodeTls? tls = null)
+    internal LuxLeader(
+        HaSettings settings,
+        HttpMessageHandler? handler,
+        TimeProvider clock,
+        ElectionTelemetry telemetry,
+        NodeTls? tls = null,
+        Surroundings? surroundings = null)
         : base(telemetry)
     {
-        var config = ElectionSetup.Create(settings);
+        surroundings ??= Surroundings.OfProcess;
+        var config = ElectionSetup.Create(settings, surroundings);
         var keys = new KeySource(settings.Keys.AtStart);
         _ownTls = handler is null && tls is null ? new NodeTls(settings.Tls, clock, telemetry.TlsInUse, telemetry.TlsRefused) : null;
         _handler = handler ?? PeerHandler.Create(LeaseTime.FromMicros(config.BeatTimeoutMicros), tls ?? _ownTls!);
         _client = new PeerClient(_handler, keys);
-        Election = new ElectionRunner(config, _client.SendAsync, settings.RaiseFence, clock, telemetry);
+        Election = new ElectionRunner(config, _client.SendAsync, settings.RaiseFence, clock, telemetry, surroundings);
         _endpoint = new HeartbeatEndpoint(keys, Election.Receive, clock, telemetry.HeartbeatRejected);
         settings.Keys.Watch(clock, Renew, telemetry.KeysRefused, Election.Stopping);
 

@@ -4,17 +4,17 @@ using Dapper;
 namespace MinimalApiApp.Notes;
 
 /// <summary>A transaction behind the fence. SQL may name <c>@Node</c> and <c>@Epoch</c> beside its own parameters.</summary>
-internal sealed class FencedTransaction(DbConnection connection, DbTransaction transaction, WriteTicket ticket)
+internal sealed class FencedTransaction(DbTransaction transaction, string node, long epoch)
 {
-    public string Node => ticket.Node;
+    public string Node => node;
 
-    public long Epoch => ticket.Epoch;
+    public long Epoch => epoch;
 
     public Task<int> ExecuteAsync(string sql, object? parameters = null) =>
-        connection.ExecuteAsync(sql, With(parameters), transaction);
+        transaction.Connection!.ExecuteAsync(sql, With(parameters), transaction);
 
     public Task<T?> FirstOrDefaultAsync<T>(string sql, object? parameters = null) =>
-        connection.QueryFirstOrDefaultAsync<T>(sql, With(parameters), transaction);
+        transaction.Connection!.QueryFirstOrDefaultAsync<T>(sql, With(parameters), transaction);
 
     private DynamicParameters With(object? parameters)
     {

@@ -15,13 +15,12 @@ internal sealed class HeartbeatJob(NotesDatabase database, ILeaderProvider leade
 
     protected override async Task ExecuteAsLeaderAsync(LeadershipSnapshot leadership, CancellationToken cancellationToken)
     {
-        var ticket = WriteTicket.For(Leader, leadership);
         using var timer = new PeriodicTimer(_every, clock);
         do
         {
             try
             {
-                await database.WriteAsync(ticket, BeatAsync, cancellationToken);
+                await database.WriteAsync(BeatAsync, cancellationToken);
             }
             catch (DbException e) when (database.Sql.IsBusy(e))
             {

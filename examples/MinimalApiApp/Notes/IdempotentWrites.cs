@@ -9,7 +9,7 @@ namespace MinimalApiApp.Notes;
 /// write, so they exist exactly when it does, on every node and after every crash. Thread-safe.
 /// </summary>
 /// <remarks>
-/// A second request with a key whose first is still running waits for the fence row and then reads the first's answer.
+/// A second request with a key whose first is still running stands in line behind it and then reads the first's answer.
 /// On this node it waits <see cref="Patience"/> at most and is then told 409: the first hangs, and so would this one.
 /// </remarks>
 internal sealed class IdempotentWrites(NotesDatabase database, TimeProvider clock)
@@ -20,32 +20,31 @@ internal sealed class IdempotentWrites(NotesDatabase database, TimeProvider cloc
     private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
 
     /// <param name="http">The request; its headers may carry a key.</param>
-    /// <param name="ticket">The leadership the write runs under.</param>
     /// <param name="payload">What the fingerprint covers beside method and path.</param>
     /// <param name="write">Does the write and says what to answer.</param>
-    public async Task<Answer> RunAsync(HttpContext http, WriteTicket ticket, string payload, Func<FencedTransaction, Task<Answer>> write)
+    public async Task<Answer> RunAsync(HttpContext http, string payload, Func<FencedTransaction, Task<Answer>> write)
     {
         if (!IdempotencyKey.TryRead(http.Request, out var key, out var problem))
         {
             return Answer.Problem(StatusCodes.Status400BadRequest, "Bad idempotency key", problem!);
         }
 
-        return await RefusedOr(ticket, () => key is null
-            ? database.WriteAsync(ticket, write, http.RequestAborted)
-            : RunOnceAsync(http, ticket, key, payload, write));
+        return await RefusedOr(() => key is null
+            ? database.WriteAsync(write, http.RequestAborted)
+            : RunOnceAsync(http, key, payload, write));
     }
 
     /// <summary>A write without a key.</summary>
-    public Task<Answer> RunAsync(WriteTicket ticket, Func<FencedTransaction, Task<Answer>> write, CancellationToken cancellationToken) =>
-        RefusedOr(ticket, () => database.WriteAsync(ticket, write, cancellationToken));
+    public Task<Answer> RunAsync(Func<FencedTransaction, Task<Answer>> write, CancellationToken cancellationToken) =>
+        RefusedOr(() => database.WriteAsync(write, cancellationToken));
 
-    private async Task<Answer> RefusedOr(WriteTicket ticket, Func<Task<Answer>> write)
+    private async Task<Answer> RefusedOr(Func<Task<Answer>> write)
     {
         try
         {
             return await write();
         }
-        catch (NotLeaderException) when (ticket.Epoch == 0)
+        catch (NotLeaderException) when (LeaderScope.Current is null or { Epoch: 0 })
         {
             return Answer.Problem(StatusCodes.Status503ServiceUnavailable, "A cluster wrote here",
                 "A cluster wrote to this database under a later epoch, so a node without one must not. Nothing was written. "
@@ -59,7 +58,7 @@ internal sealed class IdempotentWrites(NotesDatabase database, TimeProvider cloc
     }
 
     private async Task<Answer> RunOnceAsync(
-        HttpContext http, WriteTicket ticket, string key, string payload, Func<FencedTransaction, Task<Answer>> write)
+        HttpContext http, string key, string payload, Func<FencedTransaction, Task<Answer>> write)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         while (_running.GetOrAdd(key, done.Task) is var first && first != done.Task)
@@ -75,7 +74,7 @@ internal sealed class IdempotentWrites(NotesDatabase database, TimeProvider cloc
         try
         {
             var fingerprint = IdempotencyKey.Fingerprint(http.Request, payload);
-            var (answer, replayed) = await database.WriteAsync(ticket, t => OnceAsync(t, key, fingerprint, write), http.RequestAborted);
+            var (answer, replayed) = await database.WriteAsync(t => OnceAsync(t, key, fingerprint, write), http.RequestAborted);
             if (replayed)
             {
                 http.Response.Headers["Idempotent-Replayed"] = "true";

@@ -19,7 +19,6 @@ internal static partial class NotesBatch
             return Answer.BadNote($"Send a JSON array of 1 to {MaxNotes} objects with a \"text\".");
         }
 
-        var ticket = WriteTicket.For(http);
         var answers = new List<Answer>(notes.Length);
         var executed = false;
         Answer? refusal = null;
@@ -27,13 +26,13 @@ internal static partial class NotesBatch
         {
             try
             {
-                var answer = refusal ?? await AddAsync(note, ticket, writes, http.RequestAborted);
+                var answer = refusal ?? await AddAsync(note, writes, http.RequestAborted);
                 executed |= answer.Status == StatusCodes.Status201Created;
                 answers.Add(answer);
             }
             catch (NotLeaderException lost) when (executed)
             {
-                // Never again under this ticket, so the rest need not try. If nothing had been executed the exception
+                // Never again in this request, so the rest need not try. If nothing had been executed the exception
                 // would go on to the middleware, which takes the whole batch to the leader.
                 answers.Add(refusal = Answer.Problem(lost.ToProblemDetails()));
             }
@@ -53,10 +52,10 @@ internal static partial class NotesBatch
         return Answer.PerItem(answers);
     }
 
-    private static async Task<Answer> AddAsync(NoteText? note, WriteTicket ticket, IdempotentWrites writes, CancellationToken cancellationToken) =>
+    private static async Task<Answer> AddAsync(NoteText? note, IdempotentWrites writes, CancellationToken cancellationToken) =>
         (note ?? new NoteText(Text: null)) is { Problem: { } problem }
             ? Answer.BadNote(problem)
-            : await writes.RunAsync(ticket, t => NotesEndpoints.InsertAsync(t, note!.Text!), cancellationToken);
+            : await writes.RunAsync(t => NotesEndpoints.InsertAsync(t, note!.Text!), cancellationToken);
 
     [LoggerMessage(LogLevel.Error, "A note of a batch failed.")]
     private static partial void LogFailed(ILogger logger, Exception failure);

@@ -76,10 +76,10 @@ internal static class NotesEndpoints
     }
 
     private static Task<Answer> AddAsync(NoteText body, HttpContext http, IdempotentWrites writes) =>
-        body.Problem is { } problem ? BadText(problem) : writes.RunAsync(http, WriteTicket.For(http), body.Text!, t => InsertAsync(t, body.Text!));
+        body.Problem is { } problem ? BadText(problem) : writes.RunAsync(http, body.Text!, t => InsertAsync(t, body.Text!));
 
     private static Task<Answer> ReplaceAsync(long id, NoteText body, HttpContext http, IdempotentWrites writes) =>
-        body.Problem is { } problem ? BadText(problem) : writes.RunAsync(http, WriteTicket.For(http), body.Text!, async t =>
+        body.Problem is { } problem ? BadText(problem) : writes.RunAsync(http, body.Text!, async t =>
         {
             var found = await t.ExecuteAsync(
                 "UPDATE notes SET text = @Text, node = @Node, epoch = @Epoch WHERE id = @id", new { id, body.Text });
@@ -87,7 +87,7 @@ internal static class NotesEndpoints
         });
 
     private static Task<Answer> DeleteAsync(long id, HttpContext http, IdempotentWrites writes) =>
-        writes.RunAsync(http, WriteTicket.For(http), "", async t =>
+        writes.RunAsync(http, "", async t =>
             await t.ExecuteAsync("DELETE FROM notes WHERE id = @id", new { id }) == 0 ? Answer.NotFound(id) : Answer.NoContent);
 
     private static Task<Answer> BadText(string problem) =>

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Dapper;
 
 namespace MinimalApiApp.Notes;
@@ -5,16 +6,15 @@ namespace MinimalApiApp.Notes;
 internal static class NotesSchema
 {
     /// <summary>Creates what is missing. Safe when several nodes start at once; takes no lock when everything is there.</summary>
-    public static async Task CreateAsync(NotesDatabase database, CancellationToken cancellationToken)
+    public static async Task CreateAsync(SqlDialect sql, CancellationToken cancellationToken)
     {
-        var sql = database.Sql;
-        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var connection = await sql.Source.OpenConnectionAsync(cancellationToken);
         if (sql.Prepare.Length > 0)
         {
             await connection.ExecuteAsync(sql.Prepare);
         }
 
-        if (await IsThereAsync(database, cancellationToken))
+        if (await IsThereAsync(sql, connection, cancellationToken))
         {
             return;
         }
@@ -22,25 +22,26 @@ internal static class NotesSchema
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await connection.ExecuteAsync($"""
             {sql.LockSchema};
-            CREATE TABLE IF NOT EXISTS fence (id INTEGER PRIMARY KEY CHECK (id = 1), epoch BIGINT NOT NULL);
             CREATE TABLE IF NOT EXISTS notes (id {sql.AscendingId}, text TEXT NOT NULL, node TEXT NOT NULL, epoch BIGINT NOT NULL);
             CREATE TABLE IF NOT EXISTS uploads (id {sql.AscendingId}, bytes BIGINT NOT NULL, sha256 TEXT NOT NULL, node TEXT NOT NULL, epoch BIGINT NOT NULL);
             CREATE TABLE IF NOT EXISTS heartbeats (id {sql.AscendingId}, at BIGINT NOT NULL, node TEXT NOT NULL, epoch BIGINT NOT NULL);
             CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT, location TEXT, at BIGINT NOT NULL);
             CREATE INDEX IF NOT EXISTS answers_at ON answers (at);
-            INSERT INTO fence (id, epoch) VALUES (1, 0) ON CONFLICT DO NOTHING;
             """, transaction: transaction);
         await transaction.CommitAsync(cancellationToken);
+
+        // Last: where it is, the others are.
+        await sql.Fence.CreateAsync(sql.Source, cancellationToken);
     }
 
-    private static async Task<bool> IsThereAsync(NotesDatabase database, CancellationToken cancellationToken)
+    private static async Task<bool> IsThereAsync(SqlDialect sql, DbConnection connection, CancellationToken cancellationToken)
     {
         try
         {
-            await database.ReadFenceAsync(cancellationToken);
-            return true;
+            return await connection.ExecuteScalarAsync<long?>(
+                new CommandDefinition("SELECT epoch FROM fence", cancellationToken: cancellationToken)) is not null;
         }
-        catch (System.Data.Common.DbException e) when (!database.Sql.IsBusy(e))
+        catch (DbException e) when (!sql.IsBusy(e))
         {
             return false;
         }

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Ha;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 
@@ -8,10 +9,22 @@ namespace MinimalApiApp.Notes;
 internal sealed record SqlDialect
 {
     public required string Name { get; init; }
-    public required Func<DbConnection> NewConnection { get; init; }
+    public required DbDataSource Source { get; init; }
+    public required HaFence Fence { get; init; }
 
-    /// <summary>Runs on each opened connection; empty: nothing to do.</summary>
-    public required string OnOpen { get; init; }
+    /// <summary>
+    /// Runs first in each write. Ids are given out before the commit, so of two writers at once the one with the higher id could
+    /// commit first, and whoever reads on after that id would never see the other note. One after the other they ascend as
+    /// they are committed, and a second request with one key finds the first's answer.
+    /// </summary>
+    public required string StandInLine { get; init; }
+
+    /// <summary><c>Host=…</c> is PostgreSQL, anything else SQLite.</summary>
+    public static SqlDialect Of(string connectionString)
+    {
+        var settings = new DbConnectionStringBuilder { ConnectionString = connectionString };
+        return settings.ContainsKey("Host") || settings.ContainsKey("Server") ? Postgres(connectionString) : Sqlite(connectionString);
+    }
 
     /// <summary>Runs once, first and outside of any transaction.</summary>
     public required string Prepare { get; init; }
@@ -26,16 +39,17 @@ internal sealed record SqlDialect
 
     public required Func<DbException, bool> IsBusy { get; init; }
 
-    public static SqlDialect Sqlite(string connectionString)
+    private static SqlDialect Sqlite(string connectionString)
     {
         // What the connection string says wins.
         var text = new SqliteConnectionStringBuilder($"Default Timeout=5;{connectionString}").ToString();
         return new SqlDialect
         {
             Name = "SQLite",
-            NewConnection = () => new SqliteConnection(text),
-            // Another process may hold the write lock for a moment: wait in SQLite, which wakes up after milliseconds.
-            OnOpen = "PRAGMA busy_timeout = 2500",
+            Source = new SqliteSource(text),
+            Fence = HaFence.ForSqlite("fence"),
+            // A transaction that begins as a writer (BEGIN IMMEDIATE) is the only one.
+            StandInLine = "",
             // Readers go on while the one writer commits, in this process and in the other nodes' processes.
             Prepare = "PRAGMA journal_mode = WAL",
             LockSchema = "",
@@ -46,22 +60,21 @@ internal sealed record SqlDialect
         };
     }
 
-    public static SqlDialect Postgres(string connectionString)
+    private static SqlDialect Postgres(string connectionString)
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString);
-        // A leader that is paused inside a transaction holds the fence row. The server takes it back after 2 s, so
-        // its successor can write; the paused one finds its transaction gone.
+        // Nobody waits for longer than this for a process that is paused in a transaction, behind the fence or not.
         settings.Options = $"-c idle_in_transaction_session_timeout=2s -c lock_timeout=5s {settings.Options}".Trim();
-        var source = NpgsqlDataSource.Create(settings);
         return new SqlDialect
         {
             Name = "PostgreSQL",
-            NewConnection = source.CreateConnection,
-            OnOpen = "",
+            Source = NpgsqlDataSource.Create(settings),
+            Fence = HaFence.ForPostgres("fence"),
+            // Behind the fence writers of one epoch do not wait for each other.
+            StandInLine = "SELECT pg_advisory_xact_lock(7237003)",
             Prepare = "",
             // CREATE TABLE IF NOT EXISTS of two sessions at once can fail; the number only has to be the same everywhere.
             LockSchema = "SELECT pg_advisory_xact_lock(7237001)",
-            // Ids are given out before the commit, but only under the fence row's lock: they ascend in commit order too.
             AscendingId = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
             Like = "ILIKE",
             IsBusy = e => e is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable },

@@ -21,9 +21,8 @@ internal static class UploadEndpoint
             limit.MaxRequestBodySize = MaxBytes;
         }
 
-        var ticket = WriteTicket.For(http);
         var (bytes, sha256) = await DigestAsync(http.Request.Body, http.RequestAborted);
-        return await writes.RunAsync(http, ticket, sha256, async t =>
+        return await writes.RunAsync(http, sha256, async t =>
         {
             var id = await t.FirstOrDefaultAsync<long>(
                 "INSERT INTO uploads (bytes, sha256, node, epoch) VALUES (@bytes, @sha256, @Node, @Epoch) RETURNING id", new { bytes, sha256 });

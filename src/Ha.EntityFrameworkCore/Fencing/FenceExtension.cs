@@ -15,7 +15,7 @@ internal sealed class FenceExtension : IDbContextOptionsExtension
     public FenceExtension(IServiceProvider services, HaFenceOptions options)
     {
         _services = services;
-        Shape = new FenceShape(options.Table, options.Schema, options.OwnsTable, options.IdleLimit);
+        Shape = new FenceShape(options.Table, options.Schema, options.OwnsTable, options.IdleLimit, options.AnswersTable);
         Outside = options.OutsideLeadership;
         Info = new ExtensionInfo(this);
     }
@@ -61,4 +61,4 @@ internal sealed class FenceExtension : IDbContextOptionsExtension
 }
 
 /// <summary>What a model, and all that hangs on it, depends on.</summary>
-internal sealed record FenceShape(string Table, string? Schema, bool OwnsTable, TimeSpan IdleLimit);
+internal sealed record FenceShape(string Table, string? Schema, bool OwnsTable, TimeSpan IdleLimit, string? AnswersTable);

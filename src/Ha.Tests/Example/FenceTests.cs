@@ -1,4 +1,5 @@
 using Dapper;
+using Ha.Tests.Fencing;
 using Ha.Tests.Support;
 using MinimalApiApp.Notes;
 
@@ -7,16 +8,28 @@ namespace Ha.Tests.Example;
 [Collection(DatabaseTests.Name)]
 public class FenceTests(PostgresServer postgres)
 {
+    [Fact]
+    public void The_documented_lines_are_the_examples()
+    {
+        var page = Repository.Read("docs/example.md");
+        var recipe = page[page.IndexOf("## Recipe: fencing", StringComparison.Ordinal)..page.IndexOf("## Recipe: idem", StringComparison.Ordinal)];
+        var documented = recipe.Split("```csharp\n").Skip(1).SelectMany(block => block.Split("```")[0].Split('\n')).ToList();
+        var example = string.Concat(new[] { "Program.cs", "Notes/NotesDatabase.cs", "Notes/NotesSchema.cs", "Notes/SqlDialect.cs" }
+            .Select(file => Repository.Read($"examples/MinimalApiApp/{file}")));
+        Assert.InRange(documented.Count, 10, 40);
+        Assert.All(documented, line => Assert.Contains(line.Split(" //")[0].Trim(), example, StringComparison.Ordinal));
+    }
+
     [Theory, EachDatabase]
     public async Task A_write_under_an_older_epoch_leaves_nothing(string kind)
     {
         using var database = await TestDatabase.NewAsync(kind, postgres);
         using var notes = await OpenAsync(database);
-        await AddAsync(notes, Ticket("b", 20));
-        await AddAsync(notes, Ticket("b", 20));
-        await Assert.ThrowsAsync<NotLeaderException>(() => AddAsync(notes, Ticket("a", 10)));
+        await AddAsync(notes, new Permit(20));
+        await AddAsync(notes, new Permit(20));
+        await Assert.ThrowsAsync<NotLeaderException>(() => AddAsync(notes, new Permit(10)));
         Assert.Equal<long>([20, 20], await EpochsAsync(notes));
-        Assert.Equal(20, await notes.ReadFenceAsync(CancellationToken.None));
+        Assert.Equal(20, await StoredAsync(notes));
     }
 
     [Theory, EachDatabase]
@@ -24,10 +37,10 @@ public class FenceTests(PostgresServer postgres)
     {
         using var database = await TestDatabase.NewAsync(kind, postgres);
         using var notes = await OpenAsync(database);
-        Assert.Equal(0, await notes.RaiseFenceAsync(20, CancellationToken.None));
-        Assert.Equal(20, await notes.RaiseFenceAsync(15, CancellationToken.None));
-        await Assert.ThrowsAsync<NotLeaderException>(() => AddAsync(notes, Ticket("a", 19)));
-        Assert.Equal(20, await notes.ReadFenceAsync(CancellationToken.None));
+        Assert.Equal(0, await RaiseAsync(notes, 20));
+        Assert.Equal(20, await RaiseAsync(notes, 15));
+        await Assert.ThrowsAsync<NotLeaderException>(() => AddAsync(notes, new Permit(19)));
+        Assert.Equal(20, await StoredAsync(notes));
     }
 
     [Theory, EachDatabase]
@@ -35,16 +48,15 @@ public class FenceTests(PostgresServer postgres)
     {
         using var database = await TestDatabase.NewAsync(kind, postgres);
         using var notes = await OpenAsync(database);
-        var leads = true;
-        var ticket = Ticket("a", 10, () => leads);
-        await Assert.ThrowsAsync<NotLeaderException>(() => notes.WriteAsync(ticket, async t =>
+        var permit = new Permit(10);
+        await Assert.ThrowsAsync<NotLeaderException>(() => WriteAsync(notes, permit, async t =>
         {
             var added = await t.ExecuteAsync("INSERT INTO notes (text, node, epoch) VALUES ('x', @Node, @Epoch)");
-            leads = false;
+            permit.Lose();
             return added;
-        }, CancellationToken.None));
+        }));
         Assert.Empty(await EpochsAsync(notes));
-        Assert.Equal(0, await notes.ReadFenceAsync(CancellationToken.None));
+        Assert.Equal(0, await StoredAsync(notes));
     }
 
     [Theory, EachDatabase]
@@ -55,14 +67,14 @@ public class FenceTests(PostgresServer postgres)
         using var oldNode = await OpenAsync(database);
         var inside = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var leave = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var newer = newNode.WriteAsync(Ticket("b", 20), async t =>
+        var newer = WriteAsync(newNode, new Permit(20), async t =>
         {
             inside.SetResult();
             await leave.Task;
             return await InsertAsync(t);
-        }, CancellationToken.None);
+        });
         await inside.Task;
-        var older = Task.Run(() => AddAsync(oldNode, Ticket("a", 10)));
+        var older = Task.Run(() => AddAsync(oldNode, new Permit(10)));
         leave.SetResult();
         await newer;
         await Assert.ThrowsAsync<NotLeaderException>(() => older);
@@ -79,7 +91,7 @@ public class FenceTests(PostgresServer postgres)
         {
             try
             {
-                await AddAsync(i % 2 == 0 ? one : other, Ticket("n", i));
+                await AddAsync(i % 2 == 0 ? one : other, new Permit(i));
             }
             catch (NotLeaderException)
             {
@@ -92,6 +104,33 @@ public class FenceTests(PostgresServer postgres)
         Assert.Equal(epochs.Order(), epochs);
     }
 
+    /// <summary>Ids are given out before the commit, and behind the fence writers of one epoch do not wait for each other.</summary>
+    [FactIfPostgres]
+    public async Task Who_reads_on_after_the_last_id_misses_no_note_that_is_committed_later()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        using var one = await OpenAsync(database);
+        using var other = await OpenAsync(database);
+        var inside = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var leave = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var first = WriteAsync(one, new Permit(0), async t =>
+        {
+            var id = await InsertAsync(t);
+            inside.SetResult();
+            await leave.Task;
+            return id;
+        });
+        await inside.Task;
+        var second = AddAsync(other, new Permit(0));
+        await Eventually.True(async () => second.IsCompleted || (await NumbersAsync(one,
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")).Single() == 1);
+        var readBefore = await NumbersAsync(one, "SELECT id FROM notes ORDER BY id");
+        leave.SetResult();
+
+        long[] ids = [await first, await second];
+        Assert.Equal(ids, readBefore.Concat(await NumbersAsync(one, $"SELECT id FROM notes WHERE id > {readBefore.LastOrDefault()} ORDER BY id")));
+    }
+
     [Theory, EachDatabase]
     public async Task Nodes_that_start_at_once_create_the_tables_once(string kind)
     {
@@ -99,7 +138,7 @@ public class FenceTests(PostgresServer postgres)
         await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => Task.Run(async () =>
         {
             using var notes = await OpenAsync(database);
-            await AddAsync(notes, Ticket("n", 1));
+            await AddAsync(notes, new Permit(1));
         })));
         using var again = await OpenAsync(database);
         Assert.Equal(5, (await EpochsAsync(again)).Count);
@@ -113,17 +152,17 @@ public class FenceTests(PostgresServer postgres)
         using var successor = await OpenAsync(database);
         var inside = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var wake = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var leads = true;
-        var old = paused.WriteAsync(Ticket("a", 10, () => leads), async t =>
+        var permit = new Permit(10);
+        var old = WriteAsync(paused, permit, async t =>
         {
             inside.SetResult();
             await wake.Task;
             return await InsertAsync(t);
-        }, CancellationToken.None);
+        });
         await inside.Task;
 
-        await AddAsync(successor, Ticket("b", 20));
-        leads = false;
+        await AddAsync(successor, new Permit(20));
+        permit.Lose();
         wake.SetResult();
 
         await Assert.ThrowsAsync<NotLeaderException>(() => old);
@@ -136,7 +175,7 @@ public class FenceTests(PostgresServer postgres)
         using var database = await TestDatabase.NewAsync("SQLite", postgres);
         using (var cluster = await OpenAsync(database))
         {
-            await AddAsync(cluster, Ticket("a", 1_763_700_000_000_000));
+            await AddAsync(cluster, new Permit(1_763_700_000_000_000));
         }
 
         await using var app = await NotesApp.StartAsync(database.ConnectionString);
@@ -148,36 +187,31 @@ public class FenceTests(PostgresServer postgres)
 
     private static async Task<NotesDatabase> OpenAsync(TestDatabase database)
     {
-        var notes = NotesDatabase.Open(database.ConnectionString);
-        await NotesSchema.CreateAsync(notes, CancellationToken.None);
-        return notes;
+        var sql = SqlDialect.Of(database.ConnectionString);
+        await NotesSchema.CreateAsync(sql, CancellationToken.None);
+        return new NotesDatabase(sql, new StaticLeader("n"));
     }
 
-    private static WriteTicket Ticket(string node, long epoch, Func<bool>? leads = null) =>
-        new(node, epoch, () => EnsureStillLeader(leads), () => new LeadershipSnapshot(TimeProvider.System, long.MaxValue)
-        {
-            NodeId = node,
-            LeaderId = "elsewhere",
-            LeaderUrl = "http://elsewhere",
-            Epoch = epoch + 1,
-        });
+    private static ValueTask<long> RaiseAsync(NotesDatabase notes, long epoch) => notes.Sql.Fence.RaiseAsync(notes.Sql.Source, epoch, CancellationToken.None);
 
-    private static void EnsureStillLeader(Func<bool>? leads)
+    private static Task<long> AddAsync(NotesDatabase notes, Permit permit) => WriteAsync(notes, permit, InsertAsync);
+
+    private static async Task<T> WriteAsync<T>(NotesDatabase notes, Permit permit, Func<FencedTransaction, Task<T>> work)
     {
-        if (leads?.Invoke() == false)
-        {
-            throw new NotLeaderException { LeaderUrl = "http://elsewhere" };
-        }
+        using var scope = LeaderScope.Enter(permit);
+        return await notes.WriteAsync(work, CancellationToken.None);
     }
-
-    private static Task<long> AddAsync(NotesDatabase notes, WriteTicket ticket) => notes.WriteAsync(ticket, InsertAsync, CancellationToken.None);
 
     private static Task<long> InsertAsync(FencedTransaction transaction) => transaction.FirstOrDefaultAsync<long>(
         "INSERT INTO notes (text, node, epoch) VALUES ('x', @Node, @Epoch) RETURNING id");
 
-    private static async Task<List<long>> EpochsAsync(NotesDatabase notes)
+    private static async Task<long> StoredAsync(NotesDatabase notes) => (await NumbersAsync(notes, "SELECT epoch FROM fence")).Single();
+
+    private static Task<List<long>> EpochsAsync(NotesDatabase notes) => NumbersAsync(notes, "SELECT epoch FROM notes ORDER BY id");
+
+    private static async Task<List<long>> NumbersAsync(NotesDatabase notes, string sql)
     {
         await using var connection = await notes.OpenAsync(CancellationToken.None);
-        return (await connection.QueryAsync<long>("SELECT epoch FROM notes ORDER BY id")).AsList();
+        return (await connection.QueryAsync<long>(sql)).AsList();
     }
 }

@@ -1,4 +1,5 @@
 using Dapper;
+using Ha.Tests.Fencing;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Http;
@@ -46,22 +47,26 @@ public class IdempotencyTests(PostgresServer postgres)
     {
         using var database = await TestDatabase.NewAsync(kind, postgres);
         await using var app = await NotesApp.StartAsync(database.ConnectionString);
-        using var notes = NotesDatabase.Open(database.ConnectionString);
+        using var notes = new NotesDatabase(SqlDialect.Of(database.ConnectionString), new StaticLeader("n"));
         var writes = new IdempotentWrites(notes, TimeProvider.System);
-        var leads = true;
-        var old = new WriteTicket("a", 10, () => _ = leads ? 0 : throw new NotLeaderException(), () => null);
-        await Assert.ThrowsAsync<NotLeaderException>(() => writes.RunAsync(Keyed("k"), old, "x", async t =>
+        var old = new Permit(10);
+        using (LeaderScope.Enter(old))
         {
-            await t.ExecuteAsync("INSERT INTO notes (text, node, epoch) VALUES ('x', @Node, @Epoch)");
-            leads = false;
-            return MinimalApiApp.Notes.Answer.NoContent;
-        }));
+            await Assert.ThrowsAsync<NotLeaderException>(() => writes.RunAsync(Keyed("k"), "x", async t =>
+            {
+                await t.ExecuteAsync("INSERT INTO notes (text, node, epoch) VALUES ('x', @Node, @Epoch)");
+                old.Lose();
+                return MinimalApiApp.Notes.Answer.NoContent;
+            }));
+        }
+
         Assert.Empty(await app.NotesAsync());
 
         var ran = 0;
         for (var i = 0; i < 2; i++)
         {
-            await writes.RunAsync(Keyed("k"), new WriteTicket("b", 20, () => { }, () => null), "x", t =>
+            using var scope = LeaderScope.Enter(new Permit(20));
+            await writes.RunAsync(Keyed("k"), "x", t =>
             {
                 ran++;
                 return Task.FromResult(MinimalApiApp.Notes.Answer.NoContent);
@@ -104,8 +109,7 @@ public class IdempotencyTests(PostgresServer postgres)
         var time = new ManualTime();
         using var database = await TestDatabase.NewAsync("SQLite", postgres);
         await using var app = await NotesApp.StartAsync(time, database.PatientConnectionString);
-        using var notes = NotesDatabase.Open(database.ConnectionString);
-        await using var blocker = await notes.OpenAsync(CancellationToken.None);
+        await using var blocker = await SqlDialect.Of(database.ConnectionString).Source.OpenConnectionAsync();
         await blocker.ExecuteAsync("BEGIN IMMEDIATE");
         Task<Reply>[] both = [app.AddAsync("x", "k"), app.AddAsync("x", "k")];
 

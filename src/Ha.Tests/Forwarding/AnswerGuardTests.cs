@@ -1,5 +1,4 @@
 using System.Net;
-using Ha.Forwarding.Local;
 using Ha.Leadership;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;

@@ -59,16 +59,34 @@ public sealed class GrpcThroughFollowerTests
     [Fact]
     public async Task A_leader_whose_listener_takes_no_http2_has_not_executed_the_call_and_the_log_says_why()
     {
+        const int Attempts = 20;
         await using var leader = await TestNode.LeaderAsync(app => app.Run(static _ => Task.CompletedTask));
         await using var follower = await TestNode.ProxyAsync(leader.Url, _http2);
         using var client = TestNode.Client();
-        using var request = Call(follower.Url);
 
+        // Its GOAWAY can be overtaken: by the reset of a connection with frames that nobody read, and inside the client by the
+        // end of the request's body. Then nobody can tell, and the outcome is unknown.
+        for (var attempt = 1; !await WasNotExecutedAsync(client, follower, leader.Url); attempt++)
+        {
+            Assert.True(attempt < Attempts, "never told apart");
+        }
+    }
+
+    /// <returns>False: the call's outcome is unknown.</returns>
+    private static async Task<bool> WasNotExecutedAsync(HttpClient client, TestNode follower, string leaderUrl)
+    {
+        using var request = Call(follower.Url);
         using var answer = await client.SendAsync(request);
+        if (answer.Header("grpc-status") is "2")
+        {
+            Assert.Null(answer.Header("X-Base-Not-Executed"));
+            return false;
+        }
 
         Assert.Equal("14", answer.Header("grpc-status"));
         Assert.Equal("1", answer.Header("X-Base-Not-Executed"));
-        Assert.Contains(follower.Logs.Entries, entry => entry is { Id: 1206 } && entry.Text.Contains(leader.Url, StringComparison.Ordinal));
+        Assert.Contains(follower.Logs.Entries, entry => entry is { Id: 1206 } && entry.Text.Contains(leaderUrl, StringComparison.Ordinal));
+        return true;
     }
 
     private static HttpRequestMessage Call(string url) => new(HttpMethod.Post, url + "/pkg.Service/Call")

@@ -17,7 +17,7 @@ public class LeadershipPublisherTests
 
     public LeadershipPublisherTests()
     {
-        var config = ElectionSetup.Create(_alone);
+        var config = ElectionSetup.Create(_alone, Surroundings.OfProcess);
         _core = new ElectionCore(config, _clock.NowMicros(), _clock.WallMicros());
         _publisher = new LeadershipPublisher(config.NodeId, config.Target, config.PublicTarget, TimeSpan.FromSeconds(1), _clock);
         _core.SetReady(_clock.NowMicros());

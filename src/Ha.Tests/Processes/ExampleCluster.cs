@@ -9,8 +9,8 @@ using Xunit.Abstractions;
 namespace Ha.Tests.Processes;
 
 /// <summary>
-/// Real processes of the example on loopback, with a client that follows nothing by itself. Disposing it stops every
-/// process by its pid and, for a failed test's reader, prints what the nodes said.
+/// Real processes of the example, or of another application, on loopback, with a client that follows nothing by itself.
+/// Disposing it stops every process by its pid and, for a failed test's reader, prints what the nodes said.
 /// </summary>
 internal sealed class ExampleCluster : IAsyncDisposable
 {
@@ -22,12 +22,14 @@ internal sealed class ExampleCluster : IAsyncDisposable
     private readonly ITestOutputHelper _output;
     private readonly LocalCluster _processes;
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("notes-cluster-");
+    private readonly ClusterApp _app;
 
-    private ExampleCluster(ITestOutputHelper output, ClusterSettings settings, string? database)
+    private ExampleCluster(ITestOutputHelper output, ClusterSettings settings, string? database, ClusterApp? app)
     {
         _output = output;
+        _app = app ?? new ClusterApp(Example, "ConnectionStrings__Notes", "/whoami");
         Database = database ?? $"Data Source={Path.Combine(_folder.FullName, "notes.db")}";
-        _processes = new LocalCluster(Example, settings with { Environment = urls => With(settings.Environment?.Invoke(urls)) });
+        _processes = new LocalCluster(_app.App, settings with { Environment = urls => With(settings.Environment?.Invoke(urls)) });
     }
 
     /// <summary>The example as a program.</summary>
@@ -51,9 +53,10 @@ internal sealed class ExampleCluster : IAsyncDisposable
     public string Database { get; }
 
     /// <summary>Starts the nodes and waits until each of them serves; not for a leader.</summary>
-    public static async Task<ExampleCluster> StartAsync(ITestOutputHelper output, ClusterSettings settings, string? database = null)
+    public static async Task<ExampleCluster> StartAsync(
+        ITestOutputHelper output, ClusterSettings settings, string? database = null, ClusterApp? app = null)
     {
-        var cluster = new ExampleCluster(output, settings, database);
+        var cluster = new ExampleCluster(output, settings, database, app);
         try
         {
             cluster._processes.Start();
@@ -68,9 +71,10 @@ internal sealed class ExampleCluster : IAsyncDisposable
     }
 
     /// <summary>A cluster that <c>a</c> leads.</summary>
-    public static async Task<ExampleCluster> StartWithLeaderAsync(ITestOutputHelper output, ClusterSettings? settings = null, string? database = null)
+    public static async Task<ExampleCluster> StartWithLeaderAsync(
+        ITestOutputHelper output, ClusterSettings? settings = null, string? database = null, ClusterApp? app = null)
     {
-        var cluster = await StartAsync(output, settings ?? new ClusterSettings { Interval = QuickInterval }, database);
+        var cluster = await StartAsync(output, settings ?? new ClusterSettings { Interval = QuickInterval }, database, app);
         try
         {
             await cluster.MakeALeadAsync();
@@ -100,7 +104,7 @@ internal sealed class ExampleCluster : IAsyncDisposable
     public Task WaitUntilServingAsync(NodeProcess node) => Eventually.True(async () =>
     {
         Assert.True(node.State != ProcessState.Dead, $"node {node.Id} ended with {node.ExitCode}:\n{string.Join('\n', node.Output)}");
-        return await TryGetAsync(node, "/whoami") is not null;
+        return await TryGetAsync(node, _app.ServingPath) is not null;
     }, _startUp, what: $"node {node.Id} serves");
 
     /// <summary>Waits until every running node names one leader, which says so itself, in a later epoch than given.</summary>
@@ -165,7 +169,7 @@ internal sealed class ExampleCluster : IAsyncDisposable
     }
 
     private Dictionary<string, string?> With(IReadOnlyDictionary<string, string?>? environment) =>
-        new(environment ?? new Dictionary<string, string?>(), StringComparer.Ordinal) { ["ConnectionStrings__Notes"] = Database };
+        new(environment ?? new Dictionary<string, string?>(), StringComparer.Ordinal) { [_app.DatabaseKey] = Database };
 
     private async Task<string?> TryGetAsync(NodeProcess node, string path)
     {
@@ -181,6 +185,12 @@ internal sealed class ExampleCluster : IAsyncDisposable
         }
     }
 }
+
+/// <summary>What the nodes run.</summary>
+/// <param name="App">The program.</param>
+/// <param name="DatabaseKey">The variable that names its database.</param>
+/// <param name="ServingPath">Answers 200 once it serves.</param>
+internal sealed record ClusterApp(App App, string DatabaseKey, string ServingPath);
 
 internal sealed record LeaderAnswer(string NodeId, string Url, long Epoch, bool IsSelf)
 {

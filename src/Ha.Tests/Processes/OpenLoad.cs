@@ -30,8 +30,16 @@ internal sealed class OpenLoad : IAsyncDisposable
     /// <param name="perSecond">How many writes.</param>
     /// <param name="through">See <see cref="Through"/>.</param>
     public OpenLoad(ExampleCluster cluster, int perSecond, params Door[] through)
+        : this(cluster.AddAsync, perSecond, through)
     {
-        (_send, _perSecond, _through) = (cluster.AddAsync, perSecond, through);
+    }
+
+    /// <param name="send">Sends a text through a door, with a key or without one.</param>
+    /// <param name="perSecond">How many writes.</param>
+    /// <param name="through">See <see cref="Through"/>.</param>
+    public OpenLoad(Func<Door, string, string?, Task<NodeAnswer>> send, int perSecond, params Door[] through)
+    {
+        (_send, _perSecond, _through) = (send, perSecond, through);
         _schedule = RunAsync();
     }
 

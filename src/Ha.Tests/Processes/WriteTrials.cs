@@ -15,9 +15,12 @@ internal sealed class WriteTrials(ExampleCluster cluster, OpenLoad load, Action<
     public int InFlightAtKills => _kills.Sum(kill => load.UnderWay(kill.From, kill.To));
 
     /// <summary>Kills, then rolling restarts, under a load that has been there for a while.</summary>
-    public async Task RunAsync(int kills, int rolls)
+    /// <param name="kills">Of leaders.</param>
+    /// <param name="rolls">Of all nodes.</param>
+    /// <param name="warmUp">How many writes are answered before.</param>
+    public async Task RunAsync(int kills, int rolls, int warmUp = 3000)
     {
-        await AnswersAsync(3000);
+        await AnswersAsync(warmUp);
         for (var kill = 0; kill < kills; kill++)
         {
             await KillLeaderAsync();

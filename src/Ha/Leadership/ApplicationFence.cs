@@ -6,12 +6,14 @@ namespace Ha.Leadership;
 /// <param name="raise">Stores an epoch unless a higher one is there, and returns the highest that was stored before.</param>
 /// <param name="patience">For one try.</param>
 /// <param name="clock">Measures <paramref name="patience"/>.</param>
+/// <param name="surroundings">Where the application's code runs.</param>
 /// <param name="failed">Told why a try failed.</param>
 /// <param name="stopping">Ends a try; that is no failure.</param>
 internal sealed class ApplicationFence(
     Func<long, CancellationToken, ValueTask<long>> raise,
     TimeSpan patience,
     TimeProvider clock,
+    Surroundings surroundings,
     Action<Exception> failed,
     CancellationToken stopping)
 {
@@ -24,7 +26,7 @@ internal sealed class ApplicationFence(
             using var attempt = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stopping);
 
             // On the pool: what the application does here may block, and this thread may be answering a member.
-            var before = await Task.Run(() => raise(epoch, attempt.Token).AsTask());
+            var before = await surroundings.RunAsync(() => raise(epoch, attempt.Token).AsTask());
             return before < ElectionCore.MaxEpoch
                 ? before
                 : throw new InvalidOperationException(

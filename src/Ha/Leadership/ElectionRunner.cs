@@ -20,12 +20,14 @@ internal sealed class ElectionRunner : LeadershipRunner<ElectionCore>
     /// <param name="raiseFence"><see cref="HaOptions.RaiseFence"/>.</param>
     /// <param name="clock">Of leases, limits and pauses.</param>
     /// <param name="telemetry">Told of everything, outside the lock.</param>
+    /// <param name="surroundings">Default: the process.</param>
     public ElectionRunner(
         ElectionConfig config,
         Func<string, Beat, CancellationToken, Task<BeatExchange>> send,
         Func<long, CancellationToken, ValueTask<long>>? raiseFence,
         TimeProvider clock,
-        ElectionTelemetry telemetry)
+        ElectionTelemetry telemetry,
+        Surroundings? surroundings = null)
         : base(
             new ElectionCore(config, clock.NowMicros(), clock.WallMicros()),
             new LeadershipPublisher(config.NodeId, config.Target, config.PublicTarget, LeaseTime.FromMicros(config.LeaseMicros), clock),
@@ -33,7 +35,8 @@ internal sealed class ElectionRunner : LeadershipRunner<ElectionCore>
             fencePause: LeaseTime.FromMicros(config.IntervalMicros),
             releasePatience: LeaseTime.FromMicros(config.BeatTimeoutMicros),
             clock,
-            telemetry)
+            telemetry,
+            surroundings ?? Surroundings.OfProcess)
     {
         _config = config;
         _beatTimeout = LeaseTime.FromMicros(config.BeatTimeoutMicros);

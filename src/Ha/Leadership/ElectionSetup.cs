@@ -8,7 +8,7 @@ namespace Ha.Leadership;
 /// <summary>From settings to what one state-machine instance is created with.</summary>
 internal static class ElectionSetup
 {
-    public static ElectionConfig Create(HaSettings settings)
+    public static ElectionConfig Create(HaSettings settings, Surroundings surroundings)
     {
         var target = settings.LocalTarget!;
         var lease = settings.LeaseTimeout.ToMicros();
@@ -17,7 +17,7 @@ internal static class ElectionSetup
         {
             ClusterId = settings.ClusterId,
             NodeId = settings.NodeId,
-            Incarnation = NewRandom(),
+            Incarnation = surroundings.NewRandom(),
             Target = target,
             PublicTarget = settings.PublicTarget!,
             Peers = settings.Peers,
@@ -30,27 +30,28 @@ internal static class ElectionSetup
             AwaitEpochFloor = settings.RaiseFence is not null,
             Digest = ConfigDigest.Compute(
                 settings.ClusterId, [.. settings.Peers, target], lease, interval, ElectionConfig.DriftPermille, settings.UsesMajority),
-            NewNonce = NewRandom,
+            NewNonce = surroundings.NewRandom,
         };
     }
 
     /// <param name="settings">In effect.</param>
     /// <param name="store"><see cref="ILeaseStore.Description"/>.</param>
-    public static LeaseConfig CreateLease(HaSettings settings, string store) => new()
+    /// <param name="surroundings">Its chances.</param>
+    public static LeaseConfig CreateLease(HaSettings settings, string store, Surroundings surroundings) => new()
     {
         NodeId = settings.NodeId,
-        Incarnation = NewRandom(),
+        Incarnation = surroundings.NewRandom(),
         Target = settings.LocalTarget!,
         PublicTarget = settings.PublicTarget!,
         LeaseMicros = settings.LeaseTimeout.ToMicros(),
         DrainMicros = settings.DrainTimeout.ToMicros(),
         AwaitEpochFloor = settings.RaiseFence is not null,
-        Jitter = Random.Shared.NextDouble,
+        Jitter = surroundings.Jitter,
         StoreDescription = store,
     };
 
     /// <summary>128 random bits; <see cref="Guid.NewGuid"/> has six fewer.</summary>
-    private static Guid NewRandom()
+    public static Guid NewRandom()
     {
         Span<byte> bytes = stackalloc byte[16];
         RandomNumberGenerator.Fill(bytes);

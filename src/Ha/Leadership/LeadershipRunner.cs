@@ -42,6 +42,7 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
     /// <param name="releasePatience">How long the end of a shutdown waits for the others to hear of it.</param>
     /// <param name="clock">Of leases, limits and pauses.</param>
     /// <param name="telemetry">Told of everything, outside the lock.</param>
+    /// <param name="surroundings">What else is taken from the process.</param>
     protected LeadershipRunner(
         TCore core,
         LeadershipPublisher publisher,
@@ -49,7 +50,8 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
         TimeSpan fencePause,
         TimeSpan releasePatience,
         TimeProvider clock,
-        ElectionTelemetry telemetry)
+        ElectionTelemetry telemetry,
+        Surroundings surroundings)
     {
         _core = core;
         _publisher = publisher;
@@ -57,8 +59,10 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
         _releasePatience = releasePatience;
         Clock = clock;
         Telemetry = telemetry;
+        Surroundings = surroundings;
+        Gate = surroundings.Gate ?? new WriteGate();
         _fence = fence is { } its
-            ? new ApplicationFence(its.Raise, its.Patience, clock, e => Tell(() => telemetry.FenceFailed(e)), _stopping.Token)
+            ? new ApplicationFence(its.Raise, its.Patience, clock, surroundings, e => Tell(() => telemetry.FenceFailed(e)), _stopping.Token)
             : null;
         _events = new EventOrder(e => Tell(() => telemetry.Publish(e)));
         _timer = clock.CreateTimer(
@@ -69,7 +73,7 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
 
     public Task Ready => _publisher.Ready;
 
-    public WriteGate Gate { get; } = new();
+    public WriteGate Gate { get; }
 
     public CancellationToken Stopping => _stopping.Token;
 
@@ -78,6 +82,8 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
     protected TimeProvider Clock { get; }
 
     protected ElectionTelemetry Telemetry { get; }
+
+    protected Surroundings Surroundings { get; }
 
     public IChangeToken GetChangeToken() => _publisher.ChangeToken;
 

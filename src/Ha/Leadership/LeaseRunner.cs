@@ -21,12 +21,14 @@ internal sealed class LeaseRunner : LeadershipRunner<LeaseCore>
     /// <param name="raiseFence"><see cref="HaOptions.RaiseFence"/>.</param>
     /// <param name="clock">Of leases, limits and pauses.</param>
     /// <param name="telemetry">Told of everything, outside the lock.</param>
+    /// <param name="surroundings">Default: the process.</param>
     public LeaseRunner(
         LeaseConfig config,
         ILeaseStore store,
         Func<long, CancellationToken, ValueTask<long>>? raiseFence,
         TimeProvider clock,
-        ElectionTelemetry telemetry)
+        ElectionTelemetry telemetry,
+        Surroundings? surroundings = null)
         : base(
             new LeaseCore(config, clock.NowMicros(), clock.WallMicros()),
             new LeadershipPublisher(config.NodeId, config.Target, config.PublicTarget, LeaseTime.FromMicros(config.LeaseMicros), clock),
@@ -34,7 +36,8 @@ internal sealed class LeaseRunner : LeadershipRunner<LeaseCore>
             fencePause: LeaseTime.FromMicros(config.LeaseMicros / 3),
             releasePatience: LeaseTime.FromMicros(config.LeaseMicros),
             clock,
-            telemetry)
+            telemetry,
+            surroundings ?? Surroundings.OfProcess)
     {
         _config = config;
         _store = store;
@@ -84,7 +87,7 @@ internal sealed class LeaseRunner : LeadershipRunner<LeaseCore>
     {
         using var timeout = new CancellationTokenSource(_callTimeout, Clock);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, Stopping);
-        var asked = Task.Run(() => ask(limit.Token), CancellationToken.None);
+        var asked = Surroundings.RunAsync(() => ask(limit.Token));
 
         // One that is given up may still fail, and nobody looks at it then.
         _ = asked.ContinueWith(
@@ -100,7 +103,7 @@ internal sealed class LeaseRunner : LeadershipRunner<LeaseCore>
             try
             {
                 var began = Clock.GetTimestamp();
-                await Task.Run(() => _store.WaitForChangeAsync(Stopping), CancellationToken.None).WaitAsync(Stopping);
+                await Surroundings.RunAsync(() => _store.WaitForChangeAsync(Stopping)).WaitAsync(Stopping);
                 Step(static (core, now, _) => core.Woken(now));
                 if (Clock.GetElapsedTime(began) < _leastPause)
                 {

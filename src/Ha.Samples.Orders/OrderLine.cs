@@ -1,0 +1,10 @@
+namespace Orders;
+
+public sealed class OrderLine
+{
+    public long OrderId { get; init; }
+
+    public required int ProductId { get; init; }
+
+    public required int Quantity { get; init; }
+}

@@ -1,0 +1,297 @@
+using System.Data.Common;
+using System.Security.Claims;
+using Ha.Tests.Example;
+using Ha.Tests.Support;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.ApplicationParts;
+using Microsoft.AspNetCore.Mvc.Controllers;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+
+namespace Ha.Tests.EfCore.Keys;
+
+/// <summary>What a handler, a database and a user can do to a write with a key.</summary>
+[Collection(DatabaseTests.Name)]
+public sealed class KeyedFailureTests(PostgresServer postgres)
+{
+    private int _ran;
+
+    [Theory]
+    [InlineData(true, 503)]
+    [InlineData(false, 502)]
+    public async Task What_a_handler_says_of_leadership_reaches_the_client_and_nothing_is_stored(bool notLeader, int status)
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            await SaveAsync(shop);
+            throw notLeader ? new NotLeaderException() : new OutcomeUnknownException();
+        }).HonorsIdempotencyKey());
+
+        Assert.Equal(status, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal(("", 0), await node.StoredAsync());
+    }
+
+    [Theory]
+    [InlineData("notleader", 503)]
+    [InlineData("unknown", 502)]
+    public async Task So_it_does_where_MVC_has_caught_it(string path, int status)
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapControllers(), new KeyedNodeSetup
+        {
+            Builder = builder => builder.Services.AddControllers().ConfigureApplicationPartManager(parts => parts.FeatureProviders.Add(new Only())),
+        });
+
+        Assert.Equal(status, (await node.SendAsync("POST", $"/caught/{path}", "", "k")).Status);
+        Assert.Equal(("", 0), await node.StoredAsync());
+    }
+
+    [Theory, EachDatabase]
+    public async Task A_handler_with_a_transaction_of_its_own_is_told_so(string kind)
+    {
+        using var database = await TestDatabase.NewAsync(kind, postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            await SaveAsync(shop);
+            await using var transaction = await shop.Database.BeginTransactionAsync();
+        }).HonorsIdempotencyKey(), new KeyedNodeSetup { Before = failures.Watch, Retries = true });
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Contains("begins no transaction", Assert.Single(failures.All).Message, StringComparison.Ordinal);
+        Assert.Equal(("", 0), await node.StoredAsync());
+    }
+
+    [Theory, EachDatabase]
+    public async Task A_handler_that_ends_the_transaction_gets_no_success(string kind)
+    {
+        using var database = await TestDatabase.NewAsync(kind, postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            await SaveAsync(shop);
+            await shop.Database.CommitTransactionAsync();
+        }).HonorsIdempotencyKey(), new KeyedNodeSetup { Before = failures.Watch });
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Contains("ended the transaction", Assert.Single(failures.All).Message, StringComparison.Ordinal);
+        Assert.Equal(409, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal(1, _ran);
+    }
+
+    [FactIfPostgres]
+    public async Task A_commit_that_lost_its_answer_does_not_run_the_handler_again()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, Buy, new KeyedNodeSetup
+        {
+            Retries = true,
+            Interceptors = [new AtCommit { After = static () => throw new NpgsqlException("lost", new IOException("lost")) }],
+        });
+
+        Assert.Equal(502, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal("true", (await node.BuyAsync("a book", "k")).Headers["Idempotent-Replayed"]);
+        Assert.Equal(1, _ran);
+        Assert.Equal(("a book", 1), await node.StoredAsync());
+    }
+
+    [FactIfPostgres]
+    public async Task A_commit_that_fails_leaves_neither_write_nor_answer()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, Buy, new KeyedNodeSetup
+        {
+            Retries = true,
+            Interceptors = [new AtCommit
+            {
+                Before = connection => PostgresServer.RunAsync(database.ConnectionString, $"SELECT pg_terminate_backend({((NpgsqlConnection)connection).ProcessID})"),
+            }],
+        });
+
+        Assert.Equal(502, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal((1, ("", 0)), (_ran, await node.StoredAsync()));
+        Assert.False((await node.BuyAsync("a book", "k")).Headers.ContainsKey("Idempotent-Replayed"));
+        Assert.Equal((2, ("a book", 1)), (_ran, await node.StoredAsync()));
+    }
+
+    [Theory, EachDatabase]
+    public async Task A_lease_that_is_lost_while_the_handler_runs_leaves_nothing(string kind)
+    {
+        using var database = await TestDatabase.NewAsync(kind, postgres);
+        KeyedNode? node = null;
+        await using var started = node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            await SaveAsync(shop);
+            node!.Leadership.Follow("http://next.example", epoch: 2);
+        }).HonorsIdempotencyKey());
+
+        var refused = await node.BuyAsync("a book", "k");
+        Assert.Equal((307, "http://next.example/buy"), (refused.Status, refused.Headers["Location"]));
+        Assert.Equal(("", 0), await node.StoredAsync());
+    }
+
+    [FactIfPostgres]
+    public async Task A_failure_before_the_handler_is_repeated_by_the_strategy()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        var faulty = new FailsOnce();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, Buy, new KeyedNodeSetup { Retries = true, Interceptors = [faulty] });
+
+        Assert.Equal(200, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal((1, true), (_ran, faulty.HasFailed));
+        Assert.Equal(("a book", 1), await node.StoredAsync());
+    }
+
+    [FactIfPostgres]
+    public async Task A_handler_may_catch_what_the_database_refuses_and_go_on()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            await SaveAsync(shop);
+            try
+            {
+                shop.ChangeTracker.Clear();
+                shop.Add(new Purchase { Id = (await shop.Purchases.AsNoTracking().SingleAsync()).Id, Text = "again" });
+                await shop.SaveChangesAsync();
+            }
+            catch (DbUpdateException)
+            {
+                return Results.Problem("twice", statusCode: 400);
+            }
+
+            return Results.Ok();
+        }).HonorsIdempotencyKey());
+
+        Assert.Equal(400, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal(("a book", 1), await node.StoredAsync());
+    }
+
+    [Fact]
+    public async Task Each_user_has_keys_of_his_own()
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, Later, new KeyedNodeSetup { Before = SignIn });
+
+        Assert.Equal("one 1", (await node.SendAsync("POST", "/buy?user=one", "", "k")).Body);
+        Assert.Equal("two 2", (await node.SendAsync("POST", "/buy?user=two", "", "k")).Body);
+        Assert.Equal("one 1", (await node.SendAsync("POST", "/buy?user=one", "", "k")).Body);
+        Assert.Equal(2, _ran);
+    }
+
+    [Fact]
+    public async Task A_user_without_a_name_cannot_have_a_key()
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, Buy, new KeyedNodeSetup
+        {
+            Before = app =>
+            {
+                failures.Watch(app);
+                SignIn(app);
+            },
+        });
+
+        Assert.Equal(500, (await node.SendAsync("POST", "/buy?user=", "", "k")).Status);
+        Assert.Contains("HaIdempotencyOptions.User", Assert.Single(failures.All).Message, StringComparison.Ordinal);
+        Assert.Equal(0, _ran);
+    }
+
+    [Fact]
+    public async Task Answers_are_not_given_before_authorization()
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app =>
+        {
+            app.UseAuthorization();
+            app.MapPost("/buy", () => "bought").HonorsIdempotencyKey().RequireAuthorization();
+        }, new KeyedNodeSetup { Before = failures.Watch, Builder = builder => builder.Services.AddAuthorization().AddAuthentication() });
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Contains("UseAuthorization", Assert.Single(failures.All).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_context_without_the_table_stops_the_start()
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Services.AddDbContext<Shop>(options => options.UseSqlite("Data Source=:memory:"));
+        await using var app = builder.Build();
+        app.Urls.Add("http://127.0.0.1:0");
+        app.UseHaIdempotency<Shop>();
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => app.StartAsync());
+        Assert.Contains("UseHaFence", failure.Message, StringComparison.Ordinal);
+    }
+
+    private void Buy(WebApplication app) => app.MapPost("/buy", (KeyedShop shop) => SaveAsync(shop)).HonorsIdempotencyKey();
+
+    private void Later(WebApplication app) => app.MapPost("/buy", async (HttpContext http, KeyedShop shop) =>
+    {
+        await SaveAsync(shop);
+        return $"{http.User.Identity!.Name} {_ran}";
+    }).HonorsIdempotencyKey();
+
+    private async Task SaveAsync(KeyedShop shop)
+    {
+        _ran++;
+        shop.Add(new Purchase { Text = "a book" });
+        await shop.SaveChangesAsync();
+    }
+
+    private static void SignIn(WebApplication app) => app.Use((http, next) =>
+    {
+        var name = http.Request.Query["user"].ToString();
+        http.Request.QueryString = QueryString.Empty;
+        http.User = new ClaimsPrincipal(new ClaimsIdentity(name.Length == 0 ? [] : [new Claim(ClaimTypes.Name, name)], "test"));
+        return next(http);
+    });
+
+    /// <summary>As a lost connection looks, at the first statement that takes a key.</summary>
+    private sealed class FailsOnce : DbCommandInterceptor
+    {
+        private int _inserts;
+
+        public bool HasFailed => _inserts > 1;
+
+        public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
+            DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default) =>
+            command.CommandText.Contains("ON CONFLICT", StringComparison.Ordinal) && ++_inserts == 1
+                ? throw new NpgsqlException("lost", new IOException("lost"))
+                : ValueTask.FromResult(result);
+    }
+
+    /// <summary>Finds the one controller that it is about.</summary>
+    private sealed class Only : IApplicationFeatureProvider<ControllerFeature>
+    {
+        public void PopulateFeature(IEnumerable<ApplicationPart> parts, ControllerFeature feature)
+        {
+            feature.Controllers.Clear();
+            feature.Controllers.Add(System.Reflection.IntrospectionExtensions.GetTypeInfo(typeof(CaughtController)));
+        }
+    }
+
+    [ApiController]
+    [Route("caught")]
+    private sealed class CaughtController(KeyedShop shop) : ControllerBase
+    {
+        [HttpPost("notleader"), HonorsIdempotencyKey]
+        public Task NotLeaderAsync() => RefuseAsync(new NotLeaderException());
+
+        [HttpPost("unknown"), HonorsIdempotencyKey]
+        public Task UnknownAsync() => RefuseAsync(new OutcomeUnknownException());
+
+        private async Task RefuseAsync(Exception refusal)
+        {
+            shop.Add(new Purchase { Text = "caught" });
+            await shop.SaveChangesAsync();
+            throw refusal;
+        }
+    }
+}
