@@ -1,4 +1,5 @@
 using Ha.Benchmarks.Failover;
+using Ha.Benchmarks.Fencing;
 using Ha.Benchmarks.Load;
 using Ha.Benchmarks.Members;
 using Ha.Benchmarks.Micro;
@@ -15,6 +16,7 @@ const string Usage = """
       failover         leaders killed: Ha, etcd, keepalived; and handoffs [trials=N] [only=500/1500,etcd,…]
       stability        leadership changes though nobody dies [minutes=N] [timing=50/150] [load] [env=KEY:VALUE,…]
       members          cost of heartbeats for 3 to 100 members [seconds=N] [plot=FILE]
+      fence DATABASE   what UseHaFence adds to SaveChanges on a PostgreSQL of yours
       memory           working set and allocations of an idle member [minutes=N]
     """;
 
@@ -34,6 +36,7 @@ return args[0] switch
     "failover" => await FailoverCommand.RunAsync(args[1..]),
     "stability" => await StabilityCommand.RunAsync(args[1..]),
     "members" => await MembersCommand.RunAsync(args[1..]),
+    "fence" => await FenceCommand.RunAsync(args[1..]),
     "memory" => await MemoryCommand.RunAsync(args[1..]),
     "serve" => await ServeCommand.RunAsync(args[1..]),
     _ => Unknown(args[0]),

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.ExceptionServices;
@@ -15,15 +16,58 @@ internal sealed class ContextFence(FenceBook book)
 {
     private IHaFeature? _leadership;
     private Exception? _refusal;
+    private DbCommand? _alone;
+    private AutoTransactionBehavior _own;
+    private AutoTransactionBehavior? _set;
 
     /// <summary>Before a command that EF reads the results of by itself. Changes its text, or runs the check before it.</summary>
     public async Task BeforeReaderAsync(DbCommand command, CommandEventData data, bool async, CancellationToken cancellationToken)
     {
-        if (await PrepareAsync(command, data, async, cancellationToken) is not null)
+        _alone = null;
+        if (await PrepareAsync(command, data, async, cancellationToken) is not { } leadership)
+        {
+            return;
+        }
+
+        var fence = book.FenceOf(data.Context!);
+        if (!fence.IsPostgres)
         {
             throw Refuse(new InvalidOperationException(
                 $"SaveChanges of {data.Context!.GetType().Name} runs without a transaction, which cannot be fenced: something has changed " +
                 "AutoTransactionBehavior during the call, or the database takes no part in the TransactionScope."));
+        }
+
+        // The server makes one transaction of the two statements.
+        fence.AppendTo(command, leadership.Epoch);
+        LookAtLease(leadership);
+        cancellationToken.ThrowIfCancellationRequested();
+        _alone = command;
+    }
+
+    /// <summary>
+    /// Before EF lets go of the results. Those of a save that stands alone are read to the end: the last word is the commit's, and
+    /// what goes wrong in it must not look like a failure that an execution strategy repeats.
+    /// </summary>
+    public async Task BeforeCloseAsync(DbCommand command, DbDataReader reader, DbContext? context, bool async)
+    {
+        if (command != _alone || context is null)
+        {
+            return;
+        }
+
+        _alone = null;
+        ThrowIfBroken(command);
+        try
+        {
+            while (async ? await reader.NextResultAsync(CancellationToken.None) : reader.NextResult())
+            {
+            }
+        }
+        catch (Exception failure)
+        {
+            ThrowIfBroken(command, failure);
+            Explain(failure, _leadership, context, committing: true);
+            throw;
         }
     }
 
@@ -87,6 +131,14 @@ internal sealed class ContextFence(FenceBook book)
     /// <summary>A command failed, one that only reads included: it may have met the end of a transaction that stood still too long.</summary>
     public void CommandFailed(DbCommand command, CommandErrorEventData data)
     {
+        if (command == _alone)
+        {
+            _alone = null;
+            ThrowIfBroken(command, data.Exception);
+            Explain(data.Exception, _leadership, data.Context, committing: true);
+            return;
+        }
+
         if (data.Context is { } context && FindWork(command, context) is { } work)
         {
             work.SetUnchecked();
@@ -94,22 +146,41 @@ internal sealed class ContextFence(FenceBook book)
         }
     }
 
-    public static void CommandCanceled(DbCommand command, DbContext? context)
+    public void CommandCanceled(DbCommand command, DbContext? context)
     {
+        if (command == _alone)
+        {
+            // Else the server has said that it has rolled back.
+            _alone = null;
+            ThrowIfBroken(command);
+        }
+
         if (context is not null)
         {
             FindWork(command, context)?.SetUnchecked();
         }
     }
 
-    /// <summary>A single statement would otherwise be saved without a transaction. Not undone: one save may run inside another.</summary>
+    /// <summary>
+    /// A single statement would otherwise be saved without a transaction, which is as good where the check can travel in the same
+    /// command. Not undone afterwards: one save may run inside another.
+    /// </summary>
     public void BeginSaving(DbContext context)
     {
         (_leadership, _refusal) = (null, null);
-        if (!HaFenceExemption.IsInForce)
+        if (HaFenceExemption.IsInForce)
         {
-            context.Database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
+            return;
         }
+
+        var database = context.Database;
+        if (database.AutoTransactionBehavior != _set)
+        {
+            _own = database.AutoTransactionBehavior;
+        }
+
+        _set = _own == AutoTransactionBehavior.WhenNeeded && MayStandAlone(context) ? AutoTransactionBehavior.WhenNeeded : AutoTransactionBehavior.Always;
+        database.AutoTransactionBehavior = _set.Value;
     }
 
     /// <summary>Throws what the failure of a save means, where it means something about the leadership.</summary>
@@ -123,6 +194,30 @@ internal sealed class ContextFence(FenceBook book)
         if (failure is not null)
         {
             Explain(failure, _leadership, context, committing: false);
+        }
+    }
+
+    private static void ThrowIfBroken(DbCommand command, Exception? failure = null)
+    {
+        if (command.Connection is not { State: ConnectionState.Open })
+        {
+            throw new OutcomeUnknownException("The connection to the database broke during the save, which commits by itself.", failure);
+        }
+    }
+
+    private bool MayStandAlone(DbContext context) =>
+        context.Database.ProviderName == Fence.Npgsql && LeaderScope.Current is { } leadership
+        && book.IsStored(book.FenceOf(context), context.Database.GetDbConnection(), leadership.Epoch);
+
+    private void LookAtLease(IHaFeature leadership)
+    {
+        try
+        {
+            leadership.EnsureStillLeader();
+        }
+        catch (NotLeaderException refusal)
+        {
+            throw Refuse(refusal);
         }
     }
 
@@ -251,6 +346,7 @@ internal sealed class ContextFence(FenceBook book)
         var fence = book.FenceOf(data.Context!);
         var alone = CanAppend(command, data, fence, leadership);
         var committing = false;
+        DbTransaction? transaction = null;
         try
         {
             if (alone)
@@ -264,26 +360,29 @@ internal sealed class ContextFence(FenceBook book)
             }
 
             var connection = command.Connection!;
-            var transaction = async ? await connection.BeginTransactionAsync(cancellationToken) : connection.BeginTransaction();
-            await using (transaction)
-            {
-                command.Transaction = transaction;
-                await fence.CheckAsync(connection, transaction, leadership, async, cancellationToken);
-                var affected = await RunAsync(command, async, cancellationToken);
-                leadership.EnsureStillLeader();
-                cancellationToken.ThrowIfCancellationRequested();
-                committing = true;
-                await CommitAsync(transaction, async);
-                command.Transaction = null;
-                book.Note(fence, connection, leadership.Epoch);
-                return affected;
-            }
+            transaction = async ? await connection.BeginTransactionAsync(cancellationToken) : connection.BeginTransaction();
+            command.Transaction = transaction;
+            await fence.CheckAsync(connection, transaction, leadership, async, cancellationToken);
+            var affected = await RunAsync(command, async, cancellationToken);
+            leadership.EnsureStillLeader();
+            cancellationToken.ThrowIfCancellationRequested();
+            committing = true;
+            await CommitAsync(transaction, async);
+            book.Note(fence, connection, leadership.Epoch);
+            return affected;
         }
         catch (Exception failure)
         {
-            command.Transaction = null;
             Explain(failure, leadership, data.Context, committing);
             throw;
+        }
+        finally
+        {
+            command.Transaction = null;
+            if (transaction is not null)
+            {
+                await EndAsync(transaction, async);
+            }
         }
     }
 
@@ -302,6 +401,17 @@ internal sealed class ContextFence(FenceBook book)
         {
             transaction.Commit();
         }
+    }
+
+    private static ValueTask EndAsync(DbTransaction transaction, bool async)
+    {
+        if (async)
+        {
+            return transaction.DisposeAsync();
+        }
+
+        transaction.Dispose();
+        return ValueTask.CompletedTask;
     }
 
     /// <summary>Throws what a failure means for the write; returns where it stays what it is.</summary>

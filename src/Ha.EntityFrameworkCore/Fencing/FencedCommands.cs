@@ -45,11 +45,24 @@ internal sealed class FencedCommands(ContextFence fence) : DbCommandInterceptor
         return Task.CompletedTask;
     }
 
-    public override void CommandCanceled(DbCommand command, CommandEndEventData eventData) => ContextFence.CommandCanceled(command, eventData.Context);
+    public override void CommandCanceled(DbCommand command, CommandEndEventData eventData) => fence.CommandCanceled(command, eventData.Context);
 
     public override Task CommandCanceledAsync(DbCommand command, CommandEndEventData eventData, CancellationToken cancellationToken = default)
     {
-        ContextFence.CommandCanceled(command, eventData.Context);
+        fence.CommandCanceled(command, eventData.Context);
         return Task.CompletedTask;
+    }
+
+    public override InterceptionResult DataReaderClosing(DbCommand command, DataReaderClosingEventData eventData, InterceptionResult result)
+    {
+        fence.BeforeCloseAsync(command, eventData.DataReader, eventData.Context, async: false).GetAwaiter().GetResult();
+        return result;
+    }
+
+    public override async ValueTask<InterceptionResult> DataReaderClosingAsync(
+        DbCommand command, DataReaderClosingEventData eventData, InterceptionResult result)
+    {
+        await fence.BeforeCloseAsync(command, eventData.DataReader, eventData.Context, async: true);
+        return result;
     }
 }

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Ha.EntityFrameworkCore;
 using Ha.Tests.Support;
 using Microsoft.EntityFrameworkCore;

@@ -118,6 +118,6 @@ public sealed class FencedRequestTests(PostgresServer server)
             connection.ConnectionString, $"SELECT count(*) FROM pg_stat_activity WHERE pid = {session}") is 0L);
     }
 
-    private static Task KillAsync(ShopDatabase shop, DbConnection connection) =>
+    private static Task<object?> KillAsync(ShopDatabase shop, DbConnection connection) =>
         PostgresServer.RunAsync(shop.ConnectionString, $"SELECT pg_terminate_backend({((NpgsqlConnection)connection).ProcessID})");
 }

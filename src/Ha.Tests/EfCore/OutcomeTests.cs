@@ -134,7 +134,28 @@ public sealed class OutcomeTests(PostgresServer server)
         Assert.Equal([null, "40P01"], victims.Order());
     }
 
-    private static Task LockAsync(Shop db, string text) =>
+    /// <summary>It commits by itself, so nobody can say whether it has; an execution strategy would run it again.</summary>
+    [FactIfPostgres]
+    public async Task A_statement_that_stands_alone_and_loses_its_connection_is_unknown()
+    {
+        await using var database = await ShopDatabase.CreateAsync(server, "PostgreSQL");
+        await using var services = database.Services(retry: true);
+        await SaveAsync(services, new Term(3), "an order");
+        await using var other = database.Plain();
+        await using var holds = await other.Database.BeginTransactionAsync();
+        await LockAsync(other, "an order");
+        await using var scope = services.CreateAsyncScope();
+        using var _ = LeaderScope.Enter(new Term(3));
+        var waiting = LockAsync(scope.ServiceProvider.GetRequiredService<Shop>(), "an order");
+        await database.WaitsAsync();
+        await PostgresServer.RunAsync(database.ConnectionString, """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+            """);
+
+        await Assert.ThrowsAsync<OutcomeUnknownException>(() => waiting);
+    }
+
+    private static Task<int> LockAsync(Shop db, string text) =>
         db.Orders.Where(order => order.Text == text).ExecuteUpdateAsync(set => set.SetProperty(order => order.Text, order => order.Text));
 
     private static async Task SaveAsync(IServiceProvider services, Term term, string text)

@@ -11,6 +11,7 @@ internal sealed class RoundTrips : IAsyncDisposable
     private readonly int _server;
     private readonly Task _running;
     private int _count;
+    private int _left = int.MaxValue;
 
     public RoundTrips(int server)
     {
@@ -24,6 +25,12 @@ internal sealed class RoundTrips : IAsyncDisposable
     public int Server => _server;
 
     public int Count => Volatile.Read(ref _count);
+
+    /// <summary>True: a connection was cut.</summary>
+    public bool WasCut { get; private set; }
+
+    /// <summary>Cuts the connection after so many more bytes of answers, once.</summary>
+    public void CutAfter(int bytes) => (WasCut, _left) = (false, bytes);
 
     public async ValueTask DisposeAsync()
     {
@@ -56,23 +63,54 @@ internal sealed class RoundTrips : IAsyncDisposable
         near.NoDelay = true;
         await far.ConnectAsync(IPAddress.Loopback, _server);
         var answered = 1;
-        await Task.WhenAll(
-            CopyAsync(near.GetStream(), far.GetStream(), () => _ = Interlocked.Exchange(ref answered, 0) == 1 ? Interlocked.Increment(ref _count) : 0),
-            CopyAsync(far.GetStream(), near.GetStream(), () => Interlocked.Exchange(ref answered, 1)));
+        await Task.WhenAny(
+            CopyAsync(near.GetStream(), far.GetStream(), read =>
+            {
+                if (Interlocked.Exchange(ref answered, 0) == 1)
+                {
+                    Interlocked.Increment(ref _count);
+                }
+
+                return read;
+            }),
+            CopyAsync(far.GetStream(), near.GetStream(), read =>
+            {
+                Volatile.Write(ref answered, 1);
+                return Pass(read);
+            }));
     }
 
-    private async Task CopyAsync(NetworkStream from, NetworkStream to, Action passing)
+    private int Pass(int bytes)
+    {
+        if (_left == int.MaxValue)
+        {
+            return bytes;
+        }
+
+        var passed = Math.Min(bytes, _left);
+        _left -= passed;
+        if (passed < bytes)
+        {
+            (WasCut, _left) = (true, int.MaxValue);
+        }
+
+        return passed;
+    }
+
+    private async Task CopyAsync(NetworkStream from, NetworkStream to, Func<int, int> passing)
     {
         var buffer = new byte[64 * 1024];
         try
         {
             while (await from.ReadAsync(buffer, _end.Token) is var read and > 0)
             {
-                passing();
-                await to.WriteAsync(buffer.AsMemory(0, read), _end.Token);
+                var passed = passing(read);
+                await to.WriteAsync(buffer.AsMemory(0, passed), _end.Token);
+                if (passed < read)
+                {
+                    break;
+                }
             }
-
-            to.Socket.Shutdown(SocketShutdown.Send);
         }
         catch (Exception end) when (end is OperationCanceledException or IOException or SocketException)
         {
