@@ -90,7 +90,8 @@ public sealed class PostgresServer : IAsyncLifetime
     {
         Port = FreePorts.Find(1)[0];
         var server = new ChildProcess(PostgresPrograms.AsItsUser(Path.Combine(programs, "postgres"), "-D", _directory, "-p", $"{Port}",
-            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "log_line_prefix=[%a %d] "))
+            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=400",
+            "-c", "log_line_prefix=[%a %d] "))
         {
             WorkingDirectory = "/",
             OnLine = line => Logged?.Invoke(line),
