@@ -2,41 +2,52 @@ using Grpc.Core;
 
 namespace Ha.Grpc.Health;
 
-/// <summary>A call that ends earlier than its client wants: <paramref name="inner"/> with another token.</summary>
-internal sealed class EndingContext(ServerCallContext inner, CancellationToken ended) : ServerCallContext
+/// <summary>A call that ends earlier than its client wants: another one's context, with another token.</summary>
+internal sealed class EndingContext : ServerCallContext
 {
-    protected override string MethodCore => inner.Method;
+    private readonly ServerCallContext _inner;
+    private readonly CancellationToken _ended;
 
-    protected override string HostCore => inner.Host;
+    public EndingContext(ServerCallContext inner, CancellationToken ended)
+    {
+        (_inner, _ended) = (inner, ended);
 
-    protected override string PeerCore => inner.Peer;
+        // Where GetHttpContext() looks for it in a context that is not the server's own.
+        UserState["__HttpContext"] = inner.GetHttpContext();
+    }
 
-    protected override DateTime DeadlineCore => inner.Deadline;
+    protected override string MethodCore => _inner.Method;
 
-    protected override Metadata RequestHeadersCore => inner.RequestHeaders;
+    protected override string HostCore => _inner.Host;
 
-    protected override CancellationToken CancellationTokenCore => ended;
+    protected override string PeerCore => _inner.Peer;
 
-    protected override Metadata ResponseTrailersCore => inner.ResponseTrailers;
+    protected override DateTime DeadlineCore => _inner.Deadline;
+
+    protected override Metadata RequestHeadersCore => _inner.RequestHeaders;
+
+    protected override CancellationToken CancellationTokenCore => _ended;
+
+    protected override Metadata ResponseTrailersCore => _inner.ResponseTrailers;
 
     protected override Status StatusCore
     {
-        get => inner.Status;
-        set => inner.Status = value;
+        get => _inner.Status;
+        set => _inner.Status = value;
     }
 
     protected override WriteOptions? WriteOptionsCore
     {
-        get => inner.WriteOptions;
-        set => inner.WriteOptions = value;
+        get => _inner.WriteOptions;
+        set => _inner.WriteOptions = value;
     }
 
-    protected override AuthContext AuthContextCore => inner.AuthContext;
+    protected override AuthContext AuthContextCore => _inner.AuthContext;
 
-    protected override IDictionary<object, object> UserStateCore => inner.UserState;
+    protected override IDictionary<object, object> UserStateCore => _inner.UserState;
 
     protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
-        inner.CreatePropagationToken(options);
+        _inner.CreatePropagationToken(options);
 
-    protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => inner.WriteResponseHeadersAsync(responseHeaders);
+    protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => _inner.WriteResponseHeadersAsync(responseHeaders);
 }
