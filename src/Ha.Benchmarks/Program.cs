@@ -15,6 +15,7 @@ const string Usage = """
       failover         leaders killed: Ha, etcd, keepalived; and handoffs [trials=N] [only=500/1500,etcd,…]
       stability        leadership changes though nobody dies [minutes=N] [timing=50/150] [load] [env=KEY:VALUE,…]
       members          cost of heartbeats for 3 to 100 members [seconds=N] [plot=FILE]
+      watches          watches of gRPC health: idle, told of a change, told of a lapse [count=N] [seconds=S] [rounds=N]
       memory           working set and allocations of an idle member [minutes=N]
     """;
 
@@ -34,6 +35,7 @@ return args[0] switch
     "failover" => await FailoverCommand.RunAsync(args[1..]),
     "stability" => await StabilityCommand.RunAsync(args[1..]),
     "members" => await MembersCommand.RunAsync(args[1..]),
+    "watches" => await WatchesCommand.RunAsync(args[1..]),
     "memory" => await MemoryCommand.RunAsync(args[1..]),
     "serve" => await ServeCommand.RunAsync(args[1..]),
     _ => Unknown(args[0]),

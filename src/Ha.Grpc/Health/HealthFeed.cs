@@ -17,16 +17,17 @@ internal sealed class HealthFeed : IDisposable
     private readonly Lock _lock = new();
     private readonly ILeaderProvider _provider;
     private readonly INodeReadiness _readiness;
+    private readonly TimeProvider _clock;
     private readonly ITimer _timer;
     private readonly IDisposable _changes;
     private readonly CancellationTokenRegistration _leaves;
     private readonly CancellationTokenRegistration _closes;
     private HealthMoment _moment = new(leads: false, ready: false, ended: false);
-    private bool _armed;
+    private long _due = long.MaxValue;
 
     public HealthFeed(ILeaderProvider provider, INodeReadiness readiness, TimeProvider clock)
     {
-        (_provider, _readiness) = (provider, readiness);
+        (_provider, _readiness, _clock) = (provider, readiness, clock);
         _timer = clock.CreateTimer(static self => ((HealthFeed)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _changes = ChangeToken.OnChange(provider.GetChangeToken, () => Look());
         _leaves = readiness.Leaving.UnsafeRegister(static self => ((HealthFeed)self!).Look(), this);
@@ -50,10 +51,9 @@ internal sealed class HealthFeed : IDisposable
             var snapshot = _provider.Current;
             var leads = snapshot.IsLeader;
             var ready = _readiness.IsReady;
-            if (leads && !_armed && !before.Ended && snapshot.LeaseRemaining is var left && left != Timeout.InfiniteTimeSpan)
+            if (leads && !before.Ended && snapshot.LeaseRemaining is var left && left != Timeout.InfiniteTimeSpan)
             {
-                _armed = true;
-                _timer.Change((left < _longest ? left : _longest) + _margin, Timeout.InfiniteTimeSpan);
+                ArmNeedsLock((left < _longest ? left : _longest) + _margin);
             }
 
             if (before.Ended || (before.Leads == leads && before.Ready == ready))
@@ -77,11 +77,22 @@ internal sealed class HealthFeed : IDisposable
         _timer.Dispose();
     }
 
+    /// <summary>Renewals leave the timer as it is: it fires at the end that was known first, and looks again.</summary>
+    private void ArmNeedsLock(TimeSpan left)
+    {
+        var due = _clock.GetTimestamp() + (long)(left.TotalSeconds * _clock.TimestampFrequency);
+        if (due < _due)
+        {
+            _due = due;
+            _timer.Change(left, Timeout.InfiniteTimeSpan);
+        }
+    }
+
     private void OnTimer()
     {
         lock (_lock)
         {
-            _armed = false;
+            _due = long.MaxValue;
         }
 
         Look();

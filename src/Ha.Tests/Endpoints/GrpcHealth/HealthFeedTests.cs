@@ -35,6 +35,18 @@ public sealed class HealthFeedTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public void A_lease_shorter_than_the_one_before_is_noticed_at_its_own_end()
+    {
+        using var leadership = new FakeLeadership("a", _time).Lead(lease: _lease);
+        using var feed = Feed(leadership);
+        leadership.Follow("http://b");
+        leadership.Lead(lease: TimeSpan.FromMilliseconds(200));
+        var leads = feed.Look();
+        _time.Advance(TimeSpan.FromMilliseconds(201));
+        Assert.True(leads.Over.IsCompleted);
+    }
+
+    [Fact]
     public void A_lease_that_is_renewed_wakes_nobody()
     {
         using var leadership = new SilentRenewals(_time, _lease);
