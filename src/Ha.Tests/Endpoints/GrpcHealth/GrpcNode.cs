@@ -116,7 +116,7 @@ internal sealed class GrpcCall(HttpResponseMessage answer, Stream body) : IDispo
     public async Task<string?> NextAsync()
     {
         var message = new byte[7];
-        var read = await body.ReadAtLeastAsync(message, message.Length, throwOnEndOfStream: false);
+        var read = await body.ReadAtLeastAsync(message, message.Length, throwOnEndOfStream: false).AsTask().WaitAsync(TimeSpan.FromSeconds(30));
         if (read == 0)
         {
             return null;
