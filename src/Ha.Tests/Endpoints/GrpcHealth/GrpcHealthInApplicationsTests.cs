@@ -115,13 +115,14 @@ public sealed class GrpcHealthInApplicationsTests
         {
             InstrumentPublished = (instrument, listener) =>
             {
-                if (ReferenceEquals(instrument.Meter.Scope, factory) && instrument.Name is "http.server.request.duration" or "ha.grpc_health.watches")
+                if (ReferenceEquals(instrument.Meter.Scope, factory)
+                    && instrument.Name is "http.server.request.duration" or "ha.grpc_health.watches")
                 {
                     listener.EnableMeasurementEvents(instrument);
                 }
             },
         };
-        listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => Interlocked.Add(ref open, ReferenceEquals(instrument.Meter.Scope, factory) ? value : 0));
+        listener.SetMeasurementEventCallback<long>((_, value, _, _) => Interlocked.Add(ref open, value));
         listener.SetMeasurementEventCallback<double>((instrument, _, tags, _) =>
         {
             lock (routes)

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text;
-using Ha.Tests.Forwarding;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using TestNodes = Ha.Tests.Forwarding.TestNode;
