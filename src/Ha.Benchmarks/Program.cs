@@ -17,6 +17,7 @@ const string Usage = """
       stability        leadership changes though nobody dies [minutes=N] [timing=50/150] [load] [env=KEY:VALUE,…]
       members          cost of heartbeats for 3 to 100 members [seconds=N] [plot=FILE]
       fence DATABASE   what UseHaFence adds to SaveChanges on a PostgreSQL of yours
+      watches          watches of gRPC health: idle, told of a change, told of a lapse [count=N] [seconds=S] [rounds=N]
       memory           working set and allocations of an idle member [minutes=N]
     """;
 
@@ -37,6 +38,7 @@ return args[0] switch
     "stability" => await StabilityCommand.RunAsync(args[1..]),
     "members" => await MembersCommand.RunAsync(args[1..]),
     "fence" => await FenceCommand.RunAsync(args[1..]),
+    "watches" => await WatchesCommand.RunAsync(args[1..]),
     "memory" => await MemoryCommand.RunAsync(args[1..]),
     "serve" => await ServeCommand.RunAsync(args[1..]),
     _ => Unknown(args[0]),

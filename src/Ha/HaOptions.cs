@@ -206,12 +206,6 @@ public sealed class HaOptions
     public bool StatusPage { get; set; } = true;
 
     /// <value>
-    /// Serve <c>grpc.health.v1.Health</c>; an application with a health service of its own leaves it off. Default false.
-    /// Key <c>BASE_GRPC_HEALTH</c>.
-    /// </value>
-    public bool GrpcHealth { get; set; }
-
-    /// <value>
     /// Stores the given epoch behind the application's fence, unless a higher one is there, and returns the highest
     /// that was stored before. Called once for each epoch a node wins, before it admits the first write; repeated
     /// after each <see cref="HeartbeatInterval"/> while it fails. The token fires after 10 s: then another node,

@@ -63,7 +63,7 @@ public static class HaServiceCollectionExtensions
         services.AddSingleton<ForwardingServices>();
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<OwnAddress>();
-        services.AddSingleton(NodeEndpoints.CreateHealthFeed);
+        services.AddSingleton<INodeReadiness, NodeReadiness>();
         services.AddSingleton(HaNodeFactory.CreateNode);
         LeaderRegistration.Add(services);
 

@@ -39,6 +39,7 @@ public partial class ConfigurationDocumentTests
     [InlineData("BASE_DRAIN_TIMEOUT", "-1s")]
     [InlineData("BASE_QUORUM", "all")]
     [InlineData("BASE_PEER", "x")]
+    [InlineData("BASE_GRPC_HEALTH", "false")]
     [InlineData("BASE_SHUTDOWN_DELAY", "25s")]
     public void Each_quoted_message_is_the_start_of_a_real_one(string key, string value)
     {

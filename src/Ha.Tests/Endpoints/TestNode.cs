@@ -1,6 +1,5 @@
 using Ha.Configuration;
 using Ha.Endpoints;
-using Ha.Endpoints.GrpcHealth;
 using Ha.Telemetry;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
@@ -50,8 +49,6 @@ internal sealed class TestNode : IAsyncDisposable
 
     public CancellationToken Stopping { get; set; }
 
-    public GrpcHealthEndpoint? GrpcHealth { get; set; }
-
     public RequestDelegate App { get; set; } = context => context.Response.WriteAsync("the app");
 
     public LeadershipSnapshot Snapshot(string self, string? leader, double leaseSeconds = 1.25, long epoch = 1_753_000_000_000_001) =>
@@ -81,7 +78,7 @@ internal sealed class TestNode : IAsyncDisposable
     public void Configure(IApplicationBuilder app)
     {
         var (endpoints, headers) = (Endpoints(), new LeaderHeaders(Provider, Settings));
-        app.Use(next => new HaEntryMiddleware(next, endpoints, headers, Stopping, GrpcHealth).InvokeAsync);
+        app.Use(next => new HaEntryMiddleware(next, endpoints, headers, Stopping).InvokeAsync);
         app.Run(App);
     }
 

@@ -38,6 +38,7 @@ internal static class WrongSetups
     private static IEnumerable<WrongSetup> Values() =>
     [
         new("a mistyped key (up to two letters off)", ["BASE_PEER={b}"], "BASE_PEER is not a setting", "did you mean BASE_PEERS?"),
+        new("a key that is gone", ["BASE_GRPC_HEALTH=true"], "BASE_GRPC_HEALTH is no setting any more", "app.MapHaGrpcHealth()"),
         new("a duration without unit", ["BASE_HEARTBEAT_INTERVAL=500"], "BASE_HEARTBEAT_INTERVAL (500) has no unit", "write 500ms or 500s"),
         new("a negative duration", ["BASE_DRAIN_TIMEOUT=-1s"], "BASE_DRAIN_TIMEOUT (-1s) is negative", "write it like 500ms"),
         new("a duration that is too long", ["BASE_WRITE_HOLD=2h"], "BASE_WRITE_HOLD (2h) must be", "at most 1h"),

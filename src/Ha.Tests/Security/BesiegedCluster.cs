@@ -29,7 +29,7 @@ public sealed class BesiegedCluster : IAsyncLifetime, IAsyncDisposable
 
     public BesiegedCluster() => _cluster = new KestrelCluster(
         ["a", "b", "c"],
-        [("BASE_CLUSTER_SECRET", Secret), ("BASE_ADMIN_TOKEN", AdminToken), ("BASE_GRPC_HEALTH", "true"), ("BASE_LEASE_TIMEOUT", "2s")],
+        [("BASE_CLUSTER_SECRET", Secret), ("BASE_ADMIN_TOKEN", AdminToken), ("BASE_LEASE_TIMEOUT", "2s")],
         builder =>
         {
             // As the templates do: the server's own line for each request is not what is counted here.

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Ha.Grpc.Health;
 using Ha.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -16,6 +17,7 @@ internal sealed class Measured : IDisposable
     {
         var factory = _services.GetRequiredService<IMeterFactory>();
         Metrics = new HaMetrics(factory);
+        Watches = new OpenWatches(factory);
         _listener.InstrumentPublished = (instrument, listener) =>
         {
             if (ReferenceEquals(instrument.Meter.Scope, factory))
@@ -35,6 +37,9 @@ internal sealed class Measured : IDisposable
     }
 
     public HaMetrics Metrics { get; }
+
+    /// <summary>What the package for gRPC measures, with the same meter.</summary>
+    public OpenWatches Watches { get; }
 
     public List<Instrument> Instruments { get; } = [];
 

@@ -16,7 +16,7 @@ public sealed partial class TelemetryTableTests
     public void The_table_of_instruments_is_what_is_measured()
     {
         using var measured = new Measured();
-        UseEverything(measured.Metrics);
+        UseEverything(measured);
         measured.ReadGauges();
         var real = measured.Instruments.Select(instrument => Row(
             Code(instrument.Name), Kind(instrument), Code(instrument.Unit!), Tags(measured, instrument.Name), instrument.Description!));
@@ -27,7 +27,7 @@ public sealed partial class TelemetryTableTests
     public void The_alerts_name_what_Prometheus_makes_of_the_instruments()
     {
         using var measured = new Measured();
-        UseEverything(measured.Metrics);
+        UseEverything(measured);
         measured.ReadGauges();
         var real = measured.Instruments.SelectMany(InPrometheus)
             .Concat(measured.All.SelectMany(measurement => measurement.Tags.Select(tag => tag.Key.Replace('.', '_'))))
@@ -65,8 +65,9 @@ public sealed partial class TelemetryTableTests
         Assert.Equal("Ha", HaActivitySource.Source.Name);
     }
 
-    private static void UseEverything(HaMetrics metrics)
+    private static void UseEverything(Measured measured)
     {
+        var metrics = measured.Metrics;
         var clock = new FakeTimeProvider();
         metrics.Attach(new FakeProvider(new LeadershipSnapshot(clock, clock.GetTimestamp() + 1) { NodeId = "a", LeaderId = "a" }));
         metrics.LeadershipChanged("won");
@@ -76,7 +77,7 @@ public sealed partial class TelemetryTableTests
         metrics.HeartbeatReceived();
         metrics.HeartbeatRejected("malformed");
         metrics.Write(WriteOutcome.Held, TimeSpan.Zero);
-        metrics.Watches(1);
+        measured.Watches.Enter();
     }
 
     private static IEnumerable<LoggerMessageAttribute> Messages() =>

@@ -52,7 +52,6 @@ internal sealed class ConfigureHaOptions(IConfiguration? configuration = null, I
         options.AdminTokenFile = read.Text(HaKeys.AdminTokenFile) ?? options.AdminTokenFile;
         options.PublicInfo = read.Flag(HaKeys.PublicInfo) ?? options.PublicInfo;
         options.StatusPage = read.Flag(HaKeys.StatusPage) ?? options.StatusPage;
-        options.GrpcHealth = read.Flag(HaKeys.GrpcHealth) ?? options.GrpcHealth;
     }
 
     private static void Replace(IList<string> list, string[] values)

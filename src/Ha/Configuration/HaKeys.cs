@@ -36,7 +36,6 @@ internal static class HaKeys
     public const string AdminTokenFile = "BASE_ADMIN_TOKEN_FILE";
     public const string PublicInfo = "BASE_PUBLIC_INFO";
     public const string StatusPage = "BASE_STATUS_PAGE";
-    public const string GrpcHealth = "BASE_GRPC_HEALTH";
 
     /// <summary>Keys that are read.</summary>
     public static readonly string[] Known =
@@ -44,6 +43,6 @@ internal static class HaKeys
         NodeId, LocalTarget, PublicTarget, Peers, StaticLeader, LeaseStore, ClusterSecret, ClusterSecretFile, NodeKey, NodeKeyFile,
         PeerKeys, Insecure, CaFile, ClientCertFile, ClientKeyFile, HeartbeatInterval, LeaseTimeout, Quorum, Preempt,
         Witness, ClusterId, ForwardMode, ForwardOverride, WriteHold, WriteHoldMax, DrainTimeout, ShutdownDelay, AdminToken,
-        AdminTokenFile, PublicInfo, StatusPage, GrpcHealth,
+        AdminTokenFile, PublicInfo, StatusPage,
     ];
 }

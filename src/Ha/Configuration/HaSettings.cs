@@ -69,8 +69,6 @@ internal sealed record HaSettings
 
     public required bool StatusPage { get; init; }
 
-    public required bool GrpcHealth { get; init; }
-
     /// <summary>True when unsigned heartbeats are allowed; whether there are any is up to <see cref="KeyRing.Unsigned"/>.</summary>
     public required bool Insecure { get; init; }
 
@@ -103,7 +101,10 @@ internal sealed record HaSettings
         }
 
         read ??= SecretText.Read;
-        List<string> problems = [.. KeyNames.Mistyped(options.KeysFound), .. options.Malformed];
+        List<string> problems =
+        [
+            .. KeyNames.Mistyped(options.KeysFound), .. KeyNames.Removed(options.KeysFound), .. options.Malformed,
+        ];
         TimingRules.Check(options, problems);
         ChoiceRules.Check(options, problems);
         NameRules.Check(options, problems);
@@ -168,7 +169,6 @@ internal sealed record HaSettings
             WriteHoldMax = options.WriteHoldMax,
             PublicInfo = options.PublicInfo,
             StatusPage = options.StatusPage,
-            GrpcHealth = options.GrpcHealth,
             Insecure = options.Insecure,
             Keys = keys,
             Tls = tls,

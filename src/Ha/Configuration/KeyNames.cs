@@ -20,6 +20,13 @@ internal static class KeyNames
         where meant is not null
         select $"{key} is not a setting; did you mean {meant}? Rename or remove it.";
 
+    /// <summary>One problem for each that was a key of ours: in silence, what it switched on would be gone.</summary>
+    public static IEnumerable<string> Removed(IEnumerable<string> keys) =>
+        from key in keys
+        where string.Equals(key, "BASE_GRPC_HEALTH", StringComparison.OrdinalIgnoreCase)
+        select $"{key} is no setting any more: gRPC health is in the package Ha.Grpc. " +
+            "Call builder.Services.AddHaGrpc() and app.MapHaGrpcHealth(), and remove the key.";
+
     /// <summary>True for a key of ours, and for one that was probably meant to be.</summary>
     public static bool IsMeantForUs(string key) => IsKnown(key) || NearMiss.Find(key, HaKeys.Known) is not null;
 

@@ -1,4 +1,3 @@
-using Ha.Endpoints.GrpcHealth;
 using Ha.Http;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
@@ -6,17 +5,16 @@ using Microsoft.AspNetCore.Http;
 namespace Ha.Endpoints;
 
 /// <summary>
-/// First in the pipeline of an active node: answers <c>/_ha/*</c>, and gRPC health where that is on, itself, whatever
-/// the app does with routing, authentication or fallbacks, and puts the leader into the headers of every response.
+/// First in the pipeline of an active node: answers <c>/_ha/*</c> itself, whatever the app does with routing,
+/// authentication or fallbacks, and puts the leader into the headers of every response.
 /// </summary>
 /// <param name="next">The application.</param>
 /// <param name="endpoints">Answers our own routes.</param>
 /// <param name="headers">What every response tells.</param>
 /// <param name="leaving">Fires when this process is on its way out: each answer is then the last on its connection, so
 /// that clients, and nodes that forward, have found another one before the listener closes connections under them.</param>
-/// <param name="grpcHealth">Null: off.</param>
 internal sealed class HaEntryMiddleware(
-    RequestDelegate next, HaEndpoints endpoints, LeaderHeaders headers, CancellationToken leaving, GrpcHealthEndpoint? grpcHealth = null)
+    RequestDelegate next, HaEndpoints endpoints, LeaderHeaders headers, CancellationToken leaving)
 {
     private static readonly PathString _prefix = new(HaRoutes.Root);
 
@@ -35,16 +33,10 @@ internal sealed class HaEntryMiddleware(
         }
 
         var path = context.Request.Path;
-        var text = path.Value;
-        if (text is { Length: >= 4 } && text[1] == '_'
+        if (path.Value is { Length: >= 4 } text && text[1] == '_'
             && path.StartsWithSegments(_prefix, StringComparison.OrdinalIgnoreCase, out var route))
         {
             return endpoints.HandleAsync(context, route);
-        }
-
-        if (grpcHealth is not null && text?.StartsWith(HaRoutes.GrpcHealth, StringComparison.Ordinal) == true)
-        {
-            return grpcHealth.HandleAsync(context, text[HaRoutes.GrpcHealth.Length..]);
         }
 
         // Nobody outside may speak for a node that refused a write.

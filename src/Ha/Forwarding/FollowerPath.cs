@@ -88,6 +88,13 @@ internal sealed class FollowerPath
             problem = problem with { Detail = $"{problem.Detail} Nobody leads: {why}." };
         }
 
+        // Its client has no redirect to learn it from.
+        if (journey.Facts.Grpc && publicInfo && problem is { NotExecuted: true, Leader: null }
+            && _node.Provider.Current is var now && now.LeadsElsewhere())
+        {
+            problem = problem with { Leader = now.LeaderUrl, Epoch = now.Epoch };
+        }
+
         // Between nodes the mark is part of the protocol; to clients it is information.
         var between = journey.Facts.Forwarded;
         await problem.WriteAsync(journey.Context, mark: publicInfo || between, byHandler: between && journey.Refusal is not null);
@@ -159,7 +166,7 @@ internal sealed class FollowerPath
                 var (known, epoch) = leadership.LeadsElsewhere()
                     ? (leadership.LeaderUrl, leadership.Epoch)
                     : (journey.Refusal?.LeaderUrl, journey.Refusal?.Epoch);
-                var shown = _node.Settings.PublicInfo || _services.Policy.Mode == ForwardMode.Redirect ? known : null;
+                var shown = _node.Settings.PublicInfo || (_services.Policy.Mode == ForwardMode.Redirect && !journey.Facts.Grpc) ? known : null;
                 return Refusals.NotLeader(shown, epoch) with { LeaderKnown = known is not null };
         }
     }

@@ -1,5 +1,4 @@
 using Ha.Configuration;
-using Ha.Endpoints.GrpcHealth;
 using Ha.Forwarding;
 using Ha.Leadership;
 using Microsoft.Extensions.DependencyInjection;
@@ -52,6 +51,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
     {
         if (_node is not { Settings: { IsActive: true } settings } node)
         {
+            shutdown.Close();
             return;
         }
 
@@ -79,12 +79,9 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
             logger.HandoffCutShort(error);
         }
 
-        // Whoever still waits for a leader gets its 503 now, or the listener would wait for them; so it would for watches.
+        // Whoever still waits for a leader gets its 503 now, or the listener would wait for them; so it would for streams.
         services.GetRequiredService<ForwardingServices>().Hold.Stop();
-        if (settings.GrpcHealth)
-        {
-            services.GetRequiredService<HealthFeed>().End();
-        }
+        shutdown.Close();
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;

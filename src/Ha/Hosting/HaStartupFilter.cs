@@ -1,6 +1,5 @@
 using Ha.Configuration;
 using Ha.Endpoints;
-using Ha.Endpoints.GrpcHealth;
 using Ha.Forwarding;
 using Ha.Leadership;
 using Ha.Telemetry;
@@ -77,10 +76,7 @@ internal sealed class HaStartupFilter : IStartupFilter
             shutdown,
             services.GetRequiredService<OwnAddress>(),
             services.GetRequiredService<ILoggerFactory>());
-        var grpcHealth = node.Settings.GrpcHealth
-            ? new GrpcHealthEndpoint(services.GetRequiredService<HealthFeed>(), services.GetRequiredService<HaMetrics>(), node.Clock)
-            : null;
-        return new HaEntryMiddleware(next, endpoints, new LeaderHeaders(node.Provider, node.Settings), shutdown.Token, grpcHealth).InvokeAsync;
+        return new HaEntryMiddleware(next, endpoints, new LeaderHeaders(node.Provider, node.Settings), shutdown.Token).InvokeAsync;
     }
 
     /// <summary>The write forwarding before <paramref name="next"/>; when the plugin is off, <paramref name="next"/> itself.</summary>

@@ -1,9 +1,7 @@
 using Ha.Endpoints;
-using Ha.Endpoints.GrpcHealth;
 using Ha.Heartbeat;
 using Ha.Leadership;
 using Ha.Telemetry;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Hosting;
@@ -39,12 +37,5 @@ internal static class NodeEndpoints
         return node.Provider is StaticLeader
             ? ClusterViews.OfFixedLeader(local, shown, leader, now)
             : ClusterViews.OfProvider(local, shown, leader, node.Provider.GetType().Name, now);
-    }
-
-    /// <summary>Needed where <see cref="HaOptions.GrpcHealth"/> is on.</summary>
-    public static HealthFeed CreateHealthFeed(IServiceProvider services)
-    {
-        var node = services.GetRequiredService<HaNode>();
-        return new HealthFeed(node.Provider, node.Clock, services.GetRequiredService<ShutdownSignal>().Token);
     }
 }

@@ -119,6 +119,13 @@ internal sealed record HaProblem(int Status, string Error, string? Detail = null
         response.ContentType = response.HttpContext.Request.ContentType;
         response.Headers.GrpcStatus = (NotExecuted ? GrpcUnavailable : GrpcUnknown).ToString(CultureInfo.InvariantCulture);
         response.Headers.GrpcMessage = Uri.EscapeDataString(Error).Replace("%20", " ", StringComparison.Ordinal);
+        response.Headers[GrpcMarks.Retriable] = NotExecuted ? GrpcMarks.Yes : GrpcMarks.No;
+        if (Leader is not null)
+        {
+            response.Headers[GrpcMarks.Leader] = Leader;
+            response.Headers[GrpcMarks.Epoch] = Epoch?.ToString(CultureInfo.InvariantCulture);
+        }
+
         response.ContentLength = HttpProtocol.IsHttp2(response.HttpContext.Request.Protocol) ? null : 0;
         return response.CompleteAsync();
     }

@@ -26,7 +26,6 @@ internal sealed class HaMetrics : IDisposable
     private readonly Counter<long> _rejected;
     private readonly Histogram<double> _roundTrip;
     private readonly Histogram<double> _writes;
-    private readonly UpDownCounter<long> _watches;
     private ILeaderProvider? _provider;
 
     /// <param name="factory">Makes and owns the meter; null: this object does.</param>
@@ -48,8 +47,6 @@ internal sealed class HaMetrics : IDisposable
             "ha.heartbeat.duration", "s", "Time from sending a heartbeat to its verified answer.", tags: null, _seconds);
         _writes = _meter.CreateHistogram(
             "ha.write.duration", "s", "Time that writes spent on this node while it was not the leader.", tags: null, _seconds);
-        _watches = _meter.CreateUpDownCounter<long>(
-            "ha.grpc_health.watches", "{watch}", "Open watches of grpc.health.v1.Health.");
     }
 
     /// <summary>This node's totals since start.</summary>
@@ -143,9 +140,6 @@ internal sealed class HaMetrics : IDisposable
             _writes.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("ha.write.outcome", Word(outcome)));
         }
     }
-
-    /// <param name="change">1 when a watch of gRPC health begins, -1 when it ends.</param>
-    public void Watches(int change) => _watches.Add(change);
 
     public void Dispose()
     {

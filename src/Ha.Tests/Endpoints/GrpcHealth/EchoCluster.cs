@@ -93,7 +93,6 @@ internal sealed class EchoCluster : IAsyncDisposable
         ["BASE_CLUSTER_SECRET"] = "a-secret-for-the-tests-only",
         ["BASE_HEARTBEAT_INTERVAL"] = "200ms",
         ["BASE_FORWARD_MODE"] = "proxy",
-        ["BASE_GRPC_HEALTH"] = "true",
         ["Kestrel__Certificates__Default__Path"] = CertificateFile,
         ["Kestrel__Certificates__Default__KeyPath"] = Path.Combine(_folder.FullName, "node.key"),
 

@@ -20,8 +20,9 @@ internal static class EchoNode
     {
         var builder = WebApplication.CreateBuilder(args);
         builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Ha", LogLevel.Information);
-        builder.Services.AddHa();
+        builder.Services.AddHaGrpc();
         var app = builder.Build();
+        app.MapHaGrpcHealth();
         app.MapPost("/test.Echo/Say", SayAsync);
         app.Run();
         return 0;

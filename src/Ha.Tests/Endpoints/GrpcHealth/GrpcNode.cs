@@ -1,44 +1,67 @@
+using System.Diagnostics.Metrics;
 using System.Net;
-using Ha.Endpoints.GrpcHealth;
+using Ha.Grpc.Health;
+using Ha.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Tests.Endpoints.GrpcHealth;
 
+/// <summary>How a node of these tests differs from the plain one.</summary>
+internal sealed record GrpcNodeSetup
+{
+    public int MaxWatches { get; init; } = 100;
+
+    public Action<WebApplicationBuilder> Builder { get; init; } = static _ => { };
+
+    /// <summary>What is in the pipeline beside gRPC health.</summary>
+    public Action<WebApplication> App { get; init; } = static _ => { };
+
+    public HttpProtocols Protocols { get; init; } = HttpProtocols.Http2;
+}
+
 /// <summary>A node whose leadership the test makes up, behind a real listener for HTTP/2.</summary>
 internal sealed class GrpcNode : IAsyncDisposable
 {
-    private readonly CancellationTokenSource _stopping = new();
+    private readonly ShutdownSignal _shutdown = new();
     private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false });
     private WebApplication? _app;
 
-    private GrpcNode(string self, string? leader, int maxWatches)
-    {
-        Node = new TestNode(self, leader);
-        Feed = new HealthFeed(Node.Provider, Node.Clock, _stopping.Token);
-        Node.GrpcHealth = new GrpcHealthEndpoint(Feed, Node.Metrics, TimeProvider.System, maxWatches);
-    }
+    private GrpcNode(string self, string? leader) => Node = new TestNode(self, leader);
 
     public TestNode Node { get; }
 
-    public HealthFeed Feed { get; }
+    public WebApplication App => _app!;
 
-    public static async Task<GrpcNode> StartAsync(string self = "node-a", string? leader = "node-a", int maxWatches = 100)
+    public string Url => App.Urls.Single();
+
+    public static async Task<GrpcNode> StartAsync(string self = "node-a", string? leader = "node-a", GrpcNodeSetup? setup = null)
     {
-        var node = new GrpcNode(self, leader, maxWatches);
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
+        setup ??= new GrpcNodeSetup();
+        var node = new GrpcNode(self, leader);
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = setup.Protocols));
         builder.Logging.ClearProviders();
+        builder.Services.AddSingleton<ILeaderProvider>(node.Node.Provider);
+        builder.Services.AddSingleton(services => new HealthFeed(node.Node.Provider, services.GetRequiredService<INodeReadiness>(), node.Node.Clock));
+        builder.Services.AddSingleton(services => new OpenWatches(services.GetRequiredService<IMeterFactory>()) { Most = setup.MaxWatches });
+        builder.Services.AddHaGrpc(o => o.LeaderServices.Add("shop.v1.Orders"));
+        builder.Services.AddSingleton(node._shutdown);
+        setup.Builder(builder);
         node._app = builder.Build();
-        node.Node.Configure(node._app);
+        setup.App(node._app);
+        node._app.MapHaGrpcHealth();
         await node._app.StartAsync();
-        node._http.BaseAddress = new Uri(node._app.Urls.Single());
+        node._http.BaseAddress = new Uri(node.Url);
         return node;
     }
 
-    public void BeginToStop() => _stopping.Cancel();
+    public void BeginToStop() => _shutdown.Fire();
+
+    public void Close() => _shutdown.Close();
 
     public Task<GrpcCall> CheckAsync(string service) => CallAsync("Check", GrpcCall.Request(service));
 
@@ -68,14 +91,13 @@ internal sealed class GrpcNode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
-        Feed.End();
+        Close();
         if (_app is not null)
         {
             await _app.DisposeAsync();
         }
 
-        Feed.Dispose();
-        _stopping.Dispose();
+        _shutdown.Dispose();
         await Node.DisposeAsync();
     }
 }
@@ -94,7 +116,7 @@ internal sealed class GrpcCall(HttpResponseMessage answer, Stream body) : IDispo
     public async Task<string?> NextAsync()
     {
         var message = new byte[7];
-        var read = await body.ReadAtLeastAsync(message, message.Length, throwOnEndOfStream: false);
+        var read = await body.ReadAtLeastAsync(message, message.Length, throwOnEndOfStream: false).AsTask().WaitAsync(TimeSpan.FromSeconds(30));
         if (read == 0)
         {
             return null;

@@ -1,25 +1,30 @@
-using System.IO.Pipelines;
-using Ha.Endpoints.GrpcHealth;
-using Ha.Telemetry;
+using Grpc.Core;
+using Grpc.Health.V1;
+using Ha.Grpc.Health;
+using Ha.Hosting;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Xunit.Abstractions;
 
 namespace Ha.Tests.Endpoints.GrpcHealth;
 
-public sealed class HealthFeedTests(ITestOutputHelper output)
+public sealed class HealthFeedTests(ITestOutputHelper output) : IDisposable
 {
     private static readonly TimeSpan _lease = TimeSpan.FromSeconds(1.5);
 
     private readonly ManualTime _time = new();
+    private readonly ShutdownSignal _shutdown = new();
+
+    public void Dispose() => _shutdown.Dispose();
 
     [Fact]
     public void A_lease_that_ends_without_a_word_is_noticed_at_its_end()
     {
         using var leadership = new FakeLeadership("a", _time).Lead(lease: _lease);
-        using var feed = new HealthFeed(leadership, _time, CancellationToken.None);
+        using var feed = Feed(leadership);
         var leads = feed.Look();
         _time.Advance(_lease);
         Assert.False(leads.Over.IsCompleted);
@@ -30,10 +35,22 @@ public sealed class HealthFeedTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void A_lease_shorter_than_the_one_before_is_noticed_at_its_own_end()
+    {
+        using var leadership = new FakeLeadership("a", _time).Lead(lease: _lease);
+        using var feed = Feed(leadership);
+        leadership.Follow("http://b");
+        leadership.Lead(lease: TimeSpan.FromMilliseconds(200));
+        var leads = feed.Look();
+        _time.Advance(TimeSpan.FromMilliseconds(201));
+        Assert.True(leads.Over.IsCompleted);
+    }
+
+    [Fact]
     public void A_lease_that_is_renewed_wakes_nobody()
     {
         using var leadership = new SilentRenewals(_time, _lease);
-        using var feed = new HealthFeed(leadership, _time, CancellationToken.None);
+        using var feed = Feed(leadership);
         var leads = feed.Look();
         for (var i = 0; i < 20; i++)
         {
@@ -50,7 +67,7 @@ public sealed class HealthFeedTests(ITestOutputHelper output)
     [Fact]
     public void Nobody_waits_for_the_end_of_a_lease_that_has_none()
     {
-        using var feed = new HealthFeed(new StaticLeader("a"), _time, CancellationToken.None);
+        using var feed = Feed(new StaticLeader("a"));
         Assert.True(feed.Look().Leads);
         Assert.Equal(0, _time.Armed);
     }
@@ -60,17 +77,20 @@ public sealed class HealthFeedTests(ITestOutputHelper output)
     {
         const int Count = 10_000;
         using var leadership = new FakeLeadership("a", _time).Lead(lease: _lease);
-        using var feed = new HealthFeed(leadership, _time, CancellationToken.None);
-        using var metrics = new HaMetrics();
-        var endpoint = new GrpcHealthEndpoint(feed, metrics, _time);
-        var watches = Enumerable.Range(0, Count).Select(_ => new Watch()).ToArray();
+        using var feed = Feed(leadership);
+        await using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        var health = new LeaderHealth(
+            feed, ActivatorUtilities.CreateInstance<OpenWatches>(services), new OtherHealth(services), Readiness(leadership),
+            Options.Create(new HaGrpcOptions()));
+        var request = new HealthCheckRequest { Service = "ha.Leader" };
+        var watches = Enumerable.Range(0, Count).Select(_ => new Watch(services)).ToArray();
 
         // On the pool, as a server does it: the test's own synchronization context takes a millisecond for each turn.
         var (running, each) = await Task.Run(() =>
         {
             // All of it happens on this thread until the watch waits, so this is what a watch can hold at most.
             var before = GC.GetAllocatedBytesForCurrentThread();
-            var all = Array.ConvertAll(watches, watch => endpoint.HandleAsync(watch.Context, "Watch"));
+            var all = Array.ConvertAll(watches, watch => health.Watch(request, watch, watch));
             return (all, (GC.GetAllocatedBytesForCurrentThread() - before) / Count);
         });
         Assert.Equal(Count, watches.Sum(watch => watch.Told));
@@ -80,64 +100,60 @@ public sealed class HealthFeedTests(ITestOutputHelper output)
 
         leadership.Follow("http://b");
         await Eventually.True(() => watches.All(watch => watch.Told == 2));
-        feed.End();
+        _shutdown.Close();
         await Task.WhenAll(running);
+        Assert.All(watches, watch => Assert.Equal(StatusCode.Unavailable, watch.Status.StatusCode));
     }
 
-    private sealed class Watch : Stream
-    {
-        public Watch()
-        {
-            var request = new Pipe();
-            request.Writer.WriteAsync(GrpcCall.Request("ha.Leader")).AsTask().Wait();
-            request.Writer.Complete();
-            Context.Request.Method = "POST";
-            Context.Request.Protocol = "HTTP/2";
-            Context.Request.ContentType = "application/grpc";
-            Context.Features.Set<IRequestBodyPipeFeature>(new Body(request.Reader));
-            Context.Response.Body = this;
-        }
+    private HealthFeed Feed(ILeaderProvider leader) => new(leader, Readiness(leader), _time);
 
-        public DefaultHttpContext Context { get; } = new();
+    private NodeReadiness Readiness(ILeaderProvider leader) => new(leader, _shutdown);
+
+    /// <summary>One call, with the stream that its client reads.</summary>
+    private sealed class Watch : ServerCallContext, IServerStreamWriter<HealthCheckResponse>
+    {
+        public Watch(IServiceProvider services) =>
+            UserState["__HttpContext"] = new DefaultHttpContext { RequestServices = services };
 
         public int Told { get; private set; }
 
-        public override bool CanRead => false;
+        protected override string MethodCore => "/grpc.health.v1.Health/Watch";
 
-        public override bool CanSeek => false;
+        protected override string HostCore => "localhost";
 
-        public override bool CanWrite => true;
+        protected override string PeerCore => "unknown";
 
-        public override long Length => throw new NotSupportedException();
+        protected override DateTime DeadlineCore => DateTime.MaxValue;
 
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
+        protected override Metadata RequestHeadersCore { get; } = [];
 
-        public override void Flush()
-        {
-        }
+        protected override CancellationToken CancellationTokenCore => CancellationToken.None;
 
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+        protected override Metadata ResponseTrailersCore { get; } = [];
 
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+        protected override Status StatusCore { get; set; }
 
-        public override void SetLength(long value) => throw new NotSupportedException();
+        protected override WriteOptions? WriteOptionsCore { get; set; }
 
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+        protected override AuthContext AuthContextCore => throw new NotSupportedException();
 
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        protected override IDictionary<object, object> UserStateCore { get; } = new Dictionary<object, object>();
+
+        Task IAsyncStreamWriter<HealthCheckResponse>.WriteAsync(HealthCheckResponse message)
         {
             Told++;
-            return ValueTask.CompletedTask;
+            return Task.CompletedTask;
         }
 
-        private sealed class Body(PipeReader reader) : IRequestBodyPipeFeature
+        Task IAsyncStreamWriter<HealthCheckResponse>.WriteAsync(HealthCheckResponse message, CancellationToken cancellationToken)
         {
-            public PipeReader Reader => reader;
+            Told++;
+            return Task.CompletedTask;
         }
+
+        protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => throw new NotSupportedException();
+
+        protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
     }
 
     /// <summary>As the real provider: a renewal is a new snapshot that nobody announces.</summary>

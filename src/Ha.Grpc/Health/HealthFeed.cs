@@ -1,26 +1,6 @@
 using Microsoft.Extensions.Primitives;
 
-namespace Ha.Endpoints.GrpcHealth;
-
-/// <summary>How this node was at one moment.</summary>
-internal sealed class HealthMoment(bool leads, bool ready, bool ended)
-{
-    private readonly TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    /// <summary>It leads, and its lease is valid.</summary>
-    public bool Leads { get; } = leads;
-
-    /// <summary>The same as <c>/_ha/healthz/ready</c>.</summary>
-    public bool Ready { get; } = ready;
-
-    /// <summary>Nobody is told anything any more: the process stops.</summary>
-    public bool Ended { get; } = ended;
-
-    /// <summary>Completes when it is no longer like this.</summary>
-    public Task Over => _over.Task;
-
-    public void End() => _over.TrySetResult();
-}
+namespace Ha.Grpc.Health;
 
 /// <summary>
 /// Tells all watchers at once that this node's health has changed. One timer for all of them, and that only while this
@@ -31,22 +11,28 @@ internal sealed class HealthFeed : IDisposable
     // A lease is over at its end, not before; a timer may be a little early.
     private static readonly TimeSpan _margin = TimeSpan.FromMilliseconds(1);
 
+    // What a timer takes is less than what a provider may say.
+    private static readonly TimeSpan _longest = TimeSpan.FromDays(1);
+
     private readonly Lock _lock = new();
     private readonly ILeaderProvider _provider;
-    private readonly CancellationToken _stopping;
+    private readonly INodeReadiness _readiness;
+    private readonly TimeProvider _clock;
     private readonly ITimer _timer;
     private readonly IDisposable _changes;
-    private readonly CancellationTokenRegistration _stops;
+    private readonly CancellationTokenRegistration _leaves;
+    private readonly CancellationTokenRegistration _closes;
     private HealthMoment _moment = new(leads: false, ready: false, ended: false);
-    private bool _armed;
+    private long _due = long.MaxValue;
 
-    public HealthFeed(ILeaderProvider provider, TimeProvider clock, CancellationToken stopping)
+    public HealthFeed(ILeaderProvider provider, INodeReadiness readiness, TimeProvider clock)
     {
-        (_provider, _stopping) = (provider, stopping);
+        (_provider, _readiness, _clock) = (provider, readiness, clock);
         _timer = clock.CreateTimer(static self => ((HealthFeed)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _changes = ChangeToken.OnChange(provider.GetChangeToken, () => Look());
-        _stops = stopping.UnsafeRegister(static self => ((HealthFeed)self!).Look(), this);
+        _leaves = readiness.Leaving.UnsafeRegister(static self => ((HealthFeed)self!).Look(), this);
         Look();
+        _closes = readiness.Closing.UnsafeRegister(static self => ((HealthFeed)self!).End(), this);
     }
 
     /// <summary>What was noticed last; read it when an earlier moment is over.</summary>
@@ -64,11 +50,10 @@ internal sealed class HealthFeed : IDisposable
             before = _moment;
             var snapshot = _provider.Current;
             var leads = snapshot.IsLeader;
-            var ready = ReadinessRule.Of(snapshot, _stopping) == Readiness.Ready;
-            if (leads && !_armed && !before.Ended && snapshot.LeaseRemaining is var left && left != Timeout.InfiniteTimeSpan)
+            var ready = _readiness.IsReady;
+            if (leads && !before.Ended && snapshot.LeaseRemaining is var left && left != Timeout.InfiniteTimeSpan)
             {
-                _armed = true;
-                _timer.Change(left + _margin, Timeout.InfiniteTimeSpan);
+                ArmNeedsLock((left < _longest ? left : _longest) + _margin);
             }
 
             if (before.Ended || (before.Leads == leads && before.Ready == ready))
@@ -84,8 +69,37 @@ internal sealed class HealthFeed : IDisposable
         return now;
     }
 
+    public void Dispose()
+    {
+        _changes.Dispose();
+        _leaves.Dispose();
+        _closes.Dispose();
+        _timer.Dispose();
+    }
+
+    /// <summary>Renewals leave the timer as it is: it fires at the end that was known first, and looks again.</summary>
+    private void ArmNeedsLock(TimeSpan left)
+    {
+        var due = _clock.GetTimestamp() + (long)(left.TotalSeconds * _clock.TimestampFrequency);
+        if (due < _due)
+        {
+            _due = due;
+            _timer.Change(left, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void OnTimer()
+    {
+        lock (_lock)
+        {
+            _due = long.MaxValue;
+        }
+
+        Look();
+    }
+
     /// <summary>Every watch ends now, and those that come later end at once.</summary>
-    public void End()
+    private void End()
     {
         HealthMoment before;
         lock (_lock)
@@ -95,22 +109,5 @@ internal sealed class HealthFeed : IDisposable
         }
 
         before.End();
-    }
-
-    public void Dispose()
-    {
-        _changes.Dispose();
-        _stops.Dispose();
-        _timer.Dispose();
-    }
-
-    private void OnTimer()
-    {
-        lock (_lock)
-        {
-            _armed = false;
-        }
-
-        Look();
     }
 }
