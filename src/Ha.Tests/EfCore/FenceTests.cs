@@ -87,6 +87,22 @@ public sealed class FenceTests(PostgresServer server)
         Assert.Empty(await database.OrdersAsync());
     }
 
+    /// <summary>Nobody has written since, so the fence would let it through.</summary>
+    [Theory, EachDatabase]
+    public async Task A_lease_that_has_ended_writes_nothing(string kind)
+    {
+        await using var database = await ShopDatabase.CreateAsync(server, kind);
+        await using var services = database.Services();
+        var term = new Term(3);
+        await SaveAsync(services, term, "first");
+        term.IsOver = true;
+        await Assert.ThrowsAsync<NotLeaderException>(() => SaveAsync(services, term, "late"));
+        await Assert.ThrowsAsync<NotLeaderException>(() => RunAsync(services, term, db => db.Orders.ExecuteDeleteAsync()));
+        await Assert.ThrowsAsync<NotLeaderException>(() => RunAsync(services, term, db => db.Database.ExecuteSqlAsync($"""DELETE FROM "Orders" """)));
+
+        Assert.Equal(["first"], await database.OrdersAsync());
+    }
+
     /// <summary>By <c>ExecuteUpdate</c>, <c>ExecuteDelete</c> and SQL, alone and in a transaction, before and after the epoch is known.</summary>
     [Theory, EachDatabase]
     public async Task Statements_are_fenced(string kind)
