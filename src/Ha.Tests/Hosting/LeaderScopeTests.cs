@@ -1,4 +1,5 @@
 using System.Net;
+using System.Threading.Channels;
 using Ha.Tests.Forwarding;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -163,27 +164,26 @@ public sealed class LeaderScopeTests
     public async Task A_leaders_job_runs_under_its_leadership()
     {
         using var leader = new TestLeader();
-        IHaFeature? seen = null;
+        var seen = Channel.CreateUnbounded<IHaFeature?>();
         using var job = new LeaderBackgroundServiceTests.Job(leader, NullLogger.Instance, new InstantClock())
         {
             Work = async run =>
             {
-                seen = LeaderScope.Current;
+                seen.Writer.TryWrite(LeaderScope.Current);
                 await Task.Delay(Timeout.Infinite, run.Token);
             },
         };
         leader.Lead(7);
         await job.StartAsync(default);
-        await job.NextRunAsync();
-        var first = seen!;
+        var first = (await seen.Reader.ReadAsync())!;
         Assert.Equal((7, first.LeaseLost), (first.Epoch, leader.Current.LeaseLost));
         first.EnsureStillLeader();
         Assert.Null(LeaderScope.Current);
 
         leader.Lead(8);
-        await job.NextRunAsync();
-        Assert.Equal(8, seen!.Epoch);
-        seen.EnsureStillLeader();
+        var second = (await seen.Reader.ReadAsync())!;
+        Assert.Equal(8, second.Epoch);
+        second.EnsureStillLeader();
         Assert.Throws<NotLeaderException>(first.EnsureStillLeader);
         await job.StopAsync(default);
     }
