@@ -63,6 +63,7 @@ public sealed class RoundTripTests(PostgresServer server)
     [TheoryIfPostgres]
     [InlineData(1)]
     [InlineData(2)]
+    [Trait("Category", "Long")]
     public async Task An_answer_that_breaks_off_is_unknown_or_repeated_but_never_both(int rows)
     {
         await using var database = await ShopDatabase.CreateAsync(server, "PostgreSQL");

@@ -6,7 +6,7 @@ namespace Ha.Tests.Pipelines;
 public sealed class PipelineTests(ITestOutputHelper output)
 {
     private const int From = 20251121;
-    private const int Seeds = 700;
+    private const int Seeds = 300;
 
     [Fact]
     public async Task Whatever_the_pipeline_a_write_is_executed_at_most_once_and_nothing_false_is_said_of_it()

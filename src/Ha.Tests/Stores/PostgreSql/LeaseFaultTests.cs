@@ -178,6 +178,7 @@ public sealed class LeaseFaultTests(PostgresServer server)
     }
 
     [FactIfPostgres]
+    [Trait("Category", "Long")]
     public async Task A_replica_is_refused_and_of_several_hosts_the_primary_is_taken()
     {
         await using var room = await LeaseRoom.OpenAsync(server);
