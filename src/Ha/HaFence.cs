@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.ExceptionServices;
+using Ha.Leadership;
 
 namespace Ha;
 
@@ -185,12 +186,18 @@ public sealed class HaFence
             leadership.EnsureStillLeader();
             committing = true;
             await transaction.CommitAsync(CancellationToken.None);
+            AmbientLeadership.Scope?.NoteCommit();
             return result;
         }
         catch (Exception failure) when (committing || failure is DbException)
         {
             if (Explain(failure, leadership, committing) is { } said && said != failure)
             {
+                if (committing && said is OutcomeUnknownException)
+                {
+                    AmbientLeadership.Scope?.NoteCommit();
+                }
+
                 ExceptionDispatchInfo.Throw(said);
             }
 

@@ -3,6 +3,7 @@ using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.ExceptionServices;
 using System.Transactions;
+using Ha.Leadership;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 
@@ -62,6 +63,8 @@ internal sealed class ContextFence(FenceBook book)
             while (async ? await reader.NextResultAsync(CancellationToken.None) : reader.NextResult())
             {
             }
+
+            AmbientLeadership.Scope?.NoteCommit();
         }
         catch (Exception failure)
         {
@@ -112,6 +115,11 @@ internal sealed class ContextFence(FenceBook book)
     public void AfterCommit(DbTransaction transaction, TransactionEventData data)
     {
         var work = FencedWork.Of(transaction);
+        if (work.Leadership is not null)
+        {
+            AmbientLeadership.Scope?.NoteCommit();
+        }
+
         if (work.NotesEpoch && data.Context is { } context)
         {
             book.Note(book.FenceOf(context), context.Database.GetDbConnection(), work.Leadership!.Epoch);
@@ -201,6 +209,7 @@ internal sealed class ContextFence(FenceBook book)
     {
         if (command.Connection is not { State: ConnectionState.Open })
         {
+            AmbientLeadership.Scope?.NoteCommit();
             throw new OutcomeUnknownException("The connection to the database broke during the save, which commits by itself.", failure);
         }
     }
@@ -356,7 +365,9 @@ internal sealed class ContextFence(FenceBook book)
                 leadership.EnsureStillLeader();
                 cancellationToken.ThrowIfCancellationRequested();
                 committing = true;
-                return await RunAsync(command, async, cancellationToken);
+                var count = await RunAsync(command, async, cancellationToken);
+                AmbientLeadership.Scope?.NoteCommit();
+                return count;
             }
 
             var connection = command.Connection!;
@@ -368,6 +379,7 @@ internal sealed class ContextFence(FenceBook book)
             cancellationToken.ThrowIfCancellationRequested();
             committing = true;
             await CommitAsync(transaction, async);
+            AmbientLeadership.Scope?.NoteCommit();
             book.Note(fence, connection, leadership.Epoch);
             return affected;
         }
@@ -426,6 +438,11 @@ internal sealed class ContextFence(FenceBook book)
         if (fence.Sql.Explain(failure, leadership, committing) is not { } said)
         {
             return;
+        }
+
+        if (said is OutcomeUnknownException)
+        {
+            AmbientLeadership.Scope?.NoteCommit();
         }
 
         if (said is NotLeaderException)

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Runtime.CompilerServices;
 using System.Transactions;
+using Ha.Leadership;
 
 namespace Ha.EntityFrameworkCore.Fencing;
 
@@ -40,10 +41,24 @@ internal sealed class FencedWork
         if (!_known.TryGetValue(connection, out var work) || work._ambient != ambient)
         {
             work = new FencedWork { _ambient = ambient };
+            if (AmbientLeadership.Scope is { } scope)
+            {
+                ambient.TransactionCompleted += (_, end) => NoteEnd(scope, end.Transaction);
+            }
+
             _known.AddOrUpdate(connection, work);
         }
 
         return work;
+    }
+
+    /// <summary>EF sees the end of its own transactions only.</summary>
+    private static void NoteEnd(AdmittedScope scope, Transaction? ended)
+    {
+        if (ended?.TransactionInformation.Status != TransactionStatus.Aborted)
+        {
+            scope.NoteCommit();
+        }
     }
 
     public bool IsBehind(Fence fence, long epoch) => _table == fence.Table && Leadership?.Epoch == epoch;
