@@ -6,6 +6,8 @@ using System.Transactions;
 using Ha.Leadership;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Ha.EntityFrameworkCore.Fencing;
 
@@ -85,30 +87,13 @@ internal sealed class ContextFence(FenceBook book)
     public async Task BeforeCommitAsync(DbTransaction transaction, TransactionEventData data, bool async, CancellationToken cancellationToken)
     {
         var work = FencedWork.Of(transaction);
-        if (HaFenceExemption.IsInForce || data.Context is not { } context)
+        if (!HaFenceExemption.IsInForce && data.Context is { } context)
         {
-            return;
+            await CheckBeforeCommitAsync(work, context, transaction, async, cancellationToken);
         }
 
-        if (!work.IsBehindFence && !work.Migrates && LeaderScope.Current is { } leadership)
-        {
-            var fence = book.FenceOf(context);
-            var connection = transaction.Connection!;
-            if (fence.IsPostgres && await IsReadOnlyAsync(transaction, async, cancellationToken))
-            {
-                return;
-            }
-
-            await fence.CheckAsync(connection, transaction, leadership, async, cancellationToken);
-            work.SetBehind(fence, leadership, notesEpoch: true);
-        }
-
-        if (work.IsBehindFence)
-        {
-            work.Leadership!.EnsureStillLeader();
-            cancellationToken.ThrowIfCancellationRequested();
-            work.Commits = true;
-        }
+        // Whatever fails from here on is the commit.
+        work.Commits = true;
     }
 
     /// <summary>What is known of the transaction stays: another interceptor may still fail, which EF takes for the commit's failure.</summary>
@@ -253,9 +238,39 @@ internal sealed class ContextFence(FenceBook book)
             return FencedWork.Of(transaction);
         }
 
-        // SQLite takes no part in these.
-        var ambient = context.Database.IsRelational() ? context.Database.GetEnlistedTransaction() ?? Transaction.Current : null;
-        return ambient is null || context.Database.ProviderName == Fence.Sqlite ? null : FencedWork.Of(command.Connection!, ambient);
+        // SQLite takes no part in these, nor does a connection that was told not to (Enlist=false): the provider knows.
+        if (context.Database.ProviderName == Fence.Sqlite || !context.Database.IsRelational()
+            || context.GetService<IRelationalConnection>() is not ITransactionEnlistmentManager enlistments)
+        {
+            return null;
+        }
+
+        return (enlistments.EnlistedTransaction ?? enlistments.CurrentAmbientTransaction) is { } ambient
+            ? FencedWork.Of(command.Connection!, ambient)
+            : null;
+    }
+
+    /// <summary>What was once checked is checked again after a savepoint took the lock away, also where the scope has ended since.</summary>
+    private async Task CheckBeforeCommitAsync(
+        FencedWork work, DbContext context, DbTransaction transaction, bool async, CancellationToken cancellationToken)
+    {
+        if (!work.IsBehindFence && !work.Migrates && (LeaderScope.Current ?? work.Leadership) is { } leadership)
+        {
+            var fence = book.FenceOf(context);
+            if (fence.IsPostgres && await IsReadOnlyAsync(transaction, async, cancellationToken))
+            {
+                return;
+            }
+
+            await fence.CheckAsync(transaction.Connection!, transaction, leadership, async, cancellationToken);
+            work.SetBehind(fence, leadership, notesEpoch: true);
+        }
+
+        if (work.IsBehindFence)
+        {
+            work.Leadership!.EnsureStillLeader();
+            cancellationToken.ThrowIfCancellationRequested();
+        }
     }
 
     /// <summary>In a transaction that only reads, the server would refuse the check's lock; and there is nothing to protect.</summary>

@@ -13,6 +13,7 @@ internal sealed class FencedWork
     private static readonly ConditionalWeakTable<object, FencedWork> _known = [];
 
     private Transaction? _ambient;
+    private bool _endsUnseen;
     private string? _table;
 
     /// <summary>What the transaction was last checked under. Stays when the lock is gone, for what a failure then means.</summary>
@@ -29,7 +30,10 @@ internal sealed class FencedWork
     public bool IsBehindFence => _table is not null;
 
     /// <summary>Npgsql uses the object of a transaction again for the next one on its connection.</summary>
-    public static void Begin(DbTransaction transaction) => _known.AddOrUpdate(transaction, new FencedWork());
+    /// <param name="transaction">Has begun.</param>
+    /// <param name="endsUnseen">True: it may end, and the next one begin in the same object, without EF.</param>
+    public static void Begin(DbTransaction transaction, bool endsUnseen) =>
+        _known.AddOrUpdate(transaction, new FencedWork { _endsUnseen = endsUnseen });
 
     public static void End(DbTransaction transaction) => _known.Remove(transaction);
 
@@ -61,7 +65,8 @@ internal sealed class FencedWork
         }
     }
 
-    public bool IsBehind(Fence fence, long epoch) => _table == fence.Table && Leadership?.Epoch == epoch;
+    /// <summary>True when what writes next need not look again.</summary>
+    public bool IsBehind(Fence fence, long epoch) => !_endsUnseen && _table == fence.Table && Leadership?.Epoch == epoch;
 
     public void SetBehind(Fence fence, IHaFeature leadership, bool notesEpoch)
     {
