@@ -56,15 +56,6 @@ internal sealed class FencedWork
         return work;
     }
 
-    /// <summary>EF sees the end of its own transactions only.</summary>
-    private static void NoteEnd(AdmittedScope scope, Transaction? ended)
-    {
-        if (ended?.TransactionInformation.Status != TransactionStatus.Aborted)
-        {
-            scope.NoteCommit();
-        }
-    }
-
     /// <summary>True when what writes next need not look again.</summary>
     public bool IsBehind(Fence fence, long epoch) => !_endsUnseen && _table == fence.Table && Leadership?.Epoch == epoch;
 
@@ -76,4 +67,13 @@ internal sealed class FencedWork
 
     /// <summary>The lock on the fence's row may be gone: what writes next must look again.</summary>
     public void SetUnchecked() => (_table, NotesEpoch) = (null, false);
+
+    /// <summary>EF sees the end of its own transactions only.</summary>
+    private static void NoteEnd(AdmittedScope scope, Transaction? ended)
+    {
+        if (ended?.TransactionInformation.Status != TransactionStatus.Aborted)
+        {
+            scope.NoteCommit();
+        }
+    }
 }
