@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.ExceptionServices;
+using Ha.Leadership;
 
 namespace Ha;
 
@@ -156,7 +157,7 @@ public sealed class HaFence
 
     /// <summary>
     /// Runs a write in a transaction of its own, as the driver begins one (PostgreSQL: read committed), that commits only under the
-    /// newest epoch: opens, begins, looks at the fence, writes, looks at the lease, commits.
+    /// newest epoch: opens, begins, looks at the fence, writes, looks at transaction and lease, commits.
     /// </summary>
     /// <typeparam name="T">What the write returns.</typeparam>
     /// <param name="source">The database.</param>
@@ -166,7 +167,10 @@ public sealed class HaFence
     /// <exception cref="NotLeaderException">This node does not lead any more; nothing was committed.</exception>
     /// <exception cref="OutcomeUnknownException">The connection broke during the commit.</exception>
     /// <exception cref="InvalidOperationException">The table has no row.</exception>
-    /// <exception cref="DbException">The database failed otherwise; nothing was committed.</exception>
+    /// <exception cref="DbException">
+    /// The database failed otherwise, or has ended the transaction over a failure that <paramref name="write"/> caught; nothing was
+    /// committed.
+    /// </exception>
     public async Task<T> WriteAsync<T>(
         DbDataSource source, IHaFeature leadership, Func<DbTransaction, Task<T>> write, CancellationToken cancellationToken = default)
     {
@@ -180,17 +184,30 @@ public sealed class HaFence
         {
             await CheckAsync(connection, transaction, leadership, cancellationToken);
             var result = await write(transaction);
+            if (!_sqlite)
+            {
+                // PostgreSQL answers the commit of a transaction that a failed statement has ended with ROLLBACK, and the driver
+                // says nothing; a statement is refused.
+                await using var probe = Command(connection, transaction, ReadText);
+                await probe.ExecuteScalarAsync(cancellationToken);
+            }
 
             // The check above is the proof; this spares the client a doubt.
             leadership.EnsureStillLeader();
             committing = true;
             await transaction.CommitAsync(CancellationToken.None);
+            AmbientLeadership.Scope?.NoteCommit();
             return result;
         }
         catch (Exception failure) when (committing || failure is DbException)
         {
             if (Explain(failure, leadership, committing) is { } said && said != failure)
             {
+                if (committing && said is OutcomeUnknownException)
+                {
+                    AmbientLeadership.Scope?.NoteCommit();
+                }
+
                 ExceptionDispatchInfo.Throw(said);
             }
 

@@ -101,7 +101,7 @@ public abstract class LeaderBackgroundService : BackgroundService
             }
 
             Logger.JobStarted(job, epoch);
-            AmbientLeadership.Current = new WritePermit(Leader, permit.Leadership, permit.Leadership.CommitGuard);
+            AmbientLeadership.Scope = new AdmittedScope(new WritePermit(Leader, permit.Leadership, permit.Leadership.CommitGuard), outer: null);
             await ExecuteAsLeaderAsync(permit.Leadership, permit.Token);
             Logger.JobEnded(job, epoch);
             return true;

@@ -29,8 +29,8 @@ public static class LeaderScope
     public static IDisposable Enter(IHaFeature leadership)
     {
         ArgumentNullException.ThrowIfNull(leadership);
-        var outer = AmbientLeadership.Current;
-        AmbientLeadership.Current = leadership;
+        var outer = AmbientLeadership.Scope;
+        AmbientLeadership.Scope = new AdmittedScope(leadership, outer);
         return new Scope(outer);
     }
 
@@ -45,8 +45,8 @@ public static class LeaderScope
         return new WritePermit(leader, now, now.CommitGuard);
     }
 
-    private sealed class Scope(IHaFeature? outer) : IDisposable
+    private sealed class Scope(AdmittedScope? outer) : IDisposable
     {
-        public void Dispose() => AmbientLeadership.Current = outer;
+        public void Dispose() => AmbientLeadership.Scope = outer;
     }
 }

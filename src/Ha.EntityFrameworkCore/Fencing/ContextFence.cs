@@ -2,9 +2,11 @@ using System.Data;
 using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.ExceptionServices;
-using System.Transactions;
+using Ha.Leadership;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Ha.EntityFrameworkCore.Fencing;
 
@@ -62,6 +64,8 @@ internal sealed class ContextFence(FenceBook book)
             while (async ? await reader.NextResultAsync(CancellationToken.None) : reader.NextResult())
             {
             }
+
+            AmbientLeadership.Scope?.NoteCommit();
         }
         catch (Exception failure)
         {
@@ -82,36 +86,24 @@ internal sealed class ContextFence(FenceBook book)
     public async Task BeforeCommitAsync(DbTransaction transaction, TransactionEventData data, bool async, CancellationToken cancellationToken)
     {
         var work = FencedWork.Of(transaction);
-        if (HaFenceExemption.IsInForce || data.Context is not { } context)
+        if (!HaFenceExemption.IsInForce && data.Context is { } context)
         {
-            return;
+            await CheckBeforeCommitAsync(work, context, transaction, async, cancellationToken);
         }
 
-        if (!work.IsBehindFence && !work.Migrates && LeaderScope.Current is { } leadership)
-        {
-            var fence = book.FenceOf(context);
-            var connection = transaction.Connection!;
-            if (fence.IsPostgres && await IsReadOnlyAsync(transaction, async, cancellationToken))
-            {
-                return;
-            }
-
-            await fence.CheckAsync(connection, transaction, leadership, async, cancellationToken);
-            work.SetBehind(fence, leadership, notesEpoch: true);
-        }
-
-        if (work.IsBehindFence)
-        {
-            work.Leadership!.EnsureStillLeader();
-            cancellationToken.ThrowIfCancellationRequested();
-            work.Commits = true;
-        }
+        // Whatever fails from here on is the commit.
+        work.Commits = true;
     }
 
     /// <summary>What is known of the transaction stays: another interceptor may still fail, which EF takes for the commit's failure.</summary>
     public void AfterCommit(DbTransaction transaction, TransactionEventData data)
     {
         var work = FencedWork.Of(transaction);
+        if (work.Leadership is not null)
+        {
+            AmbientLeadership.Scope?.NoteCommit();
+        }
+
         if (work.NotesEpoch && data.Context is { } context)
         {
             book.Note(book.FenceOf(context), context.Database.GetDbConnection(), work.Leadership!.Epoch);
@@ -201,6 +193,7 @@ internal sealed class ContextFence(FenceBook book)
     {
         if (command.Connection is not { State: ConnectionState.Open })
         {
+            AmbientLeadership.Scope?.NoteCommit();
             throw new OutcomeUnknownException("The connection to the database broke during the save, which commits by itself.", failure);
         }
     }
@@ -244,9 +237,39 @@ internal sealed class ContextFence(FenceBook book)
             return FencedWork.Of(transaction);
         }
 
-        // SQLite takes no part in these.
-        var ambient = context.Database.IsRelational() ? context.Database.GetEnlistedTransaction() ?? Transaction.Current : null;
-        return ambient is null || context.Database.ProviderName == Fence.Sqlite ? null : FencedWork.Of(command.Connection!, ambient);
+        // SQLite takes no part in these, nor does a connection that was told not to (Enlist=false): the provider knows.
+        if (context.Database.ProviderName == Fence.Sqlite || !context.Database.IsRelational()
+            || context.GetService<IRelationalConnection>() is not ITransactionEnlistmentManager enlistments)
+        {
+            return null;
+        }
+
+        return (enlistments.EnlistedTransaction ?? enlistments.CurrentAmbientTransaction) is { } ambient
+            ? FencedWork.Of(command.Connection!, ambient)
+            : null;
+    }
+
+    /// <summary>What was once checked is checked again after a savepoint took the lock away, also where the scope has ended since.</summary>
+    private async Task CheckBeforeCommitAsync(
+        FencedWork work, DbContext context, DbTransaction transaction, bool async, CancellationToken cancellationToken)
+    {
+        if (!work.IsBehindFence && !work.Migrates && (LeaderScope.Current ?? work.Leadership) is { } leadership)
+        {
+            var fence = book.FenceOf(context);
+            if (fence.IsPostgres && await IsReadOnlyAsync(transaction, async, cancellationToken))
+            {
+                return;
+            }
+
+            await fence.CheckAsync(transaction.Connection!, transaction, leadership, async, cancellationToken);
+            work.SetBehind(fence, leadership, notesEpoch: true);
+        }
+
+        if (work.IsBehindFence)
+        {
+            work.Leadership!.EnsureStillLeader();
+            cancellationToken.ThrowIfCancellationRequested();
+        }
     }
 
     /// <summary>In a transaction that only reads, the server would refuse the check's lock; and there is nothing to protect.</summary>
@@ -356,7 +379,9 @@ internal sealed class ContextFence(FenceBook book)
                 leadership.EnsureStillLeader();
                 cancellationToken.ThrowIfCancellationRequested();
                 committing = true;
-                return await RunAsync(command, async, cancellationToken);
+                var count = await RunAsync(command, async, cancellationToken);
+                AmbientLeadership.Scope?.NoteCommit();
+                return count;
             }
 
             var connection = command.Connection!;
@@ -368,6 +393,7 @@ internal sealed class ContextFence(FenceBook book)
             cancellationToken.ThrowIfCancellationRequested();
             committing = true;
             await CommitAsync(transaction, async);
+            AmbientLeadership.Scope?.NoteCommit();
             book.Note(fence, connection, leadership.Epoch);
             return affected;
         }
@@ -426,6 +452,11 @@ internal sealed class ContextFence(FenceBook book)
         if (fence.Sql.Explain(failure, leadership, committing) is not { } said)
         {
             return;
+        }
+
+        if (said is OutcomeUnknownException)
+        {
+            AmbientLeadership.Scope?.NoteCommit();
         }
 
         if (said is NotLeaderException)

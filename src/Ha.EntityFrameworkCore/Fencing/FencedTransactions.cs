@@ -6,18 +6,18 @@ namespace Ha.EntityFrameworkCore.Fencing;
 /// <summary>Shows a context's transactions to its fence.</summary>
 internal sealed class FencedTransactions(ContextFence fence) : DbTransactionInterceptor
 {
-    public override DbTransaction TransactionStarted(DbConnection connection, TransactionEndEventData eventData, DbTransaction result) => Begun(result);
+    public override DbTransaction TransactionStarted(DbConnection connection, TransactionEndEventData eventData, DbTransaction result) => Begun(result, endsUnseen: false);
 
     public override ValueTask<DbTransaction> TransactionStartedAsync(
         DbConnection connection, TransactionEndEventData eventData, DbTransaction result, CancellationToken cancellationToken = default) =>
-        ValueTask.FromResult(Begun(result));
+        ValueTask.FromResult(Begun(result, endsUnseen: false));
 
-    /// <summary>One that began elsewhere may be a new one in an old object; if it is not, it is only checked once more.</summary>
-    public override DbTransaction TransactionUsed(DbConnection connection, TransactionEventData eventData, DbTransaction result) => Begun(result);
+    /// <summary>One that began elsewhere is looked at with each write: it may be a new one in an old object.</summary>
+    public override DbTransaction TransactionUsed(DbConnection connection, TransactionEventData eventData, DbTransaction result) => Begun(result, endsUnseen: true);
 
     public override ValueTask<DbTransaction> TransactionUsedAsync(
         DbConnection connection, TransactionEventData eventData, DbTransaction result, CancellationToken cancellationToken = default) =>
-        ValueTask.FromResult(Begun(result));
+        ValueTask.FromResult(Begun(result, endsUnseen: true));
 
     public override InterceptionResult TransactionCommitting(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result)
     {
@@ -68,9 +68,9 @@ internal sealed class FencedTransactions(ContextFence fence) : DbTransactionInte
         return Task.CompletedTask;
     }
 
-    private static DbTransaction Begun(DbTransaction transaction)
+    private static DbTransaction Begun(DbTransaction transaction, bool endsUnseen)
     {
-        FencedWork.Begin(transaction);
+        FencedWork.Begin(transaction, endsUnseen);
         return transaction;
     }
 }

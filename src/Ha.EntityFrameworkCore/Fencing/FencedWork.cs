@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Runtime.CompilerServices;
 using System.Transactions;
+using Ha.Leadership;
 
 namespace Ha.EntityFrameworkCore.Fencing;
 
@@ -12,6 +13,7 @@ internal sealed class FencedWork
     private static readonly ConditionalWeakTable<object, FencedWork> _known = [];
 
     private Transaction? _ambient;
+    private bool _endsUnseen;
     private string? _table;
 
     /// <summary>What the transaction was last checked under. Stays when the lock is gone, for what a failure then means.</summary>
@@ -28,7 +30,10 @@ internal sealed class FencedWork
     public bool IsBehindFence => _table is not null;
 
     /// <summary>Npgsql uses the object of a transaction again for the next one on its connection.</summary>
-    public static void Begin(DbTransaction transaction) => _known.AddOrUpdate(transaction, new FencedWork());
+    /// <param name="transaction">Has begun.</param>
+    /// <param name="endsUnseen">True: it may end, and the next one begin in the same object, without EF.</param>
+    public static void Begin(DbTransaction transaction, bool endsUnseen) =>
+        _known.AddOrUpdate(transaction, new FencedWork { _endsUnseen = endsUnseen });
 
     public static void End(DbTransaction transaction) => _known.Remove(transaction);
 
@@ -40,13 +45,19 @@ internal sealed class FencedWork
         if (!_known.TryGetValue(connection, out var work) || work._ambient != ambient)
         {
             work = new FencedWork { _ambient = ambient };
+            if (AmbientLeadership.Scope is { } scope)
+            {
+                ambient.TransactionCompleted += (_, end) => NoteEnd(scope, end.Transaction);
+            }
+
             _known.AddOrUpdate(connection, work);
         }
 
         return work;
     }
 
-    public bool IsBehind(Fence fence, long epoch) => _table == fence.Table && Leadership?.Epoch == epoch;
+    /// <summary>True when what writes next need not look again.</summary>
+    public bool IsBehind(Fence fence, long epoch) => !_endsUnseen && _table == fence.Table && Leadership?.Epoch == epoch;
 
     public void SetBehind(Fence fence, IHaFeature leadership, bool notesEpoch)
     {
@@ -56,4 +67,13 @@ internal sealed class FencedWork
 
     /// <summary>The lock on the fence's row may be gone: what writes next must look again.</summary>
     public void SetUnchecked() => (_table, NotesEpoch) = (null, false);
+
+    /// <summary>EF sees the end of its own transactions only.</summary>
+    private static void NoteEnd(AdmittedScope scope, Transaction? ended)
+    {
+        if (ended?.TransactionInformation.Status != TransactionStatus.Aborted)
+        {
+            scope.NoteCommit();
+        }
+    }
 }

@@ -1,4 +1,5 @@
 using Ha.EntityFrameworkCore.Fencing;
+using Ha.EntityFrameworkCore.Model;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
@@ -40,12 +41,6 @@ internal sealed class AnswersConvention(string table, FenceShape shape) : IModel
         row.AddIndex(at);
     }
 
-    private static IMutableProperty AddColumn(IMutableEntityType row, string name, Type type, bool isNullable = false)
-    {
-        var property = row.AddIndexerProperty(name, type);
-        property.SetColumnName(name.ToLowerInvariant());
-        property.IsNullable = isNullable;
-        property.ValueGenerated = ValueGenerated.Never;
-        return property;
-    }
+    private static IMutableProperty AddColumn(IMutableEntityType row, string name, Type type, bool isNullable = false) =>
+        OwnColumn.Add(row, name, name.ToLowerInvariant(), type, isNullable);
 }

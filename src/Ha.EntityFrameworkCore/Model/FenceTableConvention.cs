@@ -36,21 +36,12 @@ internal sealed class FenceTableConvention(FenceShape shape) : IModelFinalizingC
         }
 
         row.SetIsTableExcludedFromMigrations(!shape.OwnsTable);
-        var id = AddColumn(row, Id, IdColumn, typeof(int));
-        AddColumn(row, Epoch, EpochColumn, typeof(long));
+        var id = OwnColumn.Add(row, Id, IdColumn, typeof(int));
+        OwnColumn.Add(row, Epoch, EpochColumn, typeof(long));
         row.SetPrimaryKey(id);
         if (shape.OwnsTable)
         {
             row.AddData([new Dictionary<string, object>(StringComparer.Ordinal) { [Id] = 1, [Epoch] = 0L }]);
         }
-    }
-
-    private static IMutableProperty AddColumn(IMutableEntityType row, string name, string column, Type type)
-    {
-        var property = row.AddIndexerProperty(name, type);
-        property.SetColumnName(column);
-        property.IsNullable = false;
-        property.ValueGenerated = ValueGenerated.Never;
-        return property;
     }
 }

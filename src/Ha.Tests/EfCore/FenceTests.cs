@@ -304,6 +304,35 @@ public sealed class FenceTests(PostgresServer server)
     }
 
     [Theory, EachDatabase]
+    public async Task What_was_started_in_an_exemption_is_fenced_after_its_end(string kind)
+    {
+        await using var database = await ShopDatabase.CreateAsync(server, kind);
+        await database.RaiseAsync(9);
+        await using var services = database.Services();
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task late;
+        using (HaFenceExemption.Begin())
+        {
+            using (HaFenceExemption.Begin())
+            {
+                late = LateAsync();
+            }
+
+            await SaveAsync(services, new Term(3), "a repair");
+        }
+
+        ended.SetResult();
+        await Assert.ThrowsAsync<NotLeaderException>(() => late);
+        Assert.Equal(["a repair"], await database.OrdersAsync());
+
+        async Task LateAsync()
+        {
+            await ended.Task;
+            await SaveAsync(services, new Term(3), "late");
+        }
+    }
+
+    [Theory, EachDatabase]
     public async Task A_missing_table_is_named(string kind)
     {
         await using var database = await ShopDatabase.CreateAsync(server, kind);

@@ -114,10 +114,37 @@ public sealed class FenceWithTests(PostgresServer server)
         Assert.DoesNotContain(Operations(others), operation => operation is InsertDataOperation or CreateTableOperation { Name: "ha_fence" });
     }
 
-    private static IReadOnlyList<MigrationOperation> Operations(IServiceProvider services)
+    [Theory, EachDatabase]
+    public async Task What_an_application_says_of_all_its_columns_does_not_change_these(string kind)
+    {
+        await using var plain = await ShopDatabase.EmptyAsync(server, kind);
+        await using var services = plain.Services();
+        await using var database = await ShopDatabase.EmptyAsync(server, kind);
+        await using var opinionated = new ServiceCollection().AddSingleton<ILeaderProvider>(database.Leader)
+            .AddDbContext<OpinionatedShop>((s, options) => database.Use(options).UseHaFence(s)).BuildServiceProvider();
+        Assert.Equal(Columns(Operations(services)), Columns(Operations<OpinionatedShop>(opinionated)));
+        await using var scope = opinionated.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<OpinionatedShop>();
+        await db.Database.EnsureCreatedAsync();
+        using var _ = LeaderScope.Enter(new Term(3));
+        await db.Database.ExecuteSqlAsync($"DELETE FROM ha_fence WHERE epoch > 3");
+
+        Assert.Equal(3, await database.EpochAsync());
+    }
+
+    private static IEnumerable<(string Table, string Name, string? Type, int? Length)> Columns(IEnumerable<MigrationOperation> operations) =>
+        from table in operations.OfType<CreateTableOperation>()
+        where table.Name.StartsWith("ha_", StringComparison.Ordinal)
+        from column in table.Columns
+        select (table.Name, column.Name, column.ColumnType, column.MaxLength);
+
+    private static IReadOnlyList<MigrationOperation> Operations(IServiceProvider services) => Operations<Shop>(services);
+
+    private static IReadOnlyList<MigrationOperation> Operations<TContext>(IServiceProvider services)
+        where TContext : DbContext
     {
         using var scope = services.CreateScope();
-        var db = scope.ServiceProvider.GetRequiredService<Shop>();
+        var db = scope.ServiceProvider.GetRequiredService<TContext>();
         return db.GetService<IMigrationsModelDiffer>().GetDifferences(null, db.GetService<IDesignTimeModel>().Model.GetRelationalModel());
     }
 
@@ -145,5 +172,16 @@ public sealed class FenceWithTests(PostgresServer server)
         var db = scope.ServiceProvider.GetRequiredService<Shop>();
         db.Add(new Order { Text = text });
         await db.SaveChangesAsync();
+    }
+
+    private sealed class OpinionatedShop(DbContextOptions<OpinionatedShop> options) : DbContext(options)
+    {
+        protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
+        {
+            configurationBuilder.Properties<string>().HaveMaxLength(100).AreUnicode(false).AreFixedLength();
+            configurationBuilder.Properties<long>().HaveConversion<string>();
+            configurationBuilder.Properties<int>().HaveConversion<long>();
+            configurationBuilder.Properties<byte[]>().HaveMaxLength(10);
+        }
     }
 }

@@ -190,6 +190,56 @@ public sealed class FencedContextTests(PostgresServer server)
         Assert.Equal(5, await database.EpochAsync());
     }
 
+    /// <summary>With <c>Enlist=false</c> a connection takes no part: each statement stands alone, as without the scope.</summary>
+    [FactIfPostgres]
+    public async Task A_connection_that_stays_out_of_ambient_transactions_is_fenced_by_itself()
+    {
+        await using var database = await ShopDatabase.CreateAsync(server, "PostgreSQL");
+        await using var services = new ServiceCollection().AddSingleton<ILeaderProvider>(database.Leader)
+            .AddDbContext<Shop>((s, options) => options.UseNpgsql(database.ConnectionString + ";Enlist=false").UseHaFence(s)).BuildServiceProvider();
+        await using var scope = services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<Shop>();
+        using var _ = LeaderScope.Enter(new Term(3));
+        using var ambient = new TransactionScope(TransactionScopeAsyncFlowOption.Enabled);
+        await db.Orders.ExecuteUpdateAsync(set => set.SetProperty(order => order.Text, "first"));
+        await AddAsync(db, "second");
+        using (new TransactionScope(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled))
+        {
+            await database.RaiseAsync(4);
+        }
+
+        await Assert.ThrowsAsync<NotLeaderException>(() => db.Database.ExecuteSqlAsync($"INSERT INTO \"Orders\" (\"Text\") VALUES ('late')"));
+        await Assert.ThrowsAsync<NotLeaderException>(() => AddAsync(db, "late"));
+        using (new TransactionScope(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled))
+        {
+            Assert.Equal(["second"], await database.OrdersAsync());
+        }
+    }
+
+    /// <summary>EF Core does not see how the first one ends, and Npgsql has one object for both.</summary>
+    [FactIfPostgres]
+    public async Task A_second_transaction_of_ones_own_is_checked_without_being_told_of()
+    {
+        await using var database = await ShopDatabase.CreateAsync(server, "PostgreSQL");
+        await using var services = database.Services();
+        await using var scope = services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<Shop>();
+        using var _ = LeaderScope.Enter(new Term(3));
+        await db.Database.OpenConnectionAsync();
+        var connection = db.Database.GetDbConnection();
+        var first = await connection.BeginTransactionAsync();
+        await db.Database.UseTransactionAsync(first);
+        await AddAsync(db, "first");
+        await first.CommitAsync();
+        await database.RaiseAsync(4);
+        await using var second = await connection.BeginTransactionAsync();
+        Assert.Same(first, second);
+
+        await Assert.ThrowsAsync<NotLeaderException>(() => AddAsync(db, "late"));
+        await second.RollbackAsync();
+        Assert.Equal(["first"], await database.OrdersAsync());
+    }
+
     private static Task InScopeAsync(IServiceProvider services, long epoch, params string[] texts) =>
         InScopeAsync(services, epoch, static () => Task.FromResult(Task.CompletedTask), texts);
 

@@ -1,6 +1,8 @@
 using System.Data;
+using Ha.EntityFrameworkCore;
 using Ha.Tests.Support;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
@@ -154,6 +156,75 @@ public sealed class OutcomeTests(PostgresServer server)
 
         await Assert.ThrowsAsync<OutcomeUnknownException>(() => waiting);
     }
+
+    /// <summary>A worker without a scope, whose save failed and went back to its savepoint, and the fence's lock with it.</summary>
+    [FactIfPostgres]
+    public async Task A_commit_without_a_scope_is_checked_again_after_a_failed_save()
+    {
+        await using var database = await ShopDatabase.CreateAsync(server, "PostgreSQL");
+        await using var services = database.Services();
+        await using var scope = services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<Shop>();
+        await using var transaction = await FailedOnceAsync(database, db);
+        database.Leader.Follow("http://next:1", 4);
+
+        await Assert.ThrowsAsync<NotLeaderException>(() => transaction.CommitAsync());
+        Assert.Empty(await database.OrdersAsync());
+    }
+
+    [FactIfPostgres]
+    public async Task A_commit_without_a_scope_that_lost_its_answer_is_unknown()
+    {
+        await using var database = await ShopDatabase.CreateAsync(server, "PostgreSQL");
+        await using var services = database.Services(interceptors: LostAnswer(database));
+        await using var scope = services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<Shop>();
+        await using var transaction = await FailedOnceAsync(database, db);
+
+        await Assert.ThrowsAsync<OutcomeUnknownException>(() => transaction.CommitAsync());
+        Assert.Equal(["an order"], await database.OrdersAsync());
+    }
+
+    [FactIfPostgres]
+    public async Task So_is_one_inside_of_an_exemption()
+    {
+        await using var database = await ShopDatabase.CreateAsync(server, "PostgreSQL");
+        database.Leader.Lead(3);
+        await using var services = database.Services(interceptors: LostAnswer(database));
+        await using var scope = services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<Shop>();
+        await using var transaction = await db.Database.BeginTransactionAsync();
+        db.Add(new Order { Text = "an order" });
+        await db.SaveChangesAsync();
+        using var _ = HaFenceExemption.Begin();
+
+        await Assert.ThrowsAsync<OutcomeUnknownException>(() => transaction.CommitAsync());
+        Assert.Equal(["an order"], await database.OrdersAsync());
+    }
+
+    /// <summary>A transaction with one order in it, after a save that failed.</summary>
+    private static async Task<IDbContextTransaction> FailedOnceAsync(ShopDatabase database, Shop db)
+    {
+        database.Leader.Lead(3);
+        var transaction = await db.Database.BeginTransactionAsync();
+        var order = new Order { Text = "an order" };
+        db.Add(order);
+        await db.SaveChangesAsync();
+        db.ChangeTracker.Clear();
+        db.Add(new Order { Id = order.Id, Text = "again" });
+        await Assert.ThrowsAsync<DbUpdateException>(() => db.SaveChangesAsync());
+        db.ChangeTracker.Clear();
+        return transaction;
+    }
+
+    private static AtCommit LostAnswer(ShopDatabase database) => new()
+    {
+        After = () =>
+        {
+            database.Leader.Follow("http://next:1", 4);
+            throw new NpgsqlException("lost", new IOException("lost"));
+        },
+    };
 
     private static Task<int> LockAsync(Shop db, string text) =>
         db.Orders.Where(order => order.Text == text).ExecuteUpdateAsync(set => set.SetProperty(order => order.Text, order => order.Text));

@@ -18,11 +18,8 @@ public sealed class FenceFailureTests(PostgresServer server)
     public async Task A_writer_that_stands_still_loses_its_transaction_before_the_commit(int looks, bool lost)
     {
         await using var bed = await FenceBed.PostgresAsync(server, _impatient);
-        await IsNotExecutedAsync(bed, looks, lost, "25P03", async transaction =>
-        {
-            await FenceBed.InsertAsync(transaction);
-            await bed.EndedByServerAsync(transaction.Connection!);
-        });
+        await IsNotExecutedAsync(
+            bed, looks, lost, "25P03", FenceBed.InsertAsync, transaction => bed.EndedByServerAsync(transaction.Connection!).GetAwaiter().GetResult());
     }
 
     [TheoryIfPostgres]
@@ -55,11 +52,12 @@ public sealed class FenceFailureTests(PostgresServer server)
     public async Task A_session_that_is_ended_in_the_commit_has_an_unknown_outcome()
     {
         await using var bed = await FenceBed.PostgresAsync(server);
-        var failure = await Assert.ThrowsAsync<OutcomeUnknownException>(() => bed.Fence.WriteAsync(bed.Source, new Permit(5), async transaction =>
+        DbConnection? connection = null;
+        var permit = new Permit(5) { Looked = () => bed.KillAsync(connection!).GetAwaiter().GetResult() };
+        var failure = await Assert.ThrowsAsync<OutcomeUnknownException>(() => bed.Fence.WriteAsync(bed.Source, permit, transaction =>
         {
-            await FenceBed.InsertAsync(transaction);
-            await bed.KillAsync(transaction.Connection!);
-            return 0;
+            connection = transaction.Connection;
+            return FenceBed.InsertAsync(transaction);
         }));
         Assert.Equal("57P01", Assert.IsType<PostgresException>(failure.InnerException).SqlState);
     }
@@ -73,12 +71,8 @@ public sealed class FenceFailureTests(PostgresServer server)
         ArmedFlow up = new(), down = new();
         await using var relay = new Relay(server.Port, _ => (up, down));
         await using var bed = await FenceBed.PostgresAsync(server, settings: "Maximum Pool Size=1;", port: relay.Port);
-        await Assert.ThrowsAsync<OutcomeUnknownException>(() => bed.Fence.WriteAsync(bed.Source, new Permit(5), async transaction =>
-        {
-            await FenceBed.InsertAsync(transaction);
-            (answer ? down : up).CutAfter(1, Cut.Reset);
-            return 0;
-        }));
+        var permit = new Permit(5) { Looked = () => (answer ? down : up).CutAfter(1, Cut.Reset) };
+        await Assert.ThrowsAsync<OutcomeUnknownException>(() => bed.AddAsync(permit));
         Assert.Equal(rows, await bed.RowsAsync());
     }
 
@@ -95,6 +89,22 @@ public sealed class FenceFailureTests(PostgresServer server)
             down.CutAfter(1, Cut.Reset);
             await FenceBed.InsertAsync(transaction);
         });
+    }
+
+    /// <summary>PostgreSQL answers the commit of such a transaction with ROLLBACK, of which the driver says nothing.</summary>
+    [FactIfPostgres]
+    public async Task A_statement_whose_failure_the_write_caught_is_not_confirmed()
+    {
+        await using var bed = await FenceBed.PostgresAsync(server);
+        await bed.RunAsync("CREATE UNIQUE INDEX once ON rows (n)");
+        var failure = await Assert.ThrowsAsync<PostgresException>(() => bed.Fence.WriteAsync(bed.Source, new Permit(5), async transaction =>
+        {
+            await FenceBed.InsertAsync(transaction);
+            return (await Assert.ThrowsAsync<PostgresException>(() => FenceBed.InsertAsync(transaction))).SqlState;
+        }));
+
+        Assert.Equal(PostgresErrorCodes.InFailedSqlTransaction, failure.SqlState);
+        Assert.Equal((0, 0L), (await bed.RowsAsync(), await bed.StoredAsync()));
     }
 
     [FactIfPostgres]
@@ -195,10 +205,29 @@ public sealed class FenceFailureTests(PostgresServer server)
         Assert.Null(fence.Explain(new InvalidOperationException("of another kind"), new Permit(5).LostAfter(0), committing));
     }
 
-    private static async Task IsNotExecutedAsync(FenceBed bed, int looks, bool lost, string? state, Func<DbTransaction, Task> write)
+    /// <param name="bed">The database.</param>
+    /// <param name="looks">How often the lease is good.</param>
+    /// <param name="lost">True: the failure means that this node does not lead any more.</param>
+    /// <param name="state">What the database says.</param>
+    /// <param name="write">The write.</param>
+    /// <param name="beforeCommit">After the last look at the lease.</param>
+    private static async Task IsNotExecutedAsync(
+        FenceBed bed, int looks, bool lost, string? state, Func<DbTransaction, Task> write, Action<DbTransaction>? beforeCommit = null)
     {
-        var failure = await Assert.ThrowsAnyAsync<Exception>(() => bed.Fence.WriteAsync(bed.Source, new Permit(5).LostAfter(looks), async transaction =>
+        DbTransaction? writing = null;
+        var permit = new Permit(5)
         {
+            Looked = () =>
+            {
+                if (Interlocked.Exchange(ref writing, null) is { } transaction)
+                {
+                    beforeCommit?.Invoke(transaction);
+                }
+            },
+        }.LostAfter(looks);
+        var failure = await Assert.ThrowsAnyAsync<Exception>(() => bed.Fence.WriteAsync(bed.Source, permit, async transaction =>
+        {
+            writing = transaction;
             await write(transaction);
             return 0;
         }));

@@ -3,11 +3,13 @@ namespace Ha.Leadership;
 /// <summary>The leadership that the running code was admitted under; flows with <c>async</c> calls and started tasks.</summary>
 internal static class AmbientLeadership
 {
-    private static readonly AsyncLocal<IHaFeature?> _current = new();
+    private static readonly AsyncLocal<AdmittedScope?> _scope = new();
 
-    public static IHaFeature? Current
+    public static IHaFeature? Current => _scope.Value?.Leadership;
+
+    public static AdmittedScope? Scope
     {
-        get => _current.Value;
-        set => _current.Value = value;
+        get => _scope.Value;
+        set => _scope.Value = value;
     }
 }

@@ -51,16 +51,18 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
         if (longLived)
         {
             node.Gate.Exit();
-            return AwaitAsync(context, RunUntilLostAsync(context, permit));
+            var endless = new AdmittedScope(permit, outer: null);
+            return AwaitAsync(context, RunUntilLostAsync(context, permit, endless), endless);
         }
 
         var inner = features.GetRequiredFeature<IHttpResponseBodyFeature>();
         var guard = AnswerGuard.Begin(context, inner, permit, node.Gate, grace);
         features.Set<IHttpResponseBodyFeature>(guard);
-        var running = StartUnder(permit, context);
+        var scope = new AdmittedScope(permit, outer: null);
+        var running = StartUnder(scope, context);
         if (!running.IsCompletedSuccessfully || CaughtRefusal.AnyKept || guard.Refuses() is not null || guard.Tripped)
         {
-            return AwaitGuardedAsync(context, running, inner, guard, permit);
+            return AwaitGuardedAsync(context, running, inner, guard, permit, scope);
         }
 
         // As below, for a handler that never waited: no state machine, no allocation.
@@ -70,7 +72,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
         return _noRefusal;
     }
 
-    private async Task RunUntilLostAsync(HttpContext context, WritePermit permit)
+    private async Task RunUntilLostAsync(HttpContext context, WritePermit permit, AdmittedScope scope)
     {
         if (!permit.StillLeads())
         {
@@ -86,7 +88,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
 
         try
         {
-            await StartUnder(permit, context);
+            await StartUnder(scope, context);
         }
         catch (OperationCanceledException) when (permit.LeaseLost.IsCancellationRequested)
         {
@@ -95,12 +97,12 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
     }
 
     /// <summary>What the handler starts keeps the scope; this thread gives it back.</summary>
-    private Task StartUnder(WritePermit permit, HttpContext context)
+    private Task StartUnder(AdmittedScope scope, HttpContext context)
     {
-        var outer = AmbientLeadership.Current;
-        AmbientLeadership.Current = permit;
+        var outer = AmbientLeadership.Scope;
+        AmbientLeadership.Scope = scope;
         var running = next.Start(context);
-        AmbientLeadership.Current = outer;
+        AmbientLeadership.Scope = outer;
         return running;
     }
 
@@ -117,7 +119,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
     }
 
     private async Task<Exception?> AwaitGuardedAsync(
-        HttpContext context, Task running, IHttpResponseBodyFeature inner, AnswerGuard guard, WritePermit permit)
+        HttpContext context, Task running, IHttpResponseBodyFeature inner, AnswerGuard guard, WritePermit permit, AdmittedScope scope)
     {
         Exception? refusal;
         bool tripped, dirty;
@@ -151,6 +153,12 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
             DecidedMark.Leave(context);
         }
 
+        if (refusal is NotLeaderException && permit.StillLeads())
+        {
+            node.Control?.CheckFence(permit.Epoch);
+        }
+
+        refusal = Whole(refusal, scope);
         if (tripped)
         {
             // Whatever the handler threw afterwards, its answer came too late.
@@ -161,15 +169,10 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
             reports.OutcomeUnknown(unknown);
         }
 
-        if (refusal is NotLeaderException && permit.StillLeads())
-        {
-            node.Control?.CheckFence(permit.Epoch);
-        }
-
         return Keep(context, refusal, dirty);
     }
 
-    private async Task<Exception?> AwaitAsync(HttpContext context, Task running)
+    private async Task<Exception?> AwaitAsync(HttpContext context, Task running, AdmittedScope? scope = null)
     {
         Exception? refusal;
         try
@@ -186,6 +189,7 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
             DecidedMark.Leave(context);
         }
 
+        refusal = Whole(refusal, scope);
         if (refusal is OutcomeUnknownException unknown)
         {
             reports.OutcomeUnknown(unknown);
@@ -193,6 +197,14 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
 
         return Keep(context, refusal, isDirty: false);
     }
+
+    /// <summary>
+    /// What a refusal says about the whole request. The handler, or the fence, only speaks for the transaction that was refused: after
+    /// another one was committed, whoever repeats the request executes that one twice.
+    /// </summary>
+    private static Exception? Whole(Exception? refusal, AdmittedScope? scope) => refusal is NotLeaderException && scope?.HasCommitted == true
+        ? new OutcomeUnknownException("A part of the write was committed before the rest was refused.", refusal)
+        : refusal;
 
     private static Exception? Keep(HttpContext context, Exception? refusal, bool isDirty)
     {
