@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -193,6 +194,9 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
         var body = new StreamResponseBodyFeature(buffer);
         http.Features.Set<IHttpResponseBodyFeature>(body);
         attempt.Ran = true;
+
+        // What a handler saves after it has lost this transaction would be committed by itself, and again with the repetition.
+        attempt.Fence.Only = transaction.TransactionId;
         try
         {
             await next(http);
@@ -200,6 +204,7 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
         }
         finally
         {
+            attempt.Fence.Only = null;
             http.Features.Set(inner);
         }
 
@@ -215,7 +220,7 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
             if (attempt.Database.CurrentTransaction?.TransactionId != transaction.TransactionId)
             {
                 throw new InvalidOperationException(
-                    "The handler ended the transaction of UseHaIdempotency, which commits it itself together with the answer. What it wrote may be stored.");
+                    "The handler ended the transaction of UseHaIdempotency, which commits it itself together with the answer, or has caught the failure that ended it.");
             }
 
             await attempt.Answers.CompleteAsync(attempt.Request.Id, answer, http.RequestAborted);
@@ -269,7 +274,9 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
 
         public KeyedRequest Request => request;
 
-        public Microsoft.EntityFrameworkCore.Infrastructure.DatabaseFacade Database => db.Database;
+        public DatabaseFacade Database => db.Database;
+
+        public ContextFence Fence { get; } = db.GetService<ContextFence>();
 
         public AnswersTable Answers { get; } = new(db);
 
