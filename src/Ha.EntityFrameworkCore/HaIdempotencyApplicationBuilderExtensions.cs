@@ -23,7 +23,7 @@ public static class HaIdempotencyApplicationBuilderExtensions
     /// <param name="configure">Changes the settings.</param>
     /// <returns><paramref name="app"/>.</returns>
     /// <exception cref="InvalidOperationException">
-    /// At the start: the context is not registered, or has no table for answers.
+    /// At the start: the context is not registered, is transient, or has no table for answers.
     /// </exception>
     public static IApplicationBuilder UseHaIdempotency<TContext>(this IApplicationBuilder app, Action<HaIdempotencyOptions>? configure = null)
         where TContext : DbContext
@@ -35,7 +35,14 @@ public static class HaIdempotencyApplicationBuilderExtensions
         return app.Use(next =>
         {
             using var scope = app.ApplicationServices.CreateScope();
-            AnswersTable.TypeOf(scope.ServiceProvider.GetRequiredService<TContext>());
+            var context = scope.ServiceProvider.GetRequiredService<TContext>();
+            AnswersTable.TypeOf(context);
+            if (!ReferenceEquals(context, scope.ServiceProvider.GetRequiredService<TContext>()))
+            {
+                throw new InvalidOperationException(
+                    $"{typeof(TContext).Name} is registered as transient, so a handler would save through another one than UseHaIdempotency commits: make it scoped.");
+            }
+
             return new IdempotencyMiddleware(next, typeof(TContext), options, clock).InvokeAsync;
         });
     }
