@@ -85,6 +85,58 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
     }
 
     [FactIfPostgres]
+    public async Task A_handler_that_saves_again_after_a_lost_connection_stores_nothing()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            if (_ran++ > 0)
+            {
+                shop.Add(new Purchase { Text = "second" });
+                await shop.SaveChangesAsync();
+                return;
+            }
+
+            shop.Add(new Purchase { Text = "first" });
+            await PostgresServer.RunAsync(database.ConnectionString, $"SELECT pg_terminate_backend({((NpgsqlConnection)shop.Database.GetDbConnection()).ProcessID})");
+            for (var tries = 3; tries > 0; tries--)
+            {
+                try
+                {
+                    await shop.SaveChangesAsync();
+                    break;
+                }
+                catch (Exception) when (tries > 1)
+                {
+                    // As a retry loop does.
+                }
+            }
+        }).HonorsIdempotencyKey(), new KeyedNodeSetup { Before = failures.Watch });
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Contains("ended before the handler did", Assert.Single(failures.All).Message, StringComparison.Ordinal);
+        Assert.Equal(("", 0), await node.StoredAsync());
+        Assert.Equal(200, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal(("second", 1), await node.StoredAsync());
+    }
+
+    [Theory, EachDatabase]
+    public async Task What_a_handler_saves_after_it_has_ended_the_transaction_is_refused(string kind)
+    {
+        using var database = await TestDatabase.NewAsync(kind, postgres);
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            await SaveAsync(shop);
+            await shop.Database.RollbackTransactionAsync();
+            await SaveAsync(shop);
+        }).HonorsIdempotencyKey());
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal(("", 0), await node.StoredAsync());
+    }
+
+    [FactIfPostgres]
     public async Task A_commit_that_lost_its_answer_does_not_run_the_handler_again()
     {
         using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
@@ -228,6 +280,50 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
         app.UseHaIdempotency<Shop>();
         var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => app.StartAsync());
         Assert.Contains("UseHaFence", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_transient_context_stops_the_start()
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Services.AddHa();
+        builder.Services.AddDbContext<KeyedShop>((services, options) => options.UseSqlite("Data Source=:memory:").UseHaFence(services), ServiceLifetime.Transient);
+        await using var app = builder.Build();
+        app.Urls.Add("http://127.0.0.1:0");
+        app.UseHaIdempotency<KeyedShop>();
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => app.StartAsync());
+        Assert.Contains("transient", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false, 500)]
+    [InlineData(true, 200)]
+    public async Task A_body_that_was_read_before_is_not_taken_for_an_empty_one(bool buffered, int status)
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, Buy, new KeyedNodeSetup
+        {
+            Before = app =>
+            {
+                failures.Watch(app);
+                app.Use(async (http, next) =>
+                {
+                    if (buffered)
+                    {
+                        http.Request.EnableBuffering();
+                    }
+
+                    await http.Request.Body.CopyToAsync(Stream.Null);
+                    await next();
+                });
+            },
+        });
+
+        Assert.Equal(status, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal(buffered ? 422 : 500, (await node.BuyAsync("a pen", "k")).Status);
+        Assert.All(failures.All, failure => Assert.Contains("reads the body", failure.Message, StringComparison.Ordinal));
+        Assert.Equal((buffered ? "a book" : "", buffered ? 1 : 0), await node.StoredAsync());
     }
 
     private void Buy(WebApplication app) => app.MapPost("/buy", (KeyedShop shop) => SaveAsync(shop)).HonorsIdempotencyKey();
