@@ -1,12 +1,15 @@
 using System.Data.Common;
 using System.Security.Claims;
 using Ha.Tests.Example;
+using Ha.Tests.Forwarding;
 using Ha.Tests.Support;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.ApplicationParts;
 using Microsoft.AspNetCore.Mvc.Controllers;
+using Microsoft.AspNetCore.TestHost;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
@@ -271,6 +274,136 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Nor_where_only_the_fallback_policy_asks_for_it()
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app =>
+        {
+            app.UseAuthorization();
+            app.MapPost("/buy", () => "bought").HonorsIdempotencyKey();
+        }, new KeyedNodeSetup
+        {
+            Before = failures.Watch,
+            Builder = builder => builder.Services
+                .AddAuthorization(options => options.FallbackPolicy = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build()).AddAuthentication(),
+        });
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Contains("UseAuthorization", Assert.Single(failures.All).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task It_must_stand_behind_UseHa(bool behind)
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        await using (var shop = KeyedNode.Open(database.ConnectionString))
+        {
+            await shop.Database.EnsureCreatedAsync();
+        }
+
+        using var leadership = new FakeLeadership("node", TimeProvider.System);
+        var builder = WebApplication.CreateBuilder();
+        builder.WebHost.UseTestServer();
+        builder.Services.AddHa(options =>
+        {
+            options.NodeId = "node";
+            options.LocalTarget = "http://127.0.0.1:1";
+        });
+        builder.Services.AddSingleton<ILeaderProvider>(leadership);
+        builder.Services.AddDbContext<KeyedShop>((services, options) => options.UseSqlite(database.ConnectionString).UseHaFence(services));
+        await using var app = builder.Build();
+        app.UseRouting();
+        if (behind)
+        {
+            app.UseHa();
+        }
+
+        app.UseHaIdempotency<KeyedShop>();
+        if (!behind)
+        {
+            app.UseHa();
+        }
+
+        Buy(app);
+        await app.StartAsync();
+        leadership.Lead();
+        using var client = app.GetTestClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/buy");
+        request.Headers.Add("Idempotency-Key", "k");
+        if (behind)
+        {
+            using var answer = await client.SendAsync(request);
+            Assert.Equal(200, (int)answer.StatusCode);
+        }
+        else
+        {
+            var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => client.SendAsync(request));
+            Assert.Contains("after UseHa()", failure.Message, StringComparison.Ordinal);
+        }
+
+        await app.StopAsync();
+    }
+
+    [Fact]
+    public async Task A_request_goes_through_it_once()
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app =>
+        {
+            app.UseHaIdempotency<OtherShop>();
+            Buy(app);
+        }, new KeyedNodeSetup
+        {
+            Before = failures.Watch,
+            Builder = builder => builder.Services.AddDbContext<OtherShop>((services, options) => options.UseSqlite("Data Source=:memory:").UseHaFence(services)),
+        });
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Contains("twice", Assert.Single(failures.All).Message, StringComparison.Ordinal);
+        Assert.Equal((0, ("", 0)), (_ran, await node.StoredAsync()));
+    }
+
+    /// <summary>A payment provider takes longer than a transaction behind the fence may stand idle.</summary>
+    [FactIfPostgres]
+    public async Task A_handler_may_take_its_time_before_its_first_write()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            Assert.Equal("1min", await LimitAsync(shop));
+            await shop.Database.ExecuteSqlAsync($"SET LOCAL application_name = 'a write'");
+            Assert.Equal("100ms", await LimitAsync(shop));
+            await SaveAsync(shop);
+        }).HonorsIdempotencyKey(), new KeyedNodeSetup { Fence = fence => fence.IdleLimit = TimeSpan.FromMilliseconds(100) });
+
+        Assert.Equal(200, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal(("a book", 1), await node.StoredAsync());
+    }
+
+    [FactIfPostgres]
+    public async Task A_handler_that_stands_too_long_after_it_is_told_so()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            await SaveAsync(shop);
+            var session = ((NpgsqlConnection)shop.Database.GetDbConnection()).ProcessID;
+            await Eventually.True(async () => await PostgresServer.RunAsync(
+                database.ConnectionString, $"SELECT count(*) FROM pg_stat_activity WHERE pid = {session}") is 0L);
+            await SaveAsync(shop);
+        }).HonorsIdempotencyKey(), new KeyedNodeSetup { Before = failures.Watch, Fence = fence => fence.IdleLimit = TimeSpan.FromMilliseconds(100) });
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Contains("HaFenceOptions.IdleLimit", Assert.Single(failures.All).Message, StringComparison.Ordinal);
+        Assert.Equal(("", 0), await node.StoredAsync());
+    }
+
+    [Fact]
     public async Task A_context_without_the_table_stops_the_start()
     {
         var builder = WebApplication.CreateBuilder();
@@ -341,6 +474,9 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
         await shop.SaveChangesAsync();
     }
 
+    private static Task<string> LimitAsync(KeyedShop shop) =>
+        shop.Database.SqlQuery<string>($"SELECT current_setting('idle_in_transaction_session_timeout') AS \"Value\"").SingleAsync();
+
     private static void SignIn(WebApplication app) => app.Use((http, next) =>
     {
         var name = http.Request.Query["user"].ToString();
@@ -362,6 +498,9 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
                 ? throw new NpgsqlException("lost", new IOException("lost"))
                 : ValueTask.FromResult(result);
     }
+
+    /// <summary>A second context.</summary>
+    private sealed class OtherShop(DbContextOptions<OtherShop> options) : DbContext(options);
 
     /// <summary>Finds the one controller that it is about.</summary>
     private sealed class Only : IApplicationFeatureProvider<ControllerFeature>
