@@ -14,7 +14,9 @@ public static class HaIdempotencyApplicationBuilderExtensions
     /// <c>UseHa()</c>, <c>UseAuthentication()</c> and <c>UseAuthorization()</c>. Works with the plugin off too.
     /// </summary>
     /// <remarks>
-    /// The handler saves through the request's own <typeparamref name="TContext"/> and begins no transaction. An answer from 500
+    /// The handler saves through the request's own <typeparamref name="TContext"/> and begins no transaction. On PostgreSQL it may
+    /// stand for a minute before its first write, and for <see cref="HaFenceOptions.IdleLimit"/> (2 s) between two statements after
+    /// it; longer, and the server rolls back. Put it before what reads the body, and once for each request. An answer from 500
     /// on, a 409, 425 or 429, and an exception undo what it saved and leave the key unused. The answer is sent when it is
     /// complete, and kept without cookies.
     /// </remarks>

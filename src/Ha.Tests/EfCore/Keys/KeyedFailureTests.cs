@@ -132,6 +132,7 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
         {
             await SaveAsync(shop);
             await shop.Database.RollbackTransactionAsync();
+            shop.ChangeTracker.Clear();
             await SaveAsync(shop);
         }).HonorsIdempotencyKey());
 
