@@ -24,6 +24,7 @@ namespace Ha.EntityFrameworkCore.Idempotency;
 internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextType, HaIdempotencyOptions options, TimeProvider clock)
 {
     private const int MostRemoved = 200;
+    private const int MostTries = 10;
 
     // RFC 8470.
     private const int TooEarly = 425;
@@ -187,7 +188,7 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
         using var unfenced = HaFenceExemption.Begin();
         var (answers, request, stop) = (attempt.Answers, attempt.Request, attempt.Http.RequestAborted);
         var now = clock.GetUtcNow();
-        while (true)
+        for (var tries = 0; tries < MostTries; tries++)
         {
             try
             {
@@ -220,6 +221,10 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
                 : null;
             return false;
         }
+
+        // Others take it and let go of it again.
+        attempt.Problem = Problems.StillRunning;
+        return false;
     }
 
     private async Task RunAsync(Attempt attempt, IDbContextTransaction transaction)
