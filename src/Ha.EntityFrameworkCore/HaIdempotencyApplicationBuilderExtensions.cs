@@ -14,7 +14,9 @@ public static class HaIdempotencyApplicationBuilderExtensions
     /// <c>UseHa()</c>, <c>UseAuthentication()</c> and <c>UseAuthorization()</c>. Works with the plugin off too.
     /// </summary>
     /// <remarks>
-    /// The handler saves through the request's own <typeparamref name="TContext"/> and begins no transaction. An answer from 500
+    /// The handler saves through the request's own <typeparamref name="TContext"/> and begins no transaction. On PostgreSQL it may
+    /// stand for a minute before its first write, and for <see cref="HaFenceOptions.IdleLimit"/> (2 s) between two statements after
+    /// it; longer, and the server rolls back. Put it before what reads the body, and once for each request. An answer from 500
     /// on, a 409, 425 or 429, and an exception undo what it saved and leave the key unused. The answer is sent when it is
     /// complete, and kept without cookies.
     /// </remarks>
@@ -23,7 +25,7 @@ public static class HaIdempotencyApplicationBuilderExtensions
     /// <param name="configure">Changes the settings.</param>
     /// <returns><paramref name="app"/>.</returns>
     /// <exception cref="InvalidOperationException">
-    /// At the start: the context is not registered, or has no table for answers.
+    /// At the start: the context is not registered, is transient, or has no table for answers.
     /// </exception>
     public static IApplicationBuilder UseHaIdempotency<TContext>(this IApplicationBuilder app, Action<HaIdempotencyOptions>? configure = null)
         where TContext : DbContext
@@ -35,7 +37,14 @@ public static class HaIdempotencyApplicationBuilderExtensions
         return app.Use(next =>
         {
             using var scope = app.ApplicationServices.CreateScope();
-            AnswersTable.TypeOf(scope.ServiceProvider.GetRequiredService<TContext>());
+            var context = scope.ServiceProvider.GetRequiredService<TContext>();
+            AnswersTable.TypeOf(context);
+            if (!ReferenceEquals(context, scope.ServiceProvider.GetRequiredService<TContext>()))
+            {
+                throw new InvalidOperationException(
+                    $"{typeof(TContext).Name} is registered as transient, so a handler would save through another one than UseHaIdempotency commits: make it scoped.");
+            }
+
             return new IdempotencyMiddleware(next, typeof(TContext), options, clock).InvokeAsync;
         });
     }

@@ -22,6 +22,9 @@ internal sealed class ContextFence(FenceBook book)
     private AutoTransactionBehavior _own;
     private AutoTransactionBehavior? _set;
 
+    /// <summary>The one transaction that the context may work in (<c>IDbContextTransaction.TransactionId</c>); null: any, or none.</summary>
+    public Guid? Only { get; set; }
+
     /// <summary>Before a command that EF reads the results of by itself. Changes its text, or runs the check before it.</summary>
     public async Task BeforeReaderAsync(DbCommand command, CommandEventData data, bool async, CancellationToken cancellationToken)
     {
@@ -287,6 +290,13 @@ internal sealed class ContextFence(FenceBook book)
         if (data.Context is not { } context)
         {
             return null;
+        }
+
+        if (Only is { } only && context.Database.CurrentTransaction?.TransactionId != only)
+        {
+            throw Refuse(new InvalidOperationException(
+                "The transaction that this request's key, write and answer share has ended before the handler did, so what comes now would be stored without them: " +
+                "the connection was lost, the server has ended it, or the handler has. Let the failure out; the client may send the request again."));
         }
 
         if (data.CommandSource == CommandSource.Migrations && command.Transaction is { } migration)

@@ -29,6 +29,10 @@ internal sealed class AnswersTable
     // Both wait for a transaction that has the key in work, and then say "no row" instead of failing.
     private static readonly string[] _skipsConflicts = [Fence.Npgsql, Fence.Sqlite];
 
+    // How long a transaction that has taken a key may stand idle before it comes to the fence, which has a limit of its own. Nobody
+    // waits for it but requests with the same key.
+    private static readonly TimeSpan _idleBefore = TimeSpan.FromMinutes(1);
+
     private readonly DbContext _db;
     private readonly string _insert;
     private readonly string _update;
@@ -44,7 +48,7 @@ internal sealed class AnswersTable
         string Column(string property) => sql.DelimitIdentifier(entity.FindProperty(property)!.GetColumnName(store)!);
         var into = $"INSERT INTO {table} ({Column(Id)}, {Column(Fingerprint)}, {Column(At)})";
         _insert = _skipsConflicts.Contains(db.Database.ProviderName, StringComparer.Ordinal)
-            ? $"{into} VALUES ({{0}}, {{1}}, {{2}}) ON CONFLICT DO NOTHING"
+            ? $"{SetIdle(db)}{into} VALUES ({{0}}, {{1}}, {{2}}) ON CONFLICT DO NOTHING"
             : $"{into} SELECT {{0}}, {{1}}, {{2}} WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {Column(Id)} = {{0}})";
         _update = $"UPDATE {table} SET {Column(Status)} = {{1}}, {Column(Headers)} = {{2}}, {Column(Body)} = {{3}} WHERE {Column(Id)} = {{0}}";
     }
@@ -54,6 +58,14 @@ internal sealed class AnswersTable
     public static IEntityType TypeOf(DbContext db) => db.Model.FindEntityType(Entity)
         ?? throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
             $"The model of {db.GetType().Name} has no table for the answers that UseHaIdempotency keeps: add UseHaFence(services) to its options, and a migration."));
+
+    /// <summary>In the command that takes the key. With an infinite limit the session is left as it is, as behind the fence.</summary>
+    private static string SetIdle(DbContext db)
+    {
+        var limit = FenceBook.ExtensionOf(db)!.Shape.IdleLimit;
+        return db.Database.ProviderName is not Fence.Npgsql || limit == Timeout.InfiniteTimeSpan ? "" : string.Create(CultureInfo.InvariantCulture,
+            $"SELECT set_config('idle_in_transaction_session_timeout', '{(long)Math.Max(limit.TotalMilliseconds, _idleBefore.TotalMilliseconds)}', true); ");
+    }
 
     /// <summary>Takes a key in work; false: it is there already.</summary>
     public async Task<bool> TryAddAsync(KeyedRequest request, long now, CancellationToken cancellationToken) =>

@@ -4,11 +4,13 @@ using System.Runtime.ExceptionServices;
 using Ha.EntityFrameworkCore.Fencing;
 using Ha.Forwarding.Local;
 using Ha.Http;
+using Ha.Leadership;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -22,6 +24,7 @@ namespace Ha.EntityFrameworkCore.Idempotency;
 internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextType, HaIdempotencyOptions options, TimeProvider clock)
 {
     private const int MostRemoved = 200;
+    private const int MostTries = 10;
 
     // RFC 8470.
     private const int TooEarly = 425;
@@ -29,8 +32,14 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
     // PostgreSQL's lock_timeout has passed.
     private const string LockNotAvailable = "55P03";
 
+    // PostgreSQL's idle_in_transaction_session_timeout has passed.
+    private const string IdleInTransaction = "25P03";
+
     // The word of ASP.NET Core's own endpoint middleware, which refuses an endpoint whose authorization was left out.
     private const string Authorized = "__AuthorizationMiddlewareWithEndpointInvoked";
+
+    // In HttpContext.Items while the handler runs.
+    private static readonly object _inside = new();
 
     private static readonly TimeSpan _betweenClearings = TimeSpan.FromMinutes(1);
 
@@ -50,16 +59,38 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
             return next(http);
         }
 
-        if (metadata.GetMetadata<IAuthorizeData>() is not null && metadata.GetMetadata<IAllowAnonymous>() is null && !http.Items.ContainsKey(Authorized))
+        return RunKeyedAsync(http, metadata);
+    }
+
+    /// <summary>What would be right on most days and wrong on the others fails with the first keyed request.</summary>
+    private static async Task RefuseWrongOrderAsync(HttpContext http, EndpointMetadataCollection metadata)
+    {
+        if (!http.Items.ContainsKey(Authorized) && metadata.GetMetadata<IAllowAnonymous>() is null
+            && (metadata.GetMetadata<IAuthorizeData>() is not null || await HasFallbackPolicyAsync(http)))
         {
             throw new InvalidOperationException("UseHaIdempotency() must come after UseAuthorization(): it would give answers to anybody.");
         }
 
-        return RunKeyedAsync(http);
+        if (http.Features.Get<IHaFeature>() is null && DecidedMark.Of(http) is null && metadata.GetMetadata<INodeChoiceMetadata>() is not AllowOnAnyNodeAttribute
+            && http.RequestServices.GetService<HaNode>() is { Settings.IsActive: true })
+        {
+            throw new InvalidOperationException("UseHaIdempotency() must come after UseHa(): it would run on whichever node is asked.");
+        }
+
+        if (http.Items.ContainsKey(_inside))
+        {
+            throw new InvalidOperationException(
+                "This request comes through UseHaIdempotency() twice. Two transactions do not commit together: one context for each endpoint (UseWhen).");
+        }
     }
 
-    private async Task RunKeyedAsync(HttpContext http)
+    private static async Task<bool> HasFallbackPolicyAsync(HttpContext http) =>
+        http.RequestServices.GetService<IAuthorizationPolicyProvider>() is { } policies && await policies.GetFallbackPolicyAsync() is not null;
+
+    private async Task RunKeyedAsync(HttpContext http, EndpointMetadataCollection metadata)
     {
+        await RefuseWrongOrderAsync(http, metadata);
+
         // Step 1: whose write it is, and which.
         if (HaProblem.IsGrpc(http.Request))
         {
@@ -108,10 +139,15 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
             await KeptAnswer.SendBodyAsync(http.Response, attempt.Body);
         }
 
-        // Step 5: what nobody needs any more, once the client has its answer.
+        // Step 5: what nobody needs any more, once the client has its answer. By then the leadership is not in scope any more.
         if (attempt.Ran)
         {
-            await ClearAsync(attempt.Answers, http);
+            var leadership = LeaderScope.Current;
+            http.Response.OnCompleted(async () =>
+            {
+                using var scope = leadership is null ? null : LeaderScope.Enter(leadership);
+                await ClearAsync(attempt.Answers, http);
+            });
         }
     }
 
@@ -147,9 +183,12 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
     /// <returns>False: this request is answered already.</returns>
     private async Task<bool> TakeAsync(Attempt attempt)
     {
+        // Not behind the fence yet: who holds its row may not stand idle for long, and the handler may have to. The handler's own
+        // first write looks at it, at the latest the one that stores the answer.
+        using var unfenced = HaFenceExemption.Begin();
         var (answers, request, stop) = (attempt.Answers, attempt.Request, attempt.Http.RequestAborted);
         var now = clock.GetUtcNow();
-        while (true)
+        for (var tries = 0; tries < MostTries; tries++)
         {
             try
             {
@@ -182,6 +221,10 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
                 : null;
             return false;
         }
+
+        // Others take it and let go of it again.
+        attempt.Problem = Problems.StillRunning;
+        return false;
     }
 
     private async Task RunAsync(Attempt attempt, IDbContextTransaction transaction)
@@ -193,6 +236,14 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
         var body = new StreamResponseBodyFeature(buffer);
         http.Features.Set<IHttpResponseBodyFeature>(body);
         attempt.Ran = true;
+
+        // What a handler saves after it has lost this transaction would be committed by itself, and again with the repetition.
+        attempt.Fence.Only = transaction.TransactionId;
+
+        // What is compressed for this client could not be given to another one.
+        var encodings = http.Request.Headers.AcceptEncoding;
+        http.Request.Headers.AcceptEncoding = default;
+        http.Items[_inside] = true;
         try
         {
             await next(http);
@@ -200,6 +251,9 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
         }
         finally
         {
+            http.Items.Remove(_inside);
+            http.Request.Headers.AcceptEncoding = encodings;
+            attempt.Fence.Only = null;
             http.Features.Set(inner);
         }
 
@@ -215,7 +269,7 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
             if (attempt.Database.CurrentTransaction?.TransactionId != transaction.TransactionId)
             {
                 throw new InvalidOperationException(
-                    "The handler ended the transaction of UseHaIdempotency, which commits it itself together with the answer. What it wrote may be stored.");
+                    "The handler ended the transaction of UseHaIdempotency, which commits it itself together with the answer, or has caught the failure that ended it.");
             }
 
             await attempt.Answers.CompleteAsync(attempt.Request.Id, answer, http.RequestAborted);
@@ -231,11 +285,27 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
     private static bool IsFinal(int status) => status < StatusCodes.Status500InternalServerError
         && status is not (StatusCodes.Status409Conflict or TooEarly or StatusCodes.Status429TooManyRequests);
 
-    private static Exception Explained(Exception failure) =>
-        failure is InvalidOperationException && string.Equals(failure.Message, RelationalStrings.TransactionAlreadyStarted, StringComparison.Ordinal)
-            ? new InvalidOperationException(
-                "A handler behind UseHaIdempotency begins no transaction of its own: the key, what it saves and its answer are committed together.", failure)
-            : failure;
+    private static Exception Explained(Exception failure)
+    {
+        if (failure is InvalidOperationException && string.Equals(failure.Message, RelationalStrings.TransactionAlreadyStarted, StringComparison.Ordinal))
+        {
+            return new InvalidOperationException(
+                "A handler behind UseHaIdempotency begins no transaction of its own: the key, what it saves and its answer are committed together.", failure);
+        }
+
+        for (var inner = failure; inner is not null and not (NotLeaderException or OutcomeUnknownException); inner = inner.InnerException)
+        {
+            if (inner is DbException { SqlState: IdleInTransaction })
+            {
+                return new InvalidOperationException(
+                    "The handler of a request with an Idempotency-Key stood between two statements for longer than HaFenceOptions.IdleLimit (after its first write) " +
+                    "or a minute (before it), so PostgreSQL has rolled back: let what takes long come before the first write, or raise the limit.",
+                    failure);
+            }
+        }
+
+        return failure;
+    }
 
     private async Task ClearAsync(AnswersTable answers, HttpContext http)
     {
@@ -256,9 +326,9 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
                 Interlocked.Exchange(ref _clearedAt, long.MinValue);
             }
         }
-        catch (Exception failure) when (failure is DbException or NotLeaderException or OutcomeUnknownException or OperationCanceledException or InvalidOperationException)
+        catch (Exception)
         {
-            // The client has its answer; another write will come.
+            // The client has its answer, whatever an execution strategy or the provider throws; another write will come.
         }
     }
 
@@ -269,7 +339,9 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Type contextTy
 
         public KeyedRequest Request => request;
 
-        public Microsoft.EntityFrameworkCore.Infrastructure.DatabaseFacade Database => db.Database;
+        public DatabaseFacade Database => db.Database;
+
+        public ContextFence Fence { get; } = db.GetService<ContextFence>();
 
         public AnswersTable Answers { get; } = new(db);
 

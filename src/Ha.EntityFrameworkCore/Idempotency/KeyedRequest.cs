@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Ha.EntityFrameworkCore.Idempotency;
 
@@ -14,6 +15,7 @@ internal sealed record KeyedRequest(string Id, string Fingerprint)
     private const int KeptInMemory = 32 * 1024;
 
     /// <summary>Reads the whole body, which can be read again afterwards. Null: it is longer than <paramref name="maxBytes"/>.</summary>
+    /// <exception cref="InvalidOperationException">Somebody has read the body, and it cannot be read again.</exception>
     public static async Task<KeyedRequest?> ReadAsync(HttpContext http, string key, string? user, int maxBytes)
     {
         var request = http.Request;
@@ -25,6 +27,7 @@ internal sealed record KeyedRequest(string Id, string Fingerprint)
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes($"{request.Method.ToUpperInvariant()} {request.PathBase}{request.Path}{request.QueryString}\n"));
         request.EnableBuffering(KeptInMemory);
+        request.Body.Position = 0;
         var buffer = ArrayPool<byte>.Shared.Rent(KeptInMemory);
         try
         {
@@ -37,6 +40,13 @@ internal sealed record KeyedRequest(string Id, string Fingerprint)
                 }
 
                 hash.AppendData(buffer.AsSpan(0, read));
+            }
+
+            // Another body would look like this one.
+            if (total == 0 && (request.ContentLength > 0 || http.Features.Get<IFormFeature>()?.Form is { } form && form.Count + form.Files.Count > 0))
+            {
+                throw new InvalidOperationException(
+                    "UseHaIdempotency() must come before what reads the body, such as UseAntiforgery(): the body of this request is gone.");
             }
         }
         finally

@@ -1,9 +1,12 @@
+using System.Data.Common;
 using Ha.EntityFrameworkCore;
 using Ha.Tests.Example;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Ha.Tests.EfCore.Keys;
@@ -232,7 +235,8 @@ public sealed class IdempotentWriteTests(PostgresServer postgres)
         clock.Advance(TimeSpan.FromSeconds(1));
         Assert.False((await node.BuyAsync("a book", "k1")).Headers.ContainsKey("Idempotent-Replayed"));
 
-        // The write has cleared what is left of the first day.
+        // The write has cleared what is left of the first day, before the next request on its connection.
+        await node.SendAsync("GET", "/", null);
         await Eventually.True(async () => await node.StoredAsync() is ("a book,a pen,a book", 1));
     }
 
@@ -255,7 +259,41 @@ public sealed class IdempotentWriteTests(PostgresServer postgres)
         for (var left = many; left > 0; left = Math.Max(0, left - 200))
         {
             await node.BuyAsync("a book", $"{left}");
+            await node.SendAsync("GET", "/", null);
             await Eventually.True(async () => (await node.StoredAsync()).Kept == Math.Max(0, left - 200) + ((many - left) / 200) + 1, what: $"after {left}");
+        }
+    }
+
+    [Fact]
+    public async Task What_comes_out_of_the_clearing_does_not_reach_the_client()
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        var failing = new FailingClearing();
+        await using var node = await KeyedNode.StartAsync(
+            database.ConnectionString, app => app.MapPost("/buy", (KeyedShop shop) => BuyNothingAsync(shop)).HonorsIdempotencyKey(), new KeyedNodeSetup { Interceptors = [failing] });
+
+        Assert.Equal(204, (await node.BuyAsync("a book", "k")).Status);
+        await node.SendAsync("GET", "/", null);
+        Assert.Equal((true, ("nothing", 1)), (failing.HasFailed, await node.StoredAsync()));
+    }
+
+    /// <summary>Middleware behind would answer in an encoding that another client does not take.</summary>
+    [Fact]
+    public async Task What_is_kept_is_not_compressed_by_what_stands_behind()
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app =>
+        {
+            app.UseResponseCompression();
+            app.MapPost("/buy", () => Results.Text(new string('x', 10_000))).HonorsIdempotencyKey();
+            app.MapPost("/plain", () => Results.Text(new string('x', 10_000)));
+        }, new KeyedNodeSetup { Builder = builder => builder.Services.AddResponseCompression(), AcceptEncoding = "gzip" });
+
+        Assert.Equal("gzip", (await node.SendAsync("POST", "/plain", "", [])).Headers["Content-Encoding"]);
+        foreach (var answer in (Reply[])[await node.BuyAsync("a book", "k"), await node.BuyAsync("a book", "k")])
+        {
+            Assert.False(answer.Headers.ContainsKey("Content-Encoding"));
+            Assert.Equal(10_000, answer.Body.Length);
         }
     }
 
@@ -304,6 +342,31 @@ public sealed class IdempotentWriteTests(PostgresServer postgres)
         shop.Add(purchase);
         await shop.SaveChangesAsync();
         return purchase;
+    }
+
+    private static async Task<IResult> BuyNothingAsync(KeyedShop shop)
+    {
+        shop.Add(new Purchase { Text = "nothing" });
+        await shop.SaveChangesAsync();
+        return Results.NoContent();
+    }
+
+    /// <summary>As an execution strategy fails that has given up.</summary>
+    private sealed class FailingClearing : DbCommandInterceptor
+    {
+        public bool HasFailed { get; private set; }
+
+        public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
+            DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+        {
+            if (eventData.CommandSource == CommandSource.ExecuteDelete)
+            {
+                HasFailed = true;
+                throw new RetryLimitExceededException();
+            }
+
+            return ValueTask.FromResult(result);
+        }
     }
 
     private static async Task<(int Status, string MediaType)> StatusAsync(Task<Reply> reply) => ((await reply).Status, (await reply).MediaType);

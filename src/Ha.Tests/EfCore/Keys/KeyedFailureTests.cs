@@ -1,12 +1,15 @@
 using System.Data.Common;
 using System.Security.Claims;
 using Ha.Tests.Example;
+using Ha.Tests.Forwarding;
 using Ha.Tests.Support;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.ApplicationParts;
 using Microsoft.AspNetCore.Mvc.Controllers;
+using Microsoft.AspNetCore.TestHost;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
@@ -82,6 +85,59 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
         Assert.Contains("ended the transaction", Assert.Single(failures.All).Message, StringComparison.Ordinal);
         Assert.Equal(409, (await node.BuyAsync("a book", "k")).Status);
         Assert.Equal(1, _ran);
+    }
+
+    [FactIfPostgres]
+    public async Task A_handler_that_saves_again_after_a_lost_connection_stores_nothing()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            if (_ran++ > 0)
+            {
+                shop.Add(new Purchase { Text = "second" });
+                await shop.SaveChangesAsync();
+                return;
+            }
+
+            shop.Add(new Purchase { Text = "first" });
+            await PostgresServer.RunAsync(database.ConnectionString, $"SELECT pg_terminate_backend({((NpgsqlConnection)shop.Database.GetDbConnection()).ProcessID})");
+            for (var tries = 3; tries > 0; tries--)
+            {
+                try
+                {
+                    await shop.SaveChangesAsync();
+                    break;
+                }
+                catch (Exception) when (tries > 1)
+                {
+                    // As a retry loop does.
+                }
+            }
+        }).HonorsIdempotencyKey(), new KeyedNodeSetup { Before = failures.Watch });
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Contains("ended before the handler did", Assert.Single(failures.All).Message, StringComparison.Ordinal);
+        Assert.Equal(("", 0), await node.StoredAsync());
+        Assert.Equal(200, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal(("second", 1), await node.StoredAsync());
+    }
+
+    [Theory, EachDatabase]
+    public async Task What_a_handler_saves_after_it_has_ended_the_transaction_is_refused(string kind)
+    {
+        using var database = await TestDatabase.NewAsync(kind, postgres);
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            await SaveAsync(shop);
+            await shop.Database.RollbackTransactionAsync();
+            shop.ChangeTracker.Clear();
+            await SaveAsync(shop);
+        }).HonorsIdempotencyKey());
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal(("", 0), await node.StoredAsync());
     }
 
     [FactIfPostgres]
@@ -219,6 +275,136 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Nor_where_only_the_fallback_policy_asks_for_it()
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app =>
+        {
+            app.UseAuthorization();
+            app.MapPost("/buy", () => "bought").HonorsIdempotencyKey();
+        }, new KeyedNodeSetup
+        {
+            Before = failures.Watch,
+            Builder = builder => builder.Services
+                .AddAuthorization(options => options.FallbackPolicy = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build()).AddAuthentication(),
+        });
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Contains("UseAuthorization", Assert.Single(failures.All).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task It_must_stand_behind_UseHa(bool behind)
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        await using (var shop = KeyedNode.Open(database.ConnectionString))
+        {
+            await shop.Database.EnsureCreatedAsync();
+        }
+
+        using var leadership = new FakeLeadership("node", TimeProvider.System);
+        var builder = WebApplication.CreateBuilder();
+        builder.WebHost.UseTestServer();
+        builder.Services.AddHa(options =>
+        {
+            options.NodeId = "node";
+            options.LocalTarget = "http://127.0.0.1:1";
+        });
+        builder.Services.AddSingleton<ILeaderProvider>(leadership);
+        builder.Services.AddDbContext<KeyedShop>((services, options) => options.UseSqlite(database.ConnectionString).UseHaFence(services));
+        await using var app = builder.Build();
+        app.UseRouting();
+        if (behind)
+        {
+            app.UseHa();
+        }
+
+        app.UseHaIdempotency<KeyedShop>();
+        if (!behind)
+        {
+            app.UseHa();
+        }
+
+        Buy(app);
+        await app.StartAsync();
+        leadership.Lead();
+        using var client = app.GetTestClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/buy");
+        request.Headers.Add("Idempotency-Key", "k");
+        if (behind)
+        {
+            using var answer = await client.SendAsync(request);
+            Assert.Equal(200, (int)answer.StatusCode);
+        }
+        else
+        {
+            var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => client.SendAsync(request));
+            Assert.Contains("after UseHa()", failure.Message, StringComparison.Ordinal);
+        }
+
+        await app.StopAsync();
+    }
+
+    [Fact]
+    public async Task A_request_goes_through_it_once()
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app =>
+        {
+            app.UseHaIdempotency<OtherShop>();
+            Buy(app);
+        }, new KeyedNodeSetup
+        {
+            Before = failures.Watch,
+            Builder = builder => builder.Services.AddDbContext<OtherShop>((services, options) => options.UseSqlite("Data Source=:memory:").UseHaFence(services)),
+        });
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Contains("twice", Assert.Single(failures.All).Message, StringComparison.Ordinal);
+        Assert.Equal((0, ("", 0)), (_ran, await node.StoredAsync()));
+    }
+
+    /// <summary>A payment provider takes longer than a transaction behind the fence may stand idle.</summary>
+    [FactIfPostgres]
+    public async Task A_handler_may_take_its_time_before_its_first_write()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            Assert.Equal("1min", await LimitAsync(shop));
+            await shop.Database.ExecuteSqlAsync($"SET LOCAL application_name = 'a write'");
+            Assert.Equal("100ms", await LimitAsync(shop));
+            await SaveAsync(shop);
+        }).HonorsIdempotencyKey(), new KeyedNodeSetup { Fence = fence => fence.IdleLimit = TimeSpan.FromMilliseconds(100) });
+
+        Assert.Equal(200, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal(("a book", 1), await node.StoredAsync());
+    }
+
+    [FactIfPostgres]
+    public async Task A_handler_that_stands_too_long_after_it_is_told_so()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, app => app.MapPost("/buy", async (KeyedShop shop) =>
+        {
+            await SaveAsync(shop);
+            var session = ((NpgsqlConnection)shop.Database.GetDbConnection()).ProcessID;
+            await Eventually.True(async () => await PostgresServer.RunAsync(
+                database.ConnectionString, $"SELECT count(*) FROM pg_stat_activity WHERE pid = {session}") is 0L);
+            await SaveAsync(shop);
+        }).HonorsIdempotencyKey(), new KeyedNodeSetup { Before = failures.Watch, Fence = fence => fence.IdleLimit = TimeSpan.FromMilliseconds(100) });
+
+        Assert.Equal(500, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Contains("HaFenceOptions.IdleLimit", Assert.Single(failures.All).Message, StringComparison.Ordinal);
+        Assert.Equal(("", 0), await node.StoredAsync());
+    }
+
+    [Fact]
     public async Task A_context_without_the_table_stops_the_start()
     {
         var builder = WebApplication.CreateBuilder();
@@ -228,6 +414,50 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
         app.UseHaIdempotency<Shop>();
         var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => app.StartAsync());
         Assert.Contains("UseHaFence", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_transient_context_stops_the_start()
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Services.AddHa();
+        builder.Services.AddDbContext<KeyedShop>((services, options) => options.UseSqlite("Data Source=:memory:").UseHaFence(services), ServiceLifetime.Transient);
+        await using var app = builder.Build();
+        app.Urls.Add("http://127.0.0.1:0");
+        app.UseHaIdempotency<KeyedShop>();
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => app.StartAsync());
+        Assert.Contains("transient", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false, 500)]
+    [InlineData(true, 200)]
+    public async Task A_body_that_was_read_before_is_not_taken_for_an_empty_one(bool buffered, int status)
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        var failures = new SeenFailures();
+        await using var node = await KeyedNode.StartAsync(database.ConnectionString, Buy, new KeyedNodeSetup
+        {
+            Before = app =>
+            {
+                failures.Watch(app);
+                app.Use(async (http, next) =>
+                {
+                    if (buffered)
+                    {
+                        http.Request.EnableBuffering();
+                    }
+
+                    await http.Request.Body.CopyToAsync(Stream.Null);
+                    await next();
+                });
+            },
+        });
+
+        Assert.Equal(status, (await node.BuyAsync("a book", "k")).Status);
+        Assert.Equal(buffered ? 422 : 500, (await node.BuyAsync("a pen", "k")).Status);
+        Assert.All(failures.All, failure => Assert.Contains("reads the body", failure.Message, StringComparison.Ordinal));
+        Assert.Equal((buffered ? "a book" : "", buffered ? 1 : 0), await node.StoredAsync());
     }
 
     private void Buy(WebApplication app) => app.MapPost("/buy", (KeyedShop shop) => SaveAsync(shop)).HonorsIdempotencyKey();
@@ -244,6 +474,9 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
         shop.Add(new Purchase { Text = "a book" });
         await shop.SaveChangesAsync();
     }
+
+    private static Task<string> LimitAsync(KeyedShop shop) =>
+        shop.Database.SqlQuery<string>($"SELECT current_setting('idle_in_transaction_session_timeout') AS \"Value\"").SingleAsync();
 
     private static void SignIn(WebApplication app) => app.Use((http, next) =>
     {
@@ -266,6 +499,9 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
                 ? throw new NpgsqlException("lost", new IOException("lost"))
                 : ValueTask.FromResult(result);
     }
+
+    /// <summary>A second context.</summary>
+    private sealed class OtherShop(DbContextOptions<OtherShop> options) : DbContext(options);
 
     /// <summary>Finds the one controller that it is about.</summary>
     private sealed class Only : IApplicationFeatureProvider<ControllerFeature>

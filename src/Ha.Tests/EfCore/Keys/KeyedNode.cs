@@ -44,7 +44,7 @@ internal sealed class KeyedNode : IAsyncDisposable
             Builder = builder =>
             {
                 builder.Services.AddSingleton<ILeaderProvider>(new StaticLeader("node"));
-                builder.Services.AddDbContext<KeyedShop>((services, options) => Use(options, database, setup.Retries).UseHaFence(services).AddInterceptors(setup.Interceptors));
+                builder.Services.AddDbContext<KeyedShop>((services, options) => Use(options, database, setup.Retries).UseHaFence(services, setup.Fence).AddInterceptors(setup.Interceptors));
                 if (setup.Clock is not null)
                 {
                     builder.Services.AddSingleton(setup.Clock);
@@ -60,7 +60,13 @@ internal sealed class KeyedNode : IAsyncDisposable
             },
         });
         node.Leadership.Lead();
-        return new KeyedNode(node, database);
+        var keyed = new KeyedNode(node, database);
+        if (setup.AcceptEncoding is not null)
+        {
+            keyed._http.DefaultRequestHeaders.Add("Accept-Encoding", setup.AcceptEncoding);
+        }
+
+        return keyed;
     }
 
     public static KeyedShop Open(string database) => new((DbContextOptions<KeyedShop>)Use(new DbContextOptionsBuilder<KeyedShop>(), database).UseHaFence(_noServices).Options);
@@ -104,6 +110,10 @@ internal sealed class KeyedNode : IAsyncDisposable
 internal sealed record KeyedNodeSetup
 {
     public Action<HaIdempotencyOptions> Options { get; init; } = static _ => { };
+
+    public Action<HaFenceOptions> Fence { get; init; } = static _ => { };
+
+    public string? AcceptEncoding { get; init; }
 
     public Action<WebApplicationBuilder> Builder { get; init; } = static _ => { };
 
