@@ -29,6 +29,7 @@ internal static class House
         ["Ha.LeaderBackgroundService"] = Doors,
         ["Ha.ElectedLeader"] = Doors,
         ["Ha.LeaseLeader"] = Doors,
+        ["Ha.HaFence"] = Doors,
         ["Ha.LeaderScope"] = Doors,
         ["Ha.Configuration.HaSettings"] = Settings,
         ["Ha.Election.Beat"] = Messages,

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Ha.Tests.Support;
 
 namespace Ha.Tests.Http;
 
@@ -96,6 +97,7 @@ public sealed class AddressRaceTests
         await race.AdvanceAsync(250, count: 2, last: true);
 
         race.Succeed(V4A, winner);
+        await Eventually.True(() => race.Told == 1);
         race.Succeed(V6A, loser);
 
         Assert.Same(winner, await connecting);

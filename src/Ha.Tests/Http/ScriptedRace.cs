@@ -19,6 +19,7 @@ internal sealed class ScriptedRace : IDisposable
     private readonly CancellationTokenSource _cancelled = new();
     private readonly long _begin;
     private int _ended;
+    private int _told;
 
     public ScriptedRace(params string[] addresses)
     {
@@ -36,6 +37,9 @@ internal sealed class ScriptedRace : IDisposable
 
     /// <summary>How many attempts ended because they were told to.</summary>
     public int Ended => Volatile.Read(ref _ended);
+
+    /// <summary>How many attempts were told to end while they ran.</summary>
+    public int Told => Volatile.Read(ref _told);
 
     /// <summary>False: an attempt goes on although it was told to end.</summary>
     public bool Obedient { get; init; } = true;
@@ -68,6 +72,7 @@ internal sealed class ScriptedRace : IDisposable
 
     private async Task<Socket> AttemptAsync(IPEndPoint address, CancellationToken cancellation)
     {
+        using var told = cancellation.UnsafeRegister(_ => Interlocked.Increment(ref _told), state: null);
         _started.Enqueue((address.Address.ToString(), (Time.GetTimestamp() - _begin) / TimeSpan.TicksPerMillisecond));
         try
         {
