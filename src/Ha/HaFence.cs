@@ -306,7 +306,7 @@ public sealed class HaFence
 
         // The server has ended the transaction of a leader that stood still for too long, or it fell with the connection.
         var ended = said is not null && (said.SqlState is null or IdleInTransaction || !committing && said.IsTransient);
-        return ended && !_sqlite && Lost(leadership) is { } lost ? new NotLeaderException(failure) { LeaderUrl = lost.LeaderUrl, Epoch = lost.Epoch } : null;
+        return ended && !_sqlite && Lost(leadership) is { } lost ? Refusal(failure, lost) : null;
     }
 
     private string ReadText => $"SELECT {_epoch} FROM {_table} WHERE {_id} = 1";
@@ -338,10 +338,11 @@ public sealed class HaFence
         }
     }
 
-    private static NotLeaderException FencedOut(IHaFeature leadership, Exception? failure = null) =>
-        Lost(leadership) is { } lost
-            ? new NotLeaderException(failure) { LeaderUrl = lost.LeaderUrl, Epoch = lost.Epoch }
-            : new NotLeaderException(failure);
+    private static NotLeaderException FencedOut(IHaFeature leadership, Exception? failure = null) => Refusal(failure, Lost(leadership));
+
+    /// <summary>Names the leader that <paramref name="lost"/> knows of; null: this node still leads, and the fence was raised by somebody else.</summary>
+    private static NotLeaderException Refusal(Exception? failure, NotLeaderException? lost) =>
+        new(failure) { LeaderUrl = lost?.LeaderUrl, Epoch = lost?.Epoch };
 
     private static string Text(long epoch) => epoch.ToString(CultureInfo.InvariantCulture);
 
