@@ -172,19 +172,7 @@ public sealed class FakeLeadership : ILeaderProvider, ILeadershipControl
     }
 
     /// <inheritdoc />
-    public async Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default)
-    {
-        while (true)
-        {
-            var change = GetChangeToken();
-            if (Current is { KnowsLeader: true } current)
-            {
-                return current;
-            }
-
-            await change.FiredAsync(cancellationToken);
-        }
-    }
+    public Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default) => LeaderWait.ForAsync(this, cancellationToken);
 
     /// <summary>
     /// Begins to hand over, as <see cref="HandOverAsync"/> does it, and returns at once. Recorded in <see cref="StepDowns"/>,

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using Ha.Leadership;
 using Ha.Testing.Virtual;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
@@ -101,19 +100,7 @@ public sealed class TestNode : ILeaderProvider, ILeadershipControl
     }
 
     /// <inheritdoc />
-    public async Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default)
-    {
-        while (true)
-        {
-            var change = GetChangeToken();
-            if (Current is { KnowsLeader: true } current)
-            {
-                return current;
-            }
-
-            await change.FiredAsync(cancellationToken);
-        }
-    }
+    public Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default) => LeaderWait.ForAsync(this, cancellationToken);
 
     /// <summary>The id and what it sees.</summary>
     public override string ToString() =>
