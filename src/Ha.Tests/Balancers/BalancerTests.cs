@@ -40,9 +40,7 @@ public class BalancerTests(ITestOutputHelper output)
         foreach (var node in cluster.Nodes)
         {
             node.Terminate();
-            await node.WhenDead.WaitAsync(TimeSpan.FromSeconds(60));
-            node.Start();
-            await cluster.WaitUntilServingAsync(node);
+            await cluster.StartAgainAsync(node);
             await Eventually.True(async () => (await cluster.SendAsync(node, "GET", "/_ha/healthz/ready")).Status == 200, what: $"{node.Id} is ready");
         }
 

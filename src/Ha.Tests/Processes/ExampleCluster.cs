@@ -27,13 +27,16 @@ internal sealed class ExampleCluster : IAsyncDisposable
     private ExampleCluster(ITestOutputHelper output, ClusterSettings settings, string? database, ClusterApp? app)
     {
         _output = output;
-        _app = app ?? new ClusterApp(Example, "ConnectionStrings__Notes", "/whoami");
+        _app = app ?? Notes(Example);
         Database = database ?? $"Data Source={Path.Combine(_folder.FullName, "notes.db")}";
         _processes = new LocalCluster(_app.App, settings with { Environment = urls => With(settings.Environment?.Invoke(urls)) });
     }
 
     /// <summary>The example as a program.</summary>
     public static App Example { get; } = App.Assembly(typeof(MinimalApiApp.Program).Assembly.Location);
+
+    /// <summary>The example as it was published: an executable of its own.</summary>
+    public static ClusterApp Published(string path) => Notes(new App(Path.GetFileName(path), [Path.GetFullPath(path)]));
 
     public HttpClient Http { get; } = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
     {
@@ -107,6 +110,14 @@ internal sealed class ExampleCluster : IAsyncDisposable
         return await TryGetAsync(node, _app.ServingPath) is not null;
     }, _startUp, what: $"node {node.Id} serves");
 
+    /// <summary>Starts a node that was ended before, once its process is gone: the end of a killed process can be late.</summary>
+    public async Task StartAgainAsync(NodeProcess node)
+    {
+        await node.WhenDead.WaitAsync(_startUp);
+        node.Start();
+        await WaitUntilServingAsync(node);
+    }
+
     /// <summary>Waits until every running node names one leader, which says so itself, in a later epoch than given.</summary>
     public Task<LeaderAnswer> WaitForLeaderAsync(long afterEpoch = 0, TimeSpan? within = null) => Eventually.NotNull(async () =>
     {
@@ -167,6 +178,8 @@ internal sealed class ExampleCluster : IAsyncDisposable
             _output.WriteLine($"--- node {node.Id}, pid {node.Pid}, exit code {node.ExitCode}\n{string.Join('\n', node.Output.TakeLast(40))}");
         }
     }
+
+    private static ClusterApp Notes(App app) => new(app, "ConnectionStrings__Notes", "/whoami");
 
     private Dictionary<string, string?> With(IReadOnlyDictionary<string, string?>? environment) =>
         new(environment ?? new Dictionary<string, string?>(), StringComparer.Ordinal) { [_app.DatabaseKey] = Database };

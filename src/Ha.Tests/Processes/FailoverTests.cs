@@ -30,8 +30,7 @@ public class FailoverTests(ITestOutputHelper output, PostgresServer postgres)
         Assert.True(took < cluster.Lease + TimeSpan.FromSeconds(2), $"took {took}");
 
         await using var load = new SteadyWrites(cluster, cluster.B, cluster.C);
-        cluster.A.Start();
-        await cluster.WaitUntilServingAsync(cluster.A);
+        await cluster.StartAgainAsync(cluster.A);
         var back = await Eventually.NotNull(() => cluster.LeaderAsync(cluster.A), what: "a answers");
         Assert.False(back.IsSelf);
         await Eventually.True(async () => await cluster.LeaderAsync(cluster.A) is { IsSelf: true }, TimeSpan.FromSeconds(40), what: "leadership returns to a");
@@ -93,8 +92,7 @@ public class FailoverTests(ITestOutputHelper output, PostgresServer postgres)
         Assert.False(refused.Json.GetProperty("leader_known").GetBoolean());
         Assert.Equal(200, (await cluster.SendAsync(cluster.C, "GET", "/notes")).Status);
 
-        cluster.B.Start();
-        await cluster.WaitUntilServingAsync(cluster.B);
+        await cluster.StartAgainAsync(cluster.B);
         var leader = await cluster.WaitForLeaderAsync(old);
         Assert.Equal(201, (await cluster.AddAsync(cluster.Node(leader), "again")).Status);
     }

@@ -50,7 +50,7 @@ public class HeldClientsTests(ITestOutputHelper output)
             output.WriteLine($"{Places} held clients cost {held} MB, {held * 1024 / Places} KB each, connection included");
             Assert.InRange(held, 0, 300);
 
-            cluster.B.Start();
+            await cluster.StartAgainAsync(cluster.B);
             await cluster.WaitForLeaderAsync(epoch);
             var all = await Task.WhenAll(answers).WaitAsync(TimeSpan.FromSeconds(120));
             var statuses = all.GroupBy(a => a[9..12], StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);

@@ -70,8 +70,7 @@ internal sealed class WriteTrials(ExampleCluster cluster, OpenLoad load, Action<
     private async Task ComeBackAsync(NodeProcess node)
     {
         await SettleAsync();
-        node.Start();
-        await cluster.WaitUntilServingAsync(node);
+        await cluster.StartAgainAsync(node);
         await Eventually.True(
             async () => (await cluster.SendAsync(node, "GET", "/_ha/healthz/ready?leader=known")).Status == 200,
             TimeSpan.FromSeconds(60), $"{node.Id} is ready");
