@@ -44,7 +44,8 @@ internal static class Fronts
             static services => services.AddOutputCache(options =>
             {
                 options.MaximumBodySize = 4 * 1024 * 1024;
-                options.AddBasePolicy(policy => policy.Expire(TimeSpan.FromMinutes(1)).SetVaryByQuery("*"));
+                // Behind the cache's lock a request fails with the one that it waits for, which may have failed at its client already.
+                options.AddBasePolicy(policy => policy.Expire(TimeSpan.FromMinutes(1)).SetVaryByQuery("*").SetLocking(false));
             }),
             static app => app.UseOutputCache()),
         ["response compression"] = new(

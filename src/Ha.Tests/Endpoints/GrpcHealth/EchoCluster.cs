@@ -92,6 +92,10 @@ internal sealed class EchoCluster : IAsyncDisposable
         ["BASE_PEERS"] = string.Join(',', urls),
         ["BASE_CLUSTER_SECRET"] = "a-secret-for-the-tests-only",
         ["BASE_HEARTBEAT_INTERVAL"] = "200ms",
+
+        // A leader that starts beside much else is late, and must not lose leadership between two steps of a test.
+        ["BASE_LEASE_TIMEOUT"] = "2s",
+        ["BASE_PREEMPT"] = "never",
         ["BASE_FORWARD_MODE"] = "proxy",
         ["Kestrel__Certificates__Default__Path"] = CertificateFile,
         ["Kestrel__Certificates__Default__KeyPath"] = Path.Combine(_folder.FullName, "node.key"),
