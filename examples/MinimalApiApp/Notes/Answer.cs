@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Mvc;
 
 namespace MinimalApiApp.Notes;
@@ -7,16 +8,14 @@ namespace MinimalApiApp.Notes;
 /// <summary>An answer that can be stored beside the write it belongs to, and given again.</summary>
 internal sealed record Answer(int Status, string? Body = null, string? Location = null) : IResult
 {
-    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web)
-    {
-        // The answers are JSON, never part of a page: notes in any script stay readable.
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
+    // The answers are JSON, never part of a page: notes in any script stay readable.
+    private static readonly NotesJson _json = new(new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
-    public static Answer Created(string? location, object body) =>
-        new(StatusCodes.Status201Created, JsonSerializer.Serialize(body, _json), location);
+    public static Answer Created(Note note) => new(StatusCodes.Status201Created, Text(note, _json.Note), $"/notes/{note.Id}");
 
-    public static Answer Ok(object body) => new(StatusCodes.Status200OK, JsonSerializer.Serialize(body, _json));
+    public static Answer Created(Upload upload) => new(StatusCodes.Status201Created, Text(upload, _json.Upload));
+
+    public static Answer Ok(Note note) => new(StatusCodes.Status200OK, Text(note, _json.Note));
 
     public static Answer NoContent { get; } = new(StatusCodes.Status204NoContent);
 
@@ -27,7 +26,7 @@ internal sealed record Answer(int Status, string? Body = null, string? Location 
     public static Answer Problem(int status, string title, string detail) =>
         Problem(new ProblemDetails { Status = status, Title = title, Detail = detail });
 
-    public static Answer Problem(ProblemDetails problem) => new(problem.Status!.Value, JsonSerializer.Serialize(problem, _json));
+    public static Answer Problem(ProblemDetails problem) => new(problem.Status!.Value, Text(problem, _json.ProblemDetails));
 
     /// <summary>207: one answer that holds others, each with a status of its own.</summary>
     public static Answer PerItem(IEnumerable<Answer> items) =>
@@ -53,4 +52,6 @@ internal sealed record Answer(int Status, string? Body = null, string? Location 
             await response.WriteAsync(Body, httpContext.RequestAborted);
         }
     }
+
+    private static string Text<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.Serialize(value, type);
 }

@@ -1,26 +1,29 @@
 using System.Data.Common;
-using Dapper;
 
 namespace MinimalApiApp.Notes;
 
-/// <summary>A transaction behind the fence. SQL may name <c>@Node</c> and <c>@Epoch</c> beside its own parameters.</summary>
+/// <summary>A transaction behind the fence. SQL may name <c>@node</c> and <c>@epoch</c> beside its own parameters.</summary>
 internal sealed class FencedTransaction(DbTransaction transaction, string node, long epoch)
 {
     public string Node => node;
 
     public long Epoch => epoch;
 
-    public Task<int> ExecuteAsync(string sql, object? parameters = null) =>
-        transaction.Connection!.ExecuteAsync(sql, With(parameters), transaction);
+    public Task<int> ExecuteAsync(string sql, params ReadOnlySpan<(string Name, object? Value)> parameters) =>
+        Command(sql, parameters).ExecuteAsync();
 
-    public Task<T?> FirstOrDefaultAsync<T>(string sql, object? parameters = null) =>
-        transaction.Connection!.QueryFirstOrDefaultAsync<T>(sql, With(parameters), transaction);
+    public async Task<long> InsertAsync(string sql, params (string Name, object? Value)[] parameters) =>
+        (await FirstOrDefaultAsync(sql, row => (long?)row.GetInt64(0), parameters))!.Value;
 
-    private DynamicParameters With(object? parameters)
+    public async Task<T?> FirstOrDefaultAsync<T>(string sql, Func<DbDataReader, T> read, params (string Name, object? Value)[] parameters) =>
+        await Command(sql, parameters).QueryAsync(read) is [var first, ..] ? first : default;
+
+    private DbCommand Command(string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
     {
-        var all = new DynamicParameters(parameters);
-        all.Add(nameof(Node), Node);
-        all.Add(nameof(Epoch), Epoch);
-        return all;
+        var command = transaction.Connection!.Command(sql, parameters);
+        command.Transaction = transaction;
+        command.Add("node", Node);
+        command.Add("epoch", Epoch);
+        return command;
     }
 }

@@ -33,10 +33,10 @@ internal sealed class HeartbeatJob(NotesDatabase database, ILeaderProvider leade
     private async Task<long> BeatAsync(FencedTransaction transaction)
     {
         var now = clock.GetUtcNow();
-        var id = await transaction.FirstOrDefaultAsync<long>(
-            "INSERT INTO heartbeats (at, node, epoch) VALUES (@at, @Node, @Epoch) RETURNING id", new { at = now.ToUnixTimeMilliseconds() });
-        await transaction.ExecuteAsync("DELETE FROM heartbeats WHERE id <= @old", new { old = id - KeptRows });
-        await transaction.ExecuteAsync("DELETE FROM answers WHERE at < @old", new { old = (now - IdempotentWrites.Retention).ToUnixTimeMilliseconds() });
+        var id = await transaction.InsertAsync(
+            "INSERT INTO heartbeats (at, node, epoch) VALUES (@at, @node, @epoch) RETURNING id", ("at", now.ToUnixTimeMilliseconds()));
+        await transaction.ExecuteAsync("DELETE FROM heartbeats WHERE id <= @old", ("old", id - KeptRows));
+        await transaction.ExecuteAsync("DELETE FROM answers WHERE at < @old", ("old", (now - IdempotentWrites.Retention).ToUnixTimeMilliseconds()));
         return id;
     }
 }

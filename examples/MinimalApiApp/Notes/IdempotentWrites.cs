@@ -92,28 +92,25 @@ internal sealed class IdempotentWrites(NotesDatabase database, TimeProvider cloc
     private async Task<(Answer Answer, bool Replayed)> OnceAsync(
         FencedTransaction transaction, string key, string fingerprint, Func<FencedTransaction, Task<Answer>> write)
     {
-        var seen = await transaction.FirstOrDefaultAsync<StoredAnswer>(
-            "SELECT fingerprint, status, body, location FROM answers WHERE key = @key", new { key });
+        var seen = await transaction.FirstOrDefaultAsync(
+            "SELECT fingerprint, status, body, location FROM answers WHERE key = @key",
+            row => new StoredAnswer(row.GetString(0), new Answer(row.GetInt32(1), row.GetStringOrNull(2), row.GetStringOrNull(3))),
+            ("key", key));
         if (seen is not null)
         {
             return string.Equals(seen.Fingerprint, fingerprint, StringComparison.Ordinal)
-                ? (new Answer((int)seen.Status, seen.Body, seen.Location), true)
+                ? (seen.Answer, true)
                 : (Answer.Problem(StatusCodes.Status422UnprocessableEntity, "Idempotency-Key used before",
                     "This Idempotency-Key came with a different request before. Send a new key with a new request."), false);
         }
 
         var answer = await write(transaction);
         await transaction.ExecuteAsync(
-            "INSERT INTO answers (key, fingerprint, status, body, location, at) VALUES (@key, @fingerprint, @Status, @Body, @Location, @at)",
-            new { key, fingerprint, answer.Status, answer.Body, answer.Location, at = clock.GetUtcNow().ToUnixTimeMilliseconds() });
+            "INSERT INTO answers (key, fingerprint, status, body, location, at) VALUES (@key, @fingerprint, @status, @body, @location, @at)",
+            ("key", key), ("fingerprint", fingerprint), ("status", answer.Status), ("body", answer.Body), ("location", answer.Location),
+            ("at", clock.GetUtcNow().ToUnixTimeMilliseconds()));
         return (answer, false);
     }
 
-    private sealed class StoredAnswer
-    {
-        public required string Fingerprint { get; init; }
-        public required long Status { get; init; }
-        public string? Body { get; init; }
-        public string? Location { get; init; }
-    }
+    private sealed record StoredAnswer(string Fingerprint, Answer Answer);
 }

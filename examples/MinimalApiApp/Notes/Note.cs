@@ -27,6 +27,9 @@ internal sealed record NoteText(string? Text)
 /// <summary>What the leader's background job left behind. <c>At</c> is Unix milliseconds.</summary>
 internal sealed record Heartbeat(long Id, long At, string Node, long Epoch);
 
+/// <summary>What <c>POST /uploads</c> kept of a body.</summary>
+internal sealed record Upload(long Id, long Bytes, string Sha256, string Node, long Epoch);
+
 /// <summary>The answer of <c>GET /whoami</c>.</summary>
 internal sealed record WhoAmI(
     string Node, bool Leader, [property: JsonPropertyName("leader_id")] string? LeaderId, long Epoch, int Pid, string Database);

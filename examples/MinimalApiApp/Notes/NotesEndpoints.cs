@@ -1,4 +1,3 @@
-using Dapper;
 using Ha;
 
 namespace MinimalApiApp.Notes;
@@ -24,9 +23,9 @@ internal static class NotesEndpoints
 
     public static async Task<Answer> InsertAsync(FencedTransaction transaction, string text)
     {
-        var id = await transaction.FirstOrDefaultAsync<long>(
-            "INSERT INTO notes (text, node, epoch) VALUES (@text, @Node, @Epoch) RETURNING id", new { text });
-        return Answer.Created($"/notes/{id}", new Note(id, text, transaction.Node, transaction.Epoch));
+        var id = await transaction.InsertAsync(
+            "INSERT INTO notes (text, node, epoch) VALUES (@text, @node, @epoch) RETURNING id", ("text", text));
+        return Answer.Created(new Note(id, text, transaction.Node, transaction.Epoch));
     }
 
     private static WhoAmI WhoAmI(ILeaderProvider leader, NotesDatabase database)
@@ -38,8 +37,8 @@ internal static class NotesEndpoints
     private static async Task<IResult> HeartbeatsAsync(NotesDatabase database, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return Results.Ok(await connection.QueryAsync<Heartbeat>(new CommandDefinition(
-            "SELECT id, at, node, epoch FROM heartbeats ORDER BY id DESC LIMIT 20", cancellationToken: cancellationToken)));
+        return Results.Ok(await connection.Command("SELECT id, at, node, epoch FROM heartbeats ORDER BY id DESC LIMIT 20").QueryAsync(
+            row => new Heartbeat(row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.GetInt64(3)), cancellationToken));
     }
 
     private static async Task<IResult> ListAsync(
@@ -50,7 +49,7 @@ internal static class NotesEndpoints
             return Answer.Problem(StatusCodes.Status400BadRequest, "Bad limit", $"The limit is 1 to {PageSize}.");
         }
 
-        var page = await QueryAsync(database, "WHERE id > @after ORDER BY id LIMIT @limit", new { after, limit }, cancellationToken);
+        var page = await QueryAsync(database, "WHERE id > @after ORDER BY id LIMIT @limit", cancellationToken, ("after", after), ("limit", limit));
         if (page.Count == limit)
         {
             response.Headers.Link = $"</notes?after={page[^1].Id}&limit={limit}>; rel=\"next\"";
@@ -60,7 +59,7 @@ internal static class NotesEndpoints
     }
 
     private static async Task<IResult> GetAsync(long id, NotesDatabase database, CancellationToken cancellationToken) =>
-        await QueryAsync(database, "WHERE id = @id", new { id }, cancellationToken) is [var note] ? Results.Ok(note) : Answer.NotFound(id);
+        await QueryAsync(database, "WHERE id = @id", cancellationToken, ("id", id)) is [var note] ? Results.Ok(note) : Answer.NotFound(id);
 
     private static async Task<IResult> SearchAsync(NoteSearch search, NotesDatabase database, CancellationToken cancellationToken)
     {
@@ -72,7 +71,7 @@ internal static class NotesEndpoints
 
         var escaped = search.Text.Replace("\\", "\\\\").Replace("%", "\\%").Replace("_", "\\_");
         return Results.Ok(await QueryAsync(database, $"WHERE text {database.Sql.Like} @pattern ESCAPE '\\' ORDER BY id LIMIT @limit",
-            new { pattern = $"%{escaped}%", limit = search.Limit ?? PageSize }, cancellationToken));
+            cancellationToken, ("pattern", $"%{escaped}%"), ("limit", search.Limit ?? PageSize)));
     }
 
     private static Task<Answer> AddAsync(NoteText body, HttpContext http, IdempotentWrites writes) =>
@@ -82,23 +81,22 @@ internal static class NotesEndpoints
         body.Problem is { } problem ? BadText(problem) : writes.RunAsync(http, body.Text!, async t =>
         {
             var found = await t.ExecuteAsync(
-                "UPDATE notes SET text = @Text, node = @Node, epoch = @Epoch WHERE id = @id", new { id, body.Text });
+                "UPDATE notes SET text = @text, node = @node, epoch = @epoch WHERE id = @id", ("id", id), ("text", body.Text));
             return found == 0 ? Answer.NotFound(id) : Answer.Ok(new Note(id, body.Text!, t.Node, t.Epoch));
         });
 
     private static Task<Answer> DeleteAsync(long id, HttpContext http, IdempotentWrites writes) =>
         writes.RunAsync(http, "", async t =>
-            await t.ExecuteAsync("DELETE FROM notes WHERE id = @id", new { id }) == 0 ? Answer.NotFound(id) : Answer.NoContent);
+            await t.ExecuteAsync("DELETE FROM notes WHERE id = @id", ("id", id)) == 0 ? Answer.NotFound(id) : Answer.NoContent);
 
     private static Task<Answer> BadText(string problem) =>
         Task.FromResult(Answer.BadNote(problem));
 
-    private static async Task<IReadOnlyList<Note>> QueryAsync(
-        NotesDatabase database, string where, object parameters, CancellationToken cancellationToken)
+    private static async Task<List<Note>> QueryAsync(
+        NotesDatabase database, string where, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        var rows = await connection.QueryAsync<Note>(
-            new CommandDefinition($"SELECT id, text, node, epoch FROM notes {where}", parameters, cancellationToken: cancellationToken));
-        return rows.AsList();
+        return await connection.Command($"SELECT id, text, node, epoch FROM notes {where}", parameters).QueryAsync(
+            row => new Note(row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetInt64(3)), cancellationToken);
     }
 }

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 
 namespace MinimalApiApp.Notes;
 
@@ -11,7 +10,7 @@ internal static class NotesSchema
         await using var connection = await sql.Source.OpenConnectionAsync(cancellationToken);
         if (sql.Prepare.Length > 0)
         {
-            await connection.ExecuteAsync(sql.Prepare);
+            await connection.Command(sql.Prepare).ExecuteAsync(cancellationToken);
         }
 
         if (await IsThereAsync(sql, connection, cancellationToken))
@@ -20,14 +19,16 @@ internal static class NotesSchema
         }
 
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await connection.ExecuteAsync($"""
+        var tables = connection.Command($"""
             {sql.LockSchema};
             CREATE TABLE IF NOT EXISTS notes (id {sql.AscendingId}, text TEXT NOT NULL, node TEXT NOT NULL, epoch BIGINT NOT NULL);
             CREATE TABLE IF NOT EXISTS uploads (id {sql.AscendingId}, bytes BIGINT NOT NULL, sha256 TEXT NOT NULL, node TEXT NOT NULL, epoch BIGINT NOT NULL);
             CREATE TABLE IF NOT EXISTS heartbeats (id {sql.AscendingId}, at BIGINT NOT NULL, node TEXT NOT NULL, epoch BIGINT NOT NULL);
             CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT, location TEXT, at BIGINT NOT NULL);
             CREATE INDEX IF NOT EXISTS answers_at ON answers (at);
-            """, transaction: transaction);
+            """);
+        tables.Transaction = transaction;
+        await tables.ExecuteAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
 
         // Last: where it is, the others are.
@@ -38,8 +39,7 @@ internal static class NotesSchema
     {
         try
         {
-            return await connection.ExecuteScalarAsync<long?>(
-                new CommandDefinition("SELECT epoch FROM fence", cancellationToken: cancellationToken)) is not null;
+            return await connection.Command("SELECT epoch FROM fence").QueryAsync(row => row.GetInt64(0), cancellationToken) is not [];
         }
         catch (DbException e) when (!sql.IsBusy(e))
         {

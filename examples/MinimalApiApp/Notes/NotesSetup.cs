@@ -28,6 +28,7 @@ internal static class NotesSetup
         builder.Services.AddSingleton(clock);
         builder.Services.AddSingleton<IdempotentWrites>();
         builder.Services.AddProblemDetails();
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, NotesJson.Default));
         return sql;
     }
 }

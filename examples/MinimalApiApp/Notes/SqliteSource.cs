@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 using Microsoft.Data.Sqlite;
 
 namespace MinimalApiApp.Notes;
@@ -16,7 +15,8 @@ internal sealed class SqliteSource(string connectionString) : DbDataSource
         var connection = base.OpenDbConnection();
         try
         {
-            connection.Execute("PRAGMA busy_timeout = 2500");
+            using var patience = connection.Command("PRAGMA busy_timeout = 2500");
+            patience.ExecuteNonQuery();
             return connection;
         }
         catch

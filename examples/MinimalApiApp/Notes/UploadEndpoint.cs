@@ -24,9 +24,10 @@ internal static class UploadEndpoint
         var (bytes, sha256) = await DigestAsync(http.Request.Body, http.RequestAborted);
         return await writes.RunAsync(http, sha256, async t =>
         {
-            var id = await t.FirstOrDefaultAsync<long>(
-                "INSERT INTO uploads (bytes, sha256, node, epoch) VALUES (@bytes, @sha256, @Node, @Epoch) RETURNING id", new { bytes, sha256 });
-            return Answer.Created(null, new { id, bytes, sha256, node = t.Node, epoch = t.Epoch });
+            var id = await t.InsertAsync(
+                "INSERT INTO uploads (bytes, sha256, node, epoch) VALUES (@bytes, @sha256, @node, @epoch) RETURNING id",
+                ("bytes", bytes), ("sha256", sha256));
+            return Answer.Created(new Upload(id, bytes, sha256, t.Node, t.Epoch));
         });
     }
 

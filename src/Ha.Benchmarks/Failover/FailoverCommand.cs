@@ -4,19 +4,20 @@ using Ha.Benchmarks.Load;
 namespace Ha.Benchmarks.Failover;
 
 /// <summary>
-/// <c>failover [trials=N] [only=NAME,…]</c>: the leader is killed with SIGKILL again and again; how long until a write
+/// <c>failover [trials=N] [only=NAME,…] [example=PATH]</c>: the leader is killed with SIGKILL again and again; how long until a write
 /// through the survivors is acknowledged. And for Ha: SIGTERM, where each successor is a process that has just started,
 /// and step-down, where none is; the longest gap between two acknowledged writes.
 /// </summary>
 internal static class FailoverCommand
 {
-    private static readonly (int Interval, int Lease)[] _timings = [(500, 1500), (100, 300), (50, 150)];
+    private static readonly (int Interval, int Lease)[] _timings = [(500, 1500), (100, 300), (50, 150), (20, 60), (10, 30)];
 
     public static async Task<int> RunAsync(string[] args)
     {
         var values = args.Select(arg => arg.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair.ElementAtOrDefault(1) ?? "");
         var trials = values.TryGetValue("trials", out var text) ? int.Parse(text) : 20;
         var only = values.GetValueOrDefault("only")?.Split(',');
+        var example = values.GetValueOrDefault("example");
         ThreadPool.SetMinThreads(32, 32);
         Console.WriteLine("| system | settings | end by | trials | median ms | p95 ms | min–max ms | goal | two leaders at once |");
         Console.WriteLine("|---|---|---|---:|---:|---:|---:|---|---:|");
@@ -25,14 +26,14 @@ internal static class FailoverCommand
             var name = $"{interval}/{lease}";
             if (Wanted(only, name))
             {
-                await using var cluster = new HaCluster(3, interval, lease);
+                await using var cluster = new HaCluster(3, interval, lease, example: example);
                 await cluster.StartAsync();
                 await MeasureAsync(cluster, trials, "SIGKILL", KillAsync, $"median ≤ {lease - (interval / 2) + 20}, max ≤ {lease + 50}");
             }
 
             if (Wanted(only, name) || Wanted(only, "handoff"))
             {
-                await using var cluster = new HaCluster(3, interval, lease);
+                await using var cluster = new HaCluster(3, interval, lease, example: example);
                 await cluster.StartAsync();
                 await MeasureAsync(cluster, trials, "SIGTERM", static (ha, leader) => Probe.GapAsync(ha, leader, ha.Terminate), "median ≤ 10");
                 await MeasureAsync(cluster, trials, "step-down", static (ha, leader) => Probe.GapAsync(ha, leader, ha.StepDown), "median ≤ 10", restarts: false);

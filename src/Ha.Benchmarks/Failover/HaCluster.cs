@@ -12,13 +12,21 @@ internal sealed class HaCluster : Contender
     private readonly int[] _ports;
     private readonly Server?[] _servers;
     private readonly IReadOnlyDictionary<string, string> _more;
+    private readonly string? _example;
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("ha-failover-");
     private readonly int _intervalMilliseconds;
     private readonly int _leaseMilliseconds;
     private readonly HttpClient _client = new(new SocketsHttpHandler { MaxConnectionsPerServer = 1000 });
     private readonly LeaderWatch _watch;
 
-    public HaCluster(int count, int intervalMilliseconds, int leaseMilliseconds, IReadOnlyDictionary<string, string>? more = null)
+    /// <param name="count">How many processes.</param>
+    /// <param name="intervalMilliseconds">Between heartbeats.</param>
+    /// <param name="leaseMilliseconds">The lease.</param>
+    /// <param name="more">Variables beside those of the cluster.</param>
+    /// <param name="example">The example as an assembly or an executable, whose writes are notes in one SQLite file; null: nothing but the plugin.</param>
+    public HaCluster(int count, int intervalMilliseconds, int leaseMilliseconds, IReadOnlyDictionary<string, string>? more = null, string? example = null)
     {
+        _example = example;
         _ports = [.. FreePorts.Find(count)];
         _servers = new Server?[count];
         _intervalMilliseconds = intervalMilliseconds;
@@ -27,7 +35,7 @@ internal sealed class HaCluster : Contender
         _watch = new LeaderWatch([.. _ports.Select(Url)]);
     }
 
-    public override string Name => "Ha";
+    public override string Name => _example is null ? "Ha" : $"Ha, the example{(_example.EndsWith(".dll", StringComparison.Ordinal) ? "" : " as published")}";
 
     public override string Settings => $"{_intervalMilliseconds}/{_leaseMilliseconds} ms";
 
@@ -94,8 +102,8 @@ internal sealed class HaCluster : Contender
     {
         try
         {
-            using var body = new ByteArrayContent([1]);
-            using var answer = await _client.PostAsync(new Uri(Url(node, "/write")), body, cancellation);
+            using HttpContent body = _example is null ? new ByteArrayContent([1]) : new StringContent("""{"text":"hello"}""", null, "application/json");
+            using var answer = await _client.PostAsync(new Uri(Url(node, _example is null ? "/write" : "/notes")), body, cancellation);
             return answer.IsSuccessStatusCode;
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
@@ -113,6 +121,7 @@ internal sealed class HaCluster : Contender
         }
 
         _client.Dispose();
+        _folder.Delete(recursive: true);
     }
 
     private async Task StepDownAsync(int node)
@@ -155,6 +164,14 @@ internal sealed class HaCluster : Contender
             environment[key] = value;
         }
 
-        _servers[node] = Server.StartSelf($"node-{node}", ["serve", "ha", $"{_ports[node]}"], environment);
+        if (_example is null)
+        {
+            _servers[node] = Server.StartSelf($"node-{node}", ["serve", "ha", $"{_ports[node]}"], environment);
+            return;
+        }
+
+        environment["ASPNETCORE_URLS"] = Url(_ports[node]);
+        environment["ConnectionStrings__Notes"] = $"Data Source={Path.Combine(_folder.FullName, "notes.db")}";
+        _servers[node] = Server.Start($"node-{node}", _example.EndsWith(".dll", StringComparison.Ordinal) ? ["dotnet", _example] : [_example], environment);
     }
 }

@@ -51,7 +51,7 @@ public class FenceTests(PostgresServer postgres)
         var permit = new Permit(10);
         await Assert.ThrowsAsync<NotLeaderException>(() => WriteAsync(notes, permit, async t =>
         {
-            var added = await t.ExecuteAsync("INSERT INTO notes (text, node, epoch) VALUES ('x', @Node, @Epoch)");
+            var added = await t.ExecuteAsync("INSERT INTO notes (text, node, epoch) VALUES ('x', @node, @epoch)");
             permit.Lose();
             return added;
         }));
@@ -202,8 +202,8 @@ public class FenceTests(PostgresServer postgres)
         return await notes.WriteAsync(work, CancellationToken.None);
     }
 
-    private static Task<long> InsertAsync(FencedTransaction transaction) => transaction.FirstOrDefaultAsync<long>(
-        "INSERT INTO notes (text, node, epoch) VALUES ('x', @Node, @Epoch) RETURNING id");
+    private static Task<long> InsertAsync(FencedTransaction transaction) => transaction.InsertAsync(
+        "INSERT INTO notes (text, node, epoch) VALUES ('x', @node, @epoch) RETURNING id");
 
     private static async Task<long> StoredAsync(NotesDatabase notes) => (await NumbersAsync(notes, "SELECT epoch FROM fence")).Single();
 

@@ -54,7 +54,7 @@ public class IdempotencyTests(PostgresServer postgres)
         {
             await Assert.ThrowsAsync<NotLeaderException>(() => writes.RunAsync(Keyed("k"), "x", async t =>
             {
-                await t.ExecuteAsync("INSERT INTO notes (text, node, epoch) VALUES ('x', @Node, @Epoch)");
+                await t.ExecuteAsync("INSERT INTO notes (text, node, epoch) VALUES ('x', @node, @epoch)");
                 old.Lose();
                 return MinimalApiApp.Notes.Answer.NoContent;
             }));

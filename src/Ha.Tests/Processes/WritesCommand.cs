@@ -4,26 +4,28 @@ using Ha.Cli.Cluster;
 namespace Ha.Tests.Processes;
 
 /// <summary>
-/// `writes --kills N --rolls N [--keys]`: real processes of the example in proxy mode with default timing, 200 writes
-/// a second through the nodes that stay, and what each taken-away node cost.
+/// `writes --kills N --rolls N [--keys] [--app PATH]`: real processes of the example in proxy mode with default timing, 200
+/// writes a second through the nodes that stay, and what each taken-away node cost. PATH: the example as it was published.
 /// </summary>
 internal static class WritesCommand
 {
-    public const string Usage = "writes [--kills 10] [--rolls 0] [--keys]";
+    public const string Usage = "writes [--kills 10] [--rolls 0] [--keys] [--app PATH]";
 
     public static int Run(string[] args, TextWriter console)
     {
         var kills = new Option<int>("--kills") { DefaultValueFactory = _ => 10 };
         var rolls = new Option<int>("--rolls");
         var keys = new Option<bool>("--keys");
-        var command = new RootCommand("Kills and restarts leaders under load, and counts failed writes.") { kills, rolls, keys };
-        command.SetAction(parsed => RunAsync(parsed.GetValue(kills), parsed.GetValue(rolls), parsed.GetValue(keys), console));
+        var app = new Option<string?>("--app");
+        var command = new RootCommand("Kills and restarts leaders under load, and counts failed writes.") { kills, rolls, keys, app };
+        command.SetAction(parsed => RunAsync(parsed.GetValue(kills), parsed.GetValue(rolls), parsed.GetValue(keys), parsed.GetValue(app), console));
         return command.Parse(args).Invoke();
     }
 
-    private static async Task<int> RunAsync(int kills, int rolls, bool keys, TextWriter console)
+    private static async Task<int> RunAsync(int kills, int rolls, bool keys, string? published, TextWriter console)
     {
-        await using var cluster = await ExampleCluster.StartWithLeaderAsync(new Silence(), new ClusterSettings { Mode = "proxy" });
+        await using var cluster = await ExampleCluster.StartWithLeaderAsync(
+            new Silence(), new ClusterSettings { Mode = "proxy" }, app: published is null ? null : ExampleCluster.Published(published));
         await using var load = new OpenLoad(cluster, cluster.B, cluster.C) { Keys = keys };
         var trials = new WriteTrials(cluster, load, console.WriteLine);
         await trials.RunAsync(kills, rolls);
