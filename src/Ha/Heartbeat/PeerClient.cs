@@ -49,7 +49,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
         try
         {
             using var response = await _http.SendAsync(request, cancellationToken);
-            if (await _http2Only.AddIfRefusedAsync(peerUrl, response, cancellationToken))
+            if (!http2 && await _http2Only.AddIfRefusedAsync(peerUrl, response, cancellationToken))
             {
                 return await SendAsync(peerUrl, beat, cancellationToken);
             }

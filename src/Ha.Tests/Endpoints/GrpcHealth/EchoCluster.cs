@@ -17,14 +17,16 @@ internal sealed class EchoCluster : IAsyncDisposable
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("ha-grpc-");
     private readonly ITestOutputHelper _output;
+    private readonly string _lease;
     private readonly HttpClient _http;
     private readonly X509Certificate2 _certificate;
 
     /// <param name="output">Gets what the nodes have written.</param>
     /// <param name="verb">What runs on each node: a verb of this program.</param>
-    public EchoCluster(ITestOutputHelper output, string verb = EchoNode.Verb)
+    /// <param name="lease">Short for one that is to be lost, long for one that must not be.</param>
+    public EchoCluster(ITestOutputHelper output, string verb = EchoNode.Verb, string lease = "600ms")
     {
-        _output = output;
+        (_output, _lease) = (output, lease);
         _certificate = WriteCertificate();
         _http = new HttpClient(new SocketsHttpHandler
         {
@@ -99,6 +101,7 @@ internal sealed class EchoCluster : IAsyncDisposable
         ["BASE_PEERS"] = string.Join(',', urls),
         ["BASE_CLUSTER_SECRET"] = "a-secret-for-the-tests-only",
         ["BASE_HEARTBEAT_INTERVAL"] = "200ms",
+        ["BASE_LEASE_TIMEOUT"] = _lease,
         ["BASE_FORWARD_MODE"] = "proxy",
         ["AllowedHosts"] = $"{Name};localhost",
         ["Kestrel__Certificates__Default__Path"] = CertificateFile,
