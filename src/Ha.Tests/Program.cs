@@ -9,6 +9,7 @@ internal static class Program
         ["lease-simulate", .. var rest] => Leases.LeaseSimulateCommand.Run(rest, Console.Out),
         ["play", .. var rest] => Simulation.PlayCommand.Run(rest, Scenarios.ScenarioFiles.Names, Scenarios.ScenarioFiles.Read, Console.Out),
         [Endpoints.GrpcHealth.EchoNode.Verb, .. var rest] => Endpoints.GrpcHealth.EchoNode.Run(rest),
+        [GrpcInterop.InteropNode.Verb, .. var rest] => GrpcInterop.InteropNode.Run(rest),
         ["fuzz", .. var rest] => Fuzzing.FuzzCommand.Run(rest, Console.Out),
         ["mutants", .. var names] => Mutants.MutantsCommand.Run(names, Console.Out),
         ["client-rolls", .. var rest] => Processes.ClientRollsCommand.Run(rest, Console.Out),

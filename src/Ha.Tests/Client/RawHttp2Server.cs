@@ -59,6 +59,9 @@ internal sealed class RawHttp2Server : IAsyncDisposable
         }
     }
 
+    /// <summary>Connections that are open go on.</summary>
+    public void StopListening() => _listener.Dispose();
+
     public async ValueTask DisposeAsync()
     {
         _listener.Dispose();

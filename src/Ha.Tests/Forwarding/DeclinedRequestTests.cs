@@ -52,6 +52,49 @@ public sealed class DeclinedRequestTests
         await Eventually.True(() => leader.Requests == 1);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_leader_that_declines_a_call_and_takes_no_other_connection_has_not_executed_it(bool goAway)
+    {
+        RawHttp2Server? stopping = null;
+        await using var leader = stopping = new RawHttp2Server(_ =>
+        {
+            stopping!.StopListening();
+            return (Decline(goAway), 0);
+        });
+        await using var follower = await TestNode.ProxyAsync(
+            leader.Url, new TestNodeSetup { Protocols = HttpProtocols.Http2, Options = o => o.WriteHold = TimeSpan.FromMilliseconds(50) });
+        using var client = TestNode.Client();
+        using var request = Grpc(follower.Url, Bytes(10));
+
+        using var answer = await client.SendAsync(request);
+
+        Assert.Equal("14", answer.Header("grpc-status"));
+        Assert.Equal("true", answer.Header("ha-retriable"));
+        Assert.Empty(leader.Answered);
+    }
+
+    [Fact]
+    public async Task Of_many_calls_on_a_connection_each_arrives_whole_and_once_though_every_third_is_refused_in_its_middle()
+    {
+        const int Calls = 40;
+        await using var leader = new RawHttp2Server(number => number <= Calls && number % 3 == 0 ? (Ending.RefuseStream, 10_000) : (Ending.Answer, 0));
+        await using var follower = await TestNode.ProxyAsync(leader.Url, new TestNodeSetup { Protocols = HttpProtocols.Http2 });
+        using var client = TestNode.Client();
+        var bodies = Enumerable.Range(0, Calls).Select(i => Bytes(30_000 + i)).ToArray();
+
+        var answers = await Task.WhenAll(bodies.Select(async body =>
+        {
+            using var request = Grpc(follower.Url, body);
+            using var answer = await client.SendAsync(request);
+            return (answer.StatusCode, Status: answer.Header("grpc-status"));
+        }));
+
+        Assert.All(answers, answer => Assert.Equal((HttpStatusCode.OK, null), answer));
+        Assert.Equal(bodies, leader.Answered.OrderBy(body => body.Length));
+    }
+
     private static Ending Decline(bool goAway) => goAway ? Ending.GoAway : Ending.RefuseStream;
 
     private static byte[] Bytes(int size) => [.. Enumerable.Range(0, size).Select(i => (byte)(i % 251))];

@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using Ha.Forwarding.Proxy;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -39,7 +41,7 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
-    public async Task Grpc_reaches_the_leader_over_http2()
+    public async Task Grpc_reaches_the_leader_over_http2_with_the_clients_host()
     {
         await using var leader = await LeaderAsync(_localhost);
         await using var follower = await FollowerAsync(leader, _ours, HttpProtocols.Http2);
@@ -54,8 +56,55 @@ public sealed class TlsTests : IDisposable
 
         using var answer = await client.SendAsync(request);
 
-        // The handler would check the certificate against Host, so that stays behind here; X-Forwarded-Host has it.
-        Assert.Equal($"https localhost:{leader.Port} HTTP/2 /pkg.S/Call", await answer.Content.ReadAsStringAsync());
+        Assert.Equal("https shop.example HTTP/2 /pkg.S/Call", await answer.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task Hosts_that_somebody_makes_up_make_up_no_connections()
+    {
+        var connections = new ConcurrentDictionary<string, bool>(StringComparer.Ordinal);
+        await using var leader = await TestNode.LeaderAsync(
+            app => app.Run(context =>
+            {
+                connections[context.Connection.Id] = true;
+                return context.Response.WriteAsync($"{context.Request.Host}");
+            }),
+            new TestNodeSetup { Certificate = _localhost, Protocols = HttpProtocols.Http1AndHttp2 });
+        await using var follower = await FollowerAsync(leader, _ours, HttpProtocols.Http2);
+        using var client = TestNode.Client();
+        var seen = new List<string>();
+        for (var i = 0; i < PooledHosts.Most + 8; i++)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, follower.Url + "/pkg.S/Call")
+            {
+                Version = HttpVersion.Version20,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+                Content = new ByteArrayContent(new byte[5]) { Headers = { ContentType = new("application/grpc") } },
+                Headers = { Host = $"h{i}.example" },
+            };
+            using var answer = await client.SendAsync(request);
+            seen.Add(await answer.Content.ReadAsStringAsync());
+        }
+
+        Assert.Equal(Enumerable.Range(0, PooledHosts.Most).Select(i => $"h{i}.example"), seen.Take(PooledHosts.Most));
+        Assert.All(seen.Skip(PooledHosts.Most), host => Assert.Equal($"localhost:{leader.Port}", host));
+        Assert.Equal(PooledHosts.Most + 1, connections.Count);
+    }
+
+    [Fact]
+    public void A_host_that_nobody_calls_any_more_makes_room()
+    {
+        var clock = new ManualTime();
+        var hosts = new PooledHosts(clock);
+        Assert.All(Enumerable.Range(0, PooledHosts.Most), i => Assert.True(hosts.Admits($"h{i}.example")));
+        clock.Advance(TimeSpan.FromMinutes(2));
+        Assert.True(hosts.Admits("h0.example"));
+        Assert.False(hosts.Admits("shop.example"));
+
+        clock.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.True(hosts.Admits("shop.example"));
+        Assert.True(hosts.Admits("h0.example"));
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Net;
 using Ha.Election;
 using Ha.Heartbeat;
 using Ha.Leadership;
@@ -131,6 +132,49 @@ public sealed class PeerClientTests : IDisposable
     }
 
     [Fact]
+    public async Task A_peer_that_takes_http2_only_is_asked_so_at_once_and_from_then_on_until_that_fails()
+    {
+        var versions = new List<int>();
+        using var handler = new Answers(request =>
+        {
+            versions.Add(request.Version.Major);
+            return request.Version.Major < 2
+                ? new HttpResponseMessage(HttpStatusCode.BadRequest) { Content = new StringContent("An HTTP/1.x request was sent to an HTTP/2 only endpoint.") }
+                : versions.Count < 4 ? new HttpResponseMessage(HttpStatusCode.NotFound)
+                : throw new HttpRequestException(HttpRequestError.VersionNegotiationError);
+        });
+        using var client = new PeerClient(handler, new KeySource(Rings.Old));
+
+        for (var beat = 1; beat <= 4; beat++)
+        {
+            await client.SendAsync("http://node-2:8080", Beats.Request(beat), CancellationToken.None);
+        }
+
+        Assert.Equal([1, 2, 2, 2, 1, 2], versions);
+    }
+
+    [Fact]
+    public async Task An_applications_own_answer_of_the_same_words_changes_nothing()
+    {
+        var versions = new List<int>();
+        using var handler = new Answers(request =>
+        {
+            versions.Add(request.Version.Major);
+            return new HttpResponseMessage(HttpStatusCode.BadRequest)
+            {
+                Headers = { Date = DateTimeOffset.UnixEpoch },
+                Content = new StringContent("An HTTP/1.x request was sent to an HTTP/2 only endpoint."),
+            };
+        });
+        using var client = new PeerClient(handler, new KeySource(Rings.Old));
+
+        await client.SendAsync("http://node-2:8080", Beats.Request(), CancellationToken.None);
+        await client.SendAsync("http://node-2:8080", Beats.Request(2), CancellationToken.None);
+
+        Assert.Equal([1, 1], versions);
+    }
+
+    [Fact]
     public void Every_failure_has_a_word_of_its_own()
     {
         var words = Enum.GetValues<ExchangeFailure>().Select(failure => BeatExchange.Failed(failure, "").Reason).ToList();
@@ -167,6 +211,15 @@ public sealed class PeerClientTests : IDisposable
 
         Assert.Equal(ExchangeFailure.TimedOut, exchange.Failure);
         forever.SetResult();
+    }
+
+    private sealed class Answers(Func<HttpRequestMessage, HttpResponseMessage> answer) : HttpMessageHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            await Task.Yield();
+            return answer(request);
+        }
     }
 
     private sealed class Throws(Func<Exception> exception) : HttpMessageHandler

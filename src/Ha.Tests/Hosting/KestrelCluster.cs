@@ -17,18 +17,21 @@ internal sealed class KestrelCluster : IAsyncDisposable
 {
     private readonly List<Socket> _sockets = [];
     private readonly TestAuthority? _authority;
+    private readonly HttpProtocols _protocols;
 
     /// <param name="nodeIds">One node each, in this order.</param>
     /// <param name="variables">Settings of all nodes, over those of a quick cluster.</param>
     /// <param name="build">Services of each node.</param>
     /// <param name="authority">Not null: everybody shows a certificate of this authority to everybody else.</param>
+    /// <param name="protocols">What the listeners take; without TLS HTTP/1.1 goes before HTTP/2.</param>
     public KestrelCluster(
         string[] nodeIds,
         IEnumerable<(string Key, string? Value)>? variables = null,
         Action<WebApplicationBuilder>? build = null,
-        TestAuthority? authority = null)
+        TestAuthority? authority = null,
+        HttpProtocols protocols = HttpProtocols.Http1AndHttp2)
     {
-        _authority = authority;
+        (_authority, _protocols) = (authority, protocols);
         foreach (var _ in nodeIds)
         {
             var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -72,6 +75,7 @@ internal sealed class KestrelCluster : IAsyncDisposable
 
     private void Listen(ListenOptions endpoint)
     {
+        endpoint.Protocols = _protocols;
         if (_authority is { } authority)
         {
             endpoint.UseHttps(https =>

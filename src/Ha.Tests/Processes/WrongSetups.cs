@@ -75,7 +75,7 @@ internal static class WrongSetups
         new("the own URL has a port that nobody listens on", ["BASE_LOCAL_TARGET=http://127.0.0.1:1"], "This node does not reach itself at BASE_LOCAL_TARGET (http://127.0.0.1:1), so others hardly will", "Set BASE_LOCAL_TARGET to a URL that leads there, or listen where it leads (ASPNETCORE_URLS)") { Event = 1424 },
         new("https in the own URL, http at the listener", ["BASE_LOCAL_TARGET=https://127.0.0.1:{a:port}", "BASE_PEERS={b},{c}"], "This node does not reach itself at BASE_LOCAL_TARGET (https://127.0.0.1:{a:port})", "It listens on {a}") { Event = 1424 },
         new("the own URL leads to another node, or to a balancer", ["BASE_LOCAL_TARGET={b}"], "BASE_LOCAL_TARGET ({b}) leads to node b instead of this node", "Set it to a URL that leads to this node alone, not to another node or a balancer") { Event = 1425, B = [] },
-        new("a listener for HTTP/2 alone, as in the gRPC template", ["Kestrel__EndpointDefaults__Protocols=Http2"], "BASE_LOCAL_TARGET ({a}) takes HTTP/2 only, and heartbeats come over HTTP/1.1", "give this node a second endpoint with Protocols Http1 and set BASE_LOCAL_TARGET to that") { Event = 1426 },
+        new("a listener for HTTP/2 alone, as in the gRPC template", ["Kestrel__EndpointDefaults__Protocols=Http2"], "BASE_LOCAL_TARGET ({a}) takes HTTP/2 only. Members speak that with each other, but probes, balancers and tools that ask over HTTP/1.1 get 400", "give them a second endpoint with Protocols Http1, or use https with Protocols Http1AndHttp2") { Event = 1429 },
     ];
 
     private static IEnumerable<WrongSetup> Together() =>

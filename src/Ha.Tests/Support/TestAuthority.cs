@@ -40,7 +40,8 @@ internal sealed class TestAuthority : IDisposable
     /// <param name="name">A DNS name or an IP address.</param>
     /// <param name="usages">OIDs of the extended key usage; none: for servers and clients.</param>
     /// <param name="expired">True: it ended yesterday.</param>
-    public IssuedCertificate Issue(string name, string[]? usages = null, bool expired = false)
+    /// <param name="alias">Another DNS name; null: none.</param>
+    public IssuedCertificate Issue(string name, string[]? usages = null, bool expired = false, string? alias = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
@@ -52,6 +53,11 @@ internal sealed class TestAuthority : IDisposable
         else
         {
             names.AddDnsName(name);
+        }
+
+        if (alias is not null)
+        {
+            names.AddDnsName(alias);
         }
 
         request.CertificateExtensions.Add(names.Build());

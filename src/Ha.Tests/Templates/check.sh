@@ -83,7 +83,7 @@ done
 # Its appsettings.json has one listener, for HTTP/2 alone.
 a=http://127.0.0.1:$(free_port) b=http://127.0.0.1:$(free_port)
 start grpc grpc "ASPNETCORE_URLS=$a" "BASE_LOCAL_TARGET=$a" "BASE_PEERS=$a"
-check "grpc: told that heartbeats need HTTP/1.1" within 20 grep -q "takes HTTP/2 only, and heartbeats come over HTTP/1.1" "$work/grpc.log"
+check "grpc: told who cannot ask it" within 20 grep -q "takes HTTP/2 only. Members speak that with each other" "$work/grpc.log"
 stop
 start grpc-mended grpc "Kestrel__Endpoints__Calls__Url=$a" Kestrel__Endpoints__Calls__Protocols=Http2 \
     "Kestrel__Endpoints__Nodes__Url=$b" Kestrel__Endpoints__Nodes__Protocols=Http1 "BASE_LOCAL_TARGET=$b" "BASE_PEERS=$b"

@@ -112,7 +112,7 @@ internal sealed class FollowerPath
     private async Task<bool> ForwardAsync(WriteJourney journey, LeadershipSnapshot leadership)
     {
         var result = await _services.Forwarder.ForwardAsync(
-            journey.Context, leadership.LeaderTarget!, journey.Body, _services.Grace.GivenUp(leadership));
+            journey.Context, leadership.LeaderTarget!, journey.Body, journey.Elapsed, _services.Grace.GivenUp(leadership));
         journey.LastResult = result;
         journey.RefusedBy = leadership;
         journey.MayHaveBeenExecuted |= result == ForwardResult.OutcomeUnknown;

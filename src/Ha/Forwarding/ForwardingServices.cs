@@ -33,7 +33,7 @@ internal sealed class ForwardingServices : IDisposable
         Metrics = metrics;
         Reports = new ForwardingReports(loggers, node.Clock);
         Policy = new ForwardPolicy(settings.ForwardMode, settings.ForwardOverride);
-        Forwarder = new LeaderForwarder(settings, tls, new HeaderEncodings(server.Value), Reports, resolve);
+        Forwarder = new LeaderForwarder(settings, tls, new HeaderEncodings(server.Value), Reports, node.Clock, resolve);
         Grace = new AnswerGrace(node.Provider, node.Clock, settings.LeaseTimeout);
         Hold = new WriteHold(node.Provider, node.Clock, settings.WriteHoldMax);
     }

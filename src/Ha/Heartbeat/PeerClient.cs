@@ -19,6 +19,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
     private static readonly MediaTypeHeaderValue _json = new("application/json");
 
     private readonly HttpMessageInvoker _http = new(handler, disposeHandler: false);
+    private readonly Http2OnlyPeers _http2Only = new();
 
     public void Dispose() => _http.Dispose();
 
@@ -35,18 +36,24 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
         }
 
         var body = BeatJson.Serialize(beat);
+        var http2 = _http2Only.Contains(peerUrl);
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(peerUrl + HaRoutes.Heartbeat))
         {
-            // HTTP/1.1, because a timed-out exchange then takes its connection along. One HTTP/2 connection to a host
-            // that vanished would be reused until TCP gives up, minutes after the network has healed.
-            Version = HttpVersion.Version11,
-            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+            // HTTP/1.1 where the peer takes it, because a timed-out exchange then takes its connection along. One HTTP/2
+            // connection to a host that vanished is reused until its pings have told (see PeerHandler).
+            Version = http2 ? HttpVersion.Version20 : HttpVersion.Version11,
+            VersionPolicy = http2 ? HttpVersionPolicy.RequestVersionExact : HttpVersionPolicy.RequestVersionOrLower,
             Content = new ByteArrayContent(body) { Headers = { ContentType = _json } },
         };
         var signature = Sign(keys.Signer, request, beat, body);
         try
         {
             using var response = await _http.SendAsync(request, cancellationToken);
+            if (!http2 && await _http2Only.AddIfRefusedAsync(peerUrl, response, cancellationToken))
+            {
+                return await SendAsync(peerUrl, beat, cancellationToken);
+            }
+
             return await ReadAsync(response, signature, beat.From.ClusterId, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -59,6 +66,8 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
         }
         catch (HttpRequestException e)
         {
+            // Its successor at this address may take HTTP/1.1 again.
+            _http2Only.Forget(peerUrl);
             return Failed(e);
         }
         catch (Exception e) when (e is IOException or SocketException)

@@ -43,6 +43,10 @@ internal static class PeerHandler
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
             PooledConnectionLifetime = TimeSpan.FromMinutes(15),
 
+            // Of a peer that takes HTTP/2 only (see PeerClient): a connection to a host that vanished ends soon after.
+            KeepAlivePingDelay = TimeSpan.FromSeconds(1),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(1),
+
             // A heartbeat is no part of any request's trace, and no call of the application.
             ActivityHeadersPropagator = null,
             MeterFactory = UnheardMeters.Instance,

@@ -84,7 +84,15 @@ internal sealed class OwnAddressCheck(string target, OwnAddress own, HttpMessage
     {
         if (outcomes is [.., { Found: Found.Http2Only }])
         {
-            logger.OwnAddressTakesHttp2Only(target);
+            if (target.StartsWith("https:", StringComparison.Ordinal))
+            {
+                logger.OwnAddressTakesHttp2Only(target);
+            }
+            else
+            {
+                logger.OwnAddressTakesClearHttp2Only(target);
+            }
+
             return;
         }
 

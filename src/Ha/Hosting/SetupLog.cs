@@ -23,7 +23,7 @@ internal static partial class SetupLog
     [LoggerMessage(1425, LogLevel.Error, "BASE_LOCAL_TARGET ({Target}) leads to {Somebody} instead of this node, in {Elsewhere} of {Calls} calls. Set it to a URL that leads to this node alone, not to another node or a balancer.")]
     public static partial void OwnAddressLeadsElsewhere(this ILogger logger, string target, string somebody, int elsewhere, int calls);
 
-    [LoggerMessage(1426, LogLevel.Error, "BASE_LOCAL_TARGET ({Target}) takes HTTP/2 only, and heartbeats come over HTTP/1.1: no other node hears this one. Use https with Kestrel's Protocols Http1AndHttp2, or give this node a second endpoint with Protocols Http1 and set BASE_LOCAL_TARGET to that.")]
+    [LoggerMessage(1426, LogLevel.Error, "BASE_LOCAL_TARGET ({Target}) takes HTTP/2 only, and heartbeats come over HTTP/1.1: no other node hears this one. Set Kestrel's Protocols to Http1AndHttp2 there.")]
     public static partial void OwnAddressTakesHttp2Only(this ILogger logger, string target);
 
     [LoggerMessage(1427, LogLevel.Warning, "BASE_STATIC_LEADER ({Leader}) wins, so there is no election and BASE_LEASE_STORE has no effect. Remove one of the two, on every node the same.")]
@@ -31,4 +31,7 @@ internal static partial class SetupLog
 
     [LoggerMessage(1428, LogLevel.Information, "{Provider} says who leads. It has no {Control}, so a handoff waits for no running write, POST /_ha/step-down answers 409, and the members are not listed.")]
     public static partial void ProviderWithoutControl(this ILogger logger, string provider, string control);
+
+    [LoggerMessage(1429, LogLevel.Information, "BASE_LOCAL_TARGET ({Target}) takes HTTP/2 only. Members speak that with each other, but probes, balancers and tools that ask over HTTP/1.1 get 400: give them a second endpoint with Protocols Http1, or use https with Protocols Http1AndHttp2.")]
+    public static partial void OwnAddressTakesClearHttp2Only(this ILogger logger, string target);
 }

@@ -9,17 +9,24 @@ using Xunit.Abstractions;
 
 namespace Ha.Tests.Endpoints.GrpcHealth;
 
-/// <summary>Three processes of <see cref="EchoNode"/> behind TLS, which carries heartbeats and gRPC on one port.</summary>
+/// <summary>Three processes behind TLS, which carries heartbeats and gRPC on one port, known to clients as <see cref="Name"/>.</summary>
 internal sealed class EchoCluster : IAsyncDisposable
 {
+    /// <summary>What clients call each node. The members' own addresses are in no <c>AllowedHosts</c>.</summary>
+    public const string Name = "shop.example";
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("ha-grpc-");
     private readonly ITestOutputHelper _output;
+    private readonly string _lease;
     private readonly HttpClient _http;
     private readonly X509Certificate2 _certificate;
 
-    public EchoCluster(ITestOutputHelper output)
+    /// <param name="output">Gets what the nodes have written.</param>
+    /// <param name="verb">What runs on each node: a verb of this program.</param>
+    /// <param name="lease">Short for one that is to be lost, long for one that must not be.</param>
+    public EchoCluster(ITestOutputHelper output, string verb = EchoNode.Verb, string lease = "2s")
     {
-        _output = output;
+        (_output, _lease) = (output, lease);
         _certificate = WriteCertificate();
         _http = new HttpClient(new SocketsHttpHandler
         {
@@ -36,9 +43,11 @@ internal sealed class EchoCluster : IAsyncDisposable
         });
         var ports = FreePorts.Find(3);
         var urls = ports.Select(port => $"https://127.0.0.1:{port}").ToArray();
-        var echo = App.Assembly(typeof(EchoNode).Assembly.Location, EchoNode.Verb);
+        var echo = App.Assembly(typeof(EchoNode).Assembly.Location, verb);
         Nodes = [.. urls.Select((url, i) => new NodeProcess($"{(char)('a' + i)}", url, echo, Environment($"{(char)('a' + i)}", url, urls)))];
     }
+
+    public X509Certificate2 Certificate => _certificate;
 
     public IReadOnlyList<NodeProcess> Nodes { get; }
 
@@ -94,9 +103,10 @@ internal sealed class EchoCluster : IAsyncDisposable
         ["BASE_HEARTBEAT_INTERVAL"] = "200ms",
 
         // A leader that starts beside much else is late, and must not lose leadership between two steps of a test.
-        ["BASE_LEASE_TIMEOUT"] = "2s",
+        ["BASE_LEASE_TIMEOUT"] = _lease,
         ["BASE_PREEMPT"] = "never",
         ["BASE_FORWARD_MODE"] = "proxy",
+        ["AllowedHosts"] = $"{Name};localhost",
         ["Kestrel__Certificates__Default__Path"] = CertificateFile,
         ["Kestrel__Certificates__Default__KeyPath"] = Path.Combine(_folder.FullName, "node.key"),
 
@@ -110,6 +120,7 @@ internal sealed class EchoCluster : IAsyncDisposable
         var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName("localhost");
+        names.AddDnsName(Name);
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));

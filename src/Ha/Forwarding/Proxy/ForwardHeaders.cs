@@ -39,7 +39,8 @@ internal static class ForwardHeaders
     /// <param name="context">The client's request.</param>
     /// <param name="message">The leader's; its content is attached already.</param>
     /// <param name="ownMark">This node's id, for the hop mark and <c>Via</c>.</param>
-    public static void ToLeader(HttpContext context, ForwardMessage message, string ownMark)
+    /// <param name="waited">For how long the request has been on this node.</param>
+    public static void ToLeader(HttpContext context, ForwardMessage message, string ownMark, TimeSpan waited)
     {
         var request = context.Request;
         var named = NamedByConnection(request.Headers.Connection);
@@ -53,7 +54,8 @@ internal static class ForwardHeaders
                 continue;
             }
 
-            Add(message, name, values);
+            var isTimeout = values.Count == 1 && string.Equals(name, GrpcTimeout.Header, StringComparison.OrdinalIgnoreCase);
+            Add(message, name, isTimeout ? GrpcTimeout.Less(values.ToString(), waited) : values);
         }
 
         Append(message, request.Headers, ForwardedFor, RemoteAddress(context));
@@ -131,7 +133,7 @@ internal static class ForwardHeaders
         }
     }
 
-    private static void Add(HttpRequestMessage message, string name, StringValues values)
+    private static void Add(ForwardMessage message, string name, StringValues values)
     {
         if (values.Count == 1)
         {
@@ -144,9 +146,10 @@ internal static class ForwardHeaders
             return;
         }
 
-        // Cookie is the one header whose lines are not joined with a comma (RFC 6265 section 5.4).
-        var all = string.Equals(name, HeaderNames.Cookie, StringComparison.OrdinalIgnoreCase)
-            ? [string.Join("; ", values.ToArray())]
+        // Cookie is the one header whose lines are not joined with a comma (RFC 6265 section 5.4). The handler joins those of
+        // all others with a comma and a space, which no reader of base64 in gRPC's metadata expects.
+        var all = string.Equals(name, HeaderNames.Cookie, StringComparison.OrdinalIgnoreCase) ? [string.Join("; ", values.ToArray())]
+            : message.IsHttp2 ? [values.ToString()]
             : values.ToArray();
         if (!message.Headers.TryAddWithoutValidation(name, all))
         {

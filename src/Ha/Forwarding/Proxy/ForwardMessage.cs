@@ -14,8 +14,8 @@ internal sealed class ForwardMessage : HttpRequestMessage
     public bool IsSecure { get; }
 
     /// <summary>
-    /// True for a gRPC call: it ends with trailers, which need HTTP/2 all the way. Everything else goes over HTTP/1.1, which
-    /// the leader's listener speaks for certain: heartbeats come over it.
+    /// True for a gRPC call: it ends with trailers, which need HTTP/2 all the way. Everything else goes over HTTP/1.1, unless
+    /// the leader's listener has refused that.
     /// </summary>
     public bool IsHttp2 { get; }
 
@@ -32,15 +32,19 @@ internal sealed class ForwardMessage : HttpRequestMessage
     /// <param name="target">The leader's URL as members reach it, normalised.</param>
     /// <param name="body">The client's body; always attached to a write.</param>
     /// <param name="ownMark">This node's id as it stands in headers.</param>
-    public static ForwardMessage Create(HttpContext context, string target, ReplayableBody body, string ownMark)
+    /// <param name="waited">For how long the request has been on this node.</param>
+    /// <param name="hosts">Says whether a gRPC call keeps its host over TLS.</param>
+    /// <param name="http2Only">True: the leader takes nothing else. An upgrade has no place there.</param>
+    public static ForwardMessage Create(
+        HttpContext context, string target, ReplayableBody body, string ownMark, TimeSpan waited, PooledHosts hosts, bool http2Only)
     {
         var request = context.Request;
         var message = new ForwardMessage(
             isSecure: target.StartsWith("https:", StringComparison.Ordinal),
-            isHttp2: HaProblem.IsGrpc(request) && !HttpProtocol.IsHttp11(request.Protocol) && !HttpProtocol.IsHttp10(request.Protocol));
-        var stockTls = message is { IsSecure: true, IsHttp2: true };
+            isHttp2: IsCall(request) || (http2Only && !IsUpgrade(context)));
+        var pooledByHost = message is { IsSecure: true, IsHttp2: true };
         message.Method = HttpMethod.Parse(request.Method);
-        message.RequestUri = Address(target, RawTarget.PathAndQuery(context), plainScheme: message.IsSecure && !stockTls);
+        message.RequestUri = Address(target, RawTarget.PathAndQuery(context), plainScheme: message.IsSecure && !pooledByHost);
         message.Version = message.IsHttp2 ? HttpVersion.Version20 : HttpVersion.Version11;
         message.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
         if (body.CanHaveBody || WriteMethods.Contains(request.Method))
@@ -49,13 +53,13 @@ internal sealed class ForwardMessage : HttpRequestMessage
             message.Headers.ExpectContinue = !HaProblem.IsGrpc(request) && (!body.IsSmall || ExpectsContinue(request)) ? true : null;
         }
 
-        ForwardHeaders.ToLeader(context, message, ownMark);
-        if (!stockTls)
+        ForwardHeaders.ToLeader(context, message, ownMark, waited);
+        if (!pooledByHost || hosts.Admits(request.Host.Host))
         {
             message.Headers.TryAddWithoutValidation("Host", request.Host.Value);
         }
 
-        if (message.IsHttp2)
+        if (IsCall(request))
         {
             message.Headers.TryAddWithoutValidation("TE", "trailers");
         }
@@ -105,11 +109,14 @@ internal sealed class ForwardMessage : HttpRequestMessage
         MayHaveBeenSent = true;
     }
 
+    private static bool IsCall(HttpRequest request) =>
+        HaProblem.IsGrpc(request) && !HttpProtocol.IsHttp11(request.Protocol) && !HttpProtocol.IsHttp10(request.Protocol);
+
     private static bool ExpectsContinue(HttpRequest request) =>
         string.Equals(request.Headers.Expect, "100-continue", StringComparison.OrdinalIgnoreCase);
 
-    // Not canonicalised, or "/a/../b" and "%7E" would arrive as something else. Where TLS is made by LeaderHandler the
-    // handler must believe in clear text, so the port has to be spelled out.
+    // Not canonicalised, or "/a/../b" and "%7E" would arrive as something else. LeaderHandler makes TLS, and the handler may
+    // believe in clear text, so that hosts share connections; but over HTTP/2 the scheme is sent. The port has to be spelled out.
     private static Uri Address(string target, string pathAndQuery, bool plainScheme)
     {
         if (plainScheme)

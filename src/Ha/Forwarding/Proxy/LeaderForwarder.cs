@@ -34,7 +34,8 @@ internal sealed class LeaderForwarder : IDisposable
 
     private readonly HttpMessageInvoker _clear;
     private readonly HttpMessageInvoker _secure;
-    private readonly HttpMessageInvoker _secureHttp2;
+    private readonly PooledHosts _hosts;
+    private readonly Http2OnlyPeers _http2Only = new();
     private readonly string _via;
     private readonly ForwardingReports _reports;
 
@@ -42,27 +43,23 @@ internal sealed class LeaderForwarder : IDisposable
     /// <param name="tls">How to check an <c>https</c> leader and show this node to it.</param>
     /// <param name="encodings">How header values are written and read.</param>
     /// <param name="reports">Told of every attempt that failed on the leader's side.</param>
+    /// <param name="clock">Forgets hosts that nobody calls any more.</param>
     /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
     public LeaderForwarder(
         HaSettings settings,
         NodeTls tls,
         HeaderEncodings encodings,
         ForwardingReports reports,
+        TimeProvider clock,
         Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
         OwnMark = HaHeaders.EncodeId(settings.NodeId);
         _via = settings.PublicInfo ? OwnMark : "ha";
         _reports = reports;
+        _hosts = new PooledHosts(clock);
         var lease = settings.LeaseTimeout;
         _clear = new HttpMessageInvoker(LeaderHandler.Create(lease, encodings, tls: null, resolve));
         _secure = new HttpMessageInvoker(tls.CreateHandler(ssl => LeaderHandler.Create(lease, encodings, ssl, resolve)));
-        _secureHttp2 = new HttpMessageInvoker(tls.CreateHandler(ssl =>
-        {
-            // Only the stock handler can speak HTTP/2 over TLS; it must not see the client's Host (see LeaderHandler).
-            var http2 = LeaderHandler.Create(lease, encodings, tls: null, resolve);
-            http2.SslOptions = ssl;
-            return http2;
-        }));
     }
 
     /// <summary>This node's id as it stands in headers.</summary>
@@ -72,11 +69,13 @@ internal sealed class LeaderForwarder : IDisposable
     /// <param name="context">The client's request.</param>
     /// <param name="target">The leader's URL as members reach it, normalised.</param>
     /// <param name="body">The client's body, kept over attempts.</param>
+    /// <param name="waited">For how long the request has been on this node.</param>
     /// <param name="givenUp">
     /// Fires when there is no point in waiting for the answer any more. One that has begun by then goes on, except for a
     /// stream or an upgraded connection.
     /// </param>
-    public async Task<ForwardResult> ForwardAsync(HttpContext context, string target, ReplayableBody body, CancellationToken givenUp)
+    public async Task<ForwardResult> ForwardAsync(
+        HttpContext context, string target, ReplayableBody body, TimeSpan waited, CancellationToken givenUp)
     {
         using var activity = HaActivitySource.Source.StartActivity(HaActivitySource.Forward, ActivityKind.Client);
         activity?.SetTag("ha.leader", target);
@@ -85,8 +84,8 @@ internal sealed class LeaderForwarder : IDisposable
         body.LiftLimits();
 
         // Steps 2 to 4: address, body, headers.
-        using var message = ForwardMessage.Create(context, target, body, OwnMark);
-        var invoker = !message.IsSecure ? _clear : message.IsHttp2 ? _secureHttp2 : _secure;
+        using var message = ForwardMessage.Create(context, target, body, OwnMark, waited, _hosts, _http2Only.Contains(target));
+        var invoker = message.IsSecure ? _secure : _clear;
         using var attempt = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         var content = message.Content as ForwardContent;
         try
@@ -94,7 +93,12 @@ internal sealed class LeaderForwarder : IDisposable
             // Step 5: send.
             using var answer = await SendAsync(invoker, message, attempt, givenUp);
 
-            // Step 6: refused?
+            // Step 6: refused, by its listener or by itself?
+            if (await _http2Only.AddIfRefusedAsync(target, answer, attempt.Token))
+            {
+                return ForwardResult.NotExecuted;
+            }
+
             if (answer.Headers.NonValidated.Contains(HaHeaders.NotExecuted))
             {
                 var byHandler = answer.Headers.NonValidated.Contains(HaHeaders.RefusedByHandler);
@@ -130,7 +134,6 @@ internal sealed class LeaderForwarder : IDisposable
     {
         _clear.Dispose();
         _secure.Dispose();
-        _secureHttp2.Dispose();
     }
 
     private static async Task<HttpResponseMessage> SendAsync(
@@ -158,11 +161,16 @@ internal sealed class LeaderForwarder : IDisposable
 
         if (LacksHttp2(failure))
         {
+            if (_http2Only.Forget(target))
+            {
+                return ForwardResult.NotExecuted;
+            }
+
             _reports.NoHttp2(target);
             return ForwardResult.NoHttp2;
         }
 
-        if (message.WasDeclined)
+        if (message.WasDeclined || WasDeclinedBefore(message, failure))
         {
             return ForwardResult.NotExecuted;
         }
@@ -184,6 +192,15 @@ internal sealed class LeaderForwarder : IDisposable
 
         return ForwardResult.OutcomeUnknown;
     }
+
+    // What has left over HTTP/2 once, the handler takes to a new connection only if the leader has declared it unprocessed; a
+    // leader that stops then takes none.
+    private static bool WasDeclinedBefore(ForwardMessage message, Exception failure) =>
+        message is { IsHttp2: true, MayHaveBeenSent: true }
+        && failure is HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
+        };
 
     // A listener for HTTP/1.1 says so to the first bytes of HTTP/2 (RFC 9113 section 7), one with TLS when the protocol is
     // negotiated. Neither has seen a request.

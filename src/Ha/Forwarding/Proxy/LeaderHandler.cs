@@ -19,7 +19,7 @@ internal static class LeaderHandler
     /// <param name="encodings">How header values are written and read.</param>
     /// <param name="tls">
     /// How to check and authenticate; null: clear text. The name to check and send comes from the URL, not from the
-    /// <c>Host</c> header, which is the client's and which the stock handler would take.
+    /// <c>Host</c> header, which is the client's and which the handler itself would take.
     /// </param>
     /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
     public static SocketsHttpHandler Create(
@@ -54,13 +54,18 @@ internal static class LeaderHandler
                 return encodings.Request(name);
             },
             ResponseHeaderEncodingSelector = (name, _) => encodings.Answer(name),
-            ConnectCallback = (connection, cancellation) => ConnectAsync(race, connection.DnsEndPoint, connectTimeout, tls, cancellation),
+            ConnectCallback = (connection, cancellation) => ConnectAsync(race, connection, connectTimeout, tls, cancellation),
         };
     }
 
     private static async ValueTask<Stream> ConnectAsync(
-        AddressRace race, DnsEndPoint leader, TimeSpan timeout, SslClientAuthenticationOptions? tls, CancellationToken cancellation)
+        AddressRace race,
+        SocketsHttpConnectionContext connection,
+        TimeSpan timeout,
+        SslClientAuthenticationOptions? tls,
+        CancellationToken cancellation)
     {
+        var leader = connection.DnsEndPoint;
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limited.CancelAfter(timeout);
         var socket = await race.ConnectAsync(leader, timeout, cancellation);
@@ -72,7 +77,8 @@ internal static class LeaderHandler
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 2);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 3);
             var stream = new NetworkStream(socket, ownsSocket: true);
-            return tls is null ? stream : await SecureAsync(stream, leader.Host, tls, limited.Token);
+            var protocol = connection.InitialRequestMessage.Version.Major >= 2 ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11;
+            return tls is null ? stream : await SecureAsync(stream, leader.Host, protocol, tls, limited.Token);
         }
         catch (Exception failure)
         {
@@ -86,8 +92,9 @@ internal static class LeaderHandler
         }
     }
 
+    // Of HTTP/2 the handler asks for TLS, and takes this for its own.
     private static async ValueTask<Stream> SecureAsync(
-        NetworkStream stream, string host, SslClientAuthenticationOptions tls, CancellationToken cancellation)
+        NetworkStream stream, string host, SslApplicationProtocol protocol, SslClientAuthenticationOptions tls, CancellationToken cancellation)
     {
         var secure = new SslStream(stream);
         try
@@ -102,7 +109,7 @@ internal static class LeaderHandler
                     CertificateRevocationCheckMode = tls.CertificateRevocationCheckMode,
                     RemoteCertificateValidationCallback = tls.RemoteCertificateValidationCallback,
                     EnabledSslProtocols = tls.EnabledSslProtocols,
-                    ApplicationProtocols = [SslApplicationProtocol.Http11],
+                    ApplicationProtocols = [protocol],
                 },
                 cancellation);
             return secure;

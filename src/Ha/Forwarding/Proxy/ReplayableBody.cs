@@ -77,7 +77,7 @@ internal sealed class ReplayableBody : IDisposable
         // Not by handing the token to the read: Kestrel takes a read that its token has ended for one that goes on, and can
         // then neither read on nor keep the connection.
         var reader = Reader;
-        using var registration = cancellation.UnsafeRegister(static reading => ((PipeReader)reading!).CancelPendingRead(), reader);
+        using var registration = cancellation.UnsafeRegister(static reading => EndRead((PipeReader)reading!), reader);
         while (!_atEnd)
         {
             var result = await ReadAsync(reader, leader, cancellation);
@@ -122,6 +122,18 @@ internal sealed class ReplayableBody : IDisposable
     private static bool IsReplaced(HttpRequest request) =>
         request.Body.GetType().Assembly != request.HttpContext.Features.GetRequiredFeature<IHttpRequestFeature>().GetType().Assembly;
 
+    private static void EndRead(PipeReader reader)
+    {
+        try
+        {
+            reader.CancelPendingRead();
+        }
+        catch (Exception fault) when (fault is IOException or OperationCanceledException)
+        {
+            // The client has reset its stream, which has ended the read; whoever awaits that gets to know.
+        }
+    }
+
     private PipeReader OpenReader()
     {
         if (_replaced && _request.Body.CanSeek)
@@ -150,7 +162,7 @@ internal sealed class ReplayableBody : IDisposable
         catch
         {
             // The read must not outlive the attempt: the next one, or the server, goes on from here.
-            reader.CancelPendingRead();
+            EndRead(reader);
             reader.AdvanceTo((await pending).Buffer.Start);
             throw;
         }
