@@ -8,7 +8,7 @@ namespace Ha.Grpc.Client;
 /// </summary>
 public sealed class HaLeaderOptions
 {
-    internal static readonly TimeSpan ShortestInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _second = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan _day = TimeSpan.FromDays(1);
 
@@ -36,12 +36,14 @@ public sealed class HaLeaderOptions
     public int MaxKeptStreamBytes { get; set; } = 64 * 1024;
 
     /// <value>
-    /// How often the names in the address are looked up again while all is well. After a connection was lost they are looked up at
-    /// once, but never twice within a second. Default 30 s, range 1 s to 1 day.
+    /// How often the names in the address are looked up again while all is well. While a node cannot be reached they are looked up at
+    /// once and every 5 s. Default 30 s, range 1 s to 1 day.
     /// </value>
     public TimeSpan ResolveInterval { get; set; } = TimeSpan.FromSeconds(30);
 
     internal Func<string, CancellationToken, Task<IPAddress[]>> Lookup { get; set; } = Dns.GetHostAddressesAsync;
+
+    internal TimeSpan ShortestResolveInterval { get; set; } = TimeSpan.FromSeconds(5);
 
     internal TimeProvider Clock { get; set; } = TimeProvider.System;
 
@@ -55,7 +57,7 @@ public sealed class HaLeaderOptions
             ? $"HaLeaderOptions.RepeatWithin ({RepeatWithin}) must be between 0 and 1 day."
         : MaxKeptStreamBytes is < 0 or > 64 * 1024 * 1024
             ? $"HaLeaderOptions.MaxKeptStreamBytes ({MaxKeptStreamBytes}) must be between 0 and 67108864."
-        : ResolveInterval < ShortestInterval || ResolveInterval > _day
+        : ResolveInterval < _second || ResolveInterval > _day
             ? $"HaLeaderOptions.ResolveInterval ({ResolveInterval}) must be between 1 second and 1 day."
         : IdempotentMethods.FirstOrDefault(static name => !IsFullName(name)) is { } name
             ? $"HaLeaderOptions.IdempotentMethods holds '{name}': write the full name, such as \"/shop.v1.Orders/Find\"."

@@ -78,12 +78,29 @@ internal sealed class LeaderBalancer : LoadBalancer
 
     public override void RequestConnection() => Array.ForEach(_nodes, static node => node.Hurry());
 
-    public void OnState(Node node, ConnectivityState state, string? trouble) => Change(() =>
+    public void OnState(Node node, ConnectivityState state, string? trouble)
     {
-        node.State = state;
-        node.Trouble = trouble ?? node.Trouble;
-        node.IsSettled |= state == ConnectivityState.TransientFailure;
-    });
+        Change(() =>
+        {
+            node.State = state;
+            node.Trouble = trouble ?? node.Trouble;
+            node.IsSettled |= state == ConnectivityState.TransientFailure;
+        });
+        if (state is not (ConnectivityState.Idle or ConnectivityState.TransientFailure))
+        {
+            return;
+        }
+
+        // Lost, or not to be had: its name may stand for another address by now.
+        try
+        {
+            _controller.RefreshResolver();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The channel ends: its resolver first, then its connections.
+        }
+    }
 
     public void OnSettled(Node node) => Change(() => node.IsSettled = true);
 

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Grpc.Core;
 using Ha.Grpc.Errors;
 
@@ -28,6 +29,9 @@ internal static class Failure
         HttpRequestException { InnerException: HttpProtocolException { ErrorCode: RefusedStream } } => true,
         HttpRequestException http => http.HttpRequestError is HttpRequestError.NameResolutionError
             or HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError,
+
+        // Alone it is the balancer's, which picks no connection that could not be made.
+        SocketException => true,
         _ => false,
     };
 

@@ -64,7 +64,7 @@ internal sealed class NodeResolver : PollingResolver
             return;
         }
 
-        if (_last != 0 && HaLeaderOptions.ShortestInterval - _options.Clock.GetElapsedTime(_last) is { Ticks: > 0 } early)
+        if (_last != 0 && _options.ShortestResolveInterval - _options.Clock.GetElapsedTime(_last) is { Ticks: > 0 } early)
         {
             await Task.Delay(early, _options.Clock, cancellationToken);
         }
@@ -77,7 +77,7 @@ internal sealed class NodeResolver : PollingResolver
         }
 
         var fault = answers.Select(static answer => answer.Fault).FirstOrDefault(static fault => fault is not null);
-        _timer.Change(fault is null ? _options.ResolveInterval : HaLeaderOptions.ShortestInterval, Timeout.InfiniteTimeSpan);
+        _timer.Change(fault is null ? _options.ResolveInterval : _options.ShortestResolveInterval, Timeout.InfiniteTimeSpan);
         var addresses = Addresses();
         Listener(addresses.Length > 0
             ? ResolverResult.ForResult(addresses)
