@@ -1,0 +1,301 @@
+using Grpc.Core;
+using Grpc.Net.Client.Balancer;
+using Ha.Grpc.Client.Repeating;
+
+namespace Ha.Grpc.Client.Balancing;
+
+/// <summary>Makes the balancers of the policy <c>ha_leader</c>.</summary>
+internal sealed class LeaderBalancerFactory(HaLeaderOptions options, HttpMessageInvoker connections, CancellationToken end) : LoadBalancerFactory
+{
+    public const string Policy = "ha_leader";
+
+    public override string Name => Policy;
+
+    public override LoadBalancer Create(LoadBalancerOptions channel) =>
+        new LeaderBalancer(channel.Controller, options, connections, new ClientLog(channel.LoggerFactory.CreateLogger("Ha.Grpc.Client")), end);
+}
+
+/// <summary>
+/// Keeps a connection and a watch of health open to every node, and lets calls go to the one that says SERVING. Thread-safe. No callback
+/// of the channel's runs under the lock: the channel calls in here under one of its own.
+/// </summary>
+internal sealed class LeaderBalancer : LoadBalancer
+{
+    // How long a refusal is believed against a watch. Longer than the word of any node needs to arrive.
+    private static readonly TimeSpan _hintLifetime = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _lock = new();
+    private readonly IChannelControlHelper _controller;
+    private readonly HaLeaderOptions _options;
+    private readonly HttpMessageInvoker _connections;
+    private readonly ClientLog _log;
+    private readonly CancellationTokenRegistration _end;
+    private Node[] _nodes = [];
+    private Status? _unresolved;
+    private Node? _hint;
+    private long _moment;
+    private long _epoch;
+    private View _view = View.Nothing;
+    private bool _publishing;
+    private bool _changed;
+    private bool _disposed;
+
+    public LeaderBalancer(
+        IChannelControlHelper controller, HaLeaderOptions options, HttpMessageInvoker connections, ClientLog log, CancellationToken end)
+    {
+        (_controller, _options, _connections, _log) = (controller, options, connections, log);
+        _end = end.UnsafeRegister(static self => ((LeaderBalancer)self!).Dispose(), this);
+    }
+
+    /// <summary>Where calls go now.</summary>
+    public View Now => Volatile.Read(ref _view);
+
+    /// <summary>Grows with each change of a node's health; tells whether something was known when a call was sent.</summary>
+    public long Moment => Interlocked.Read(ref _moment);
+
+    public override void UpdateChannelState(ChannelState state)
+    {
+        if (state.Status.StatusCode != StatusCode.OK || state.Addresses is not { Count: > 0 } addresses)
+        {
+            Change(() => _unresolved = state.Status.StatusCode == StatusCode.OK
+                ? new Status(StatusCode.Unavailable, "The address of the channel names no node.")
+                : new Status(StatusCode.Unavailable, state.Status.Detail, state.Status.DebugException));
+            return;
+        }
+
+        // What stays keeps its connection and its watch.
+        var kept = _nodes.Where(node => addresses.Any(node.IsFor)).ToArray();
+        Node[] made = [.. addresses.Where(address => !kept.Any(node => node.IsFor(address))).Select(Make)];
+        var gone = _nodes.Except(kept).ToArray();
+        Change(() =>
+        {
+            _unresolved = null;
+            _nodes = [.. kept, .. made];
+        });
+        Array.ForEach(gone, static node => node.Dispose());
+        Array.ForEach(made, static node => node.Start());
+    }
+
+    public override void RequestConnection() => Array.ForEach(_nodes, static node => node.Hurry());
+
+    public void OnState(Node node, ConnectivityState state, string? trouble)
+    {
+        Change(() =>
+        {
+            node.State = state;
+            node.Trouble = trouble ?? node.Trouble;
+            node.IsSettled |= state == ConnectivityState.TransientFailure;
+        });
+        if (state is not (ConnectivityState.Idle or ConnectivityState.TransientFailure))
+        {
+            return;
+        }
+
+        // Lost, or not to be had: its name may stand for another address by now.
+        try
+        {
+            _controller.RefreshResolver();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The channel ends: its resolver first, then its connections.
+        }
+    }
+
+    public void OnSettled(Node node) => Change(() => node.IsSettled = true);
+
+    public void OnHealth(Node node, NodeHealth health, string trouble) => Change(() =>
+    {
+        (node.IsSettled, node.Trouble) = (true, trouble);
+        if (node.Health != health)
+        {
+            (node.Health, node.Changed, node.IsRefuted) = (health, Interlocked.Increment(ref _moment), false);
+            _hint = health == NodeHealth.Serving ? null : _hint;
+        }
+    });
+
+    /// <summary>
+    /// A node has refused a call and named another one as the leader: that one gets the next calls, without waiting for the watches. They
+    /// have the last word.
+    /// </summary>
+    /// <param name="node">Who refused.</param>
+    /// <param name="leader">The public URL of whom it named.</param>
+    /// <param name="epoch">That leader's epoch, or 0.</param>
+    /// <param name="sent">What <see cref="Moment"/> was when the call left.</param>
+    public void OnRefused(Node node, string leader, long epoch, long sent)
+    {
+        var named = _nodes.FirstOrDefault(other => other.IsAt(leader));
+        if (named is null || named == node)
+        {
+            return;
+        }
+
+        Change(() =>
+        {
+            if (epoch < _epoch || (named.Health == NodeHealth.Serving && !named.IsRefuted && named.Changed > node.Changed))
+            {
+                return;
+            }
+
+            _epoch = epoch;
+            node.IsRefuted |= node.Changed <= sent;
+            named.IsRefuted = false;
+            _hint = named;
+        });
+        _ = ForgetAsync(node, named);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        Node[] nodes;
+        lock (_lock)
+        {
+            nodes = _nodes;
+            (_nodes, _disposed) = ([], true);
+            Volatile.Write(ref _view, View.Nothing with { Failure = Failure.NoLeader("the channel has ended") });
+        }
+
+        Array.ForEach(nodes, static node => node.Dispose());
+        _end.Unregister();
+        base.Dispose(disposing);
+    }
+
+    private async Task ForgetAsync(Node node, Node named)
+    {
+        await Task.Delay(_hintLifetime, _options.Clock);
+        Change(() =>
+        {
+            node.IsRefuted = false;
+            _hint = _hint == named ? null : _hint;
+        });
+    }
+
+    private Node Make(BalancerAddress address)
+    {
+        var subchannel = _controller.CreateSubchannel(new SubchannelOptions([address]));
+        return new Node(this, subchannel, address, _connections, _options, _log);
+    }
+
+    private void Change(Action what)
+    {
+        View before, now;
+        Node[] waiting;
+        lock (_lock)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            what();
+            (before, now) = (_view, Look());
+            if (now.IsLike(before))
+            {
+                return;
+            }
+
+            Volatile.Write(ref _view, now);
+            waiting = before.CanPick && !now.CanPick ? _nodes : [];
+        }
+
+        if (before.Leader != now.Leader)
+        {
+            _log.LeaderMoved(before.Leader?.Name, now.Leader?.Name);
+        }
+
+        Array.ForEach(waiting, static node => node.Hurry());
+        Publish();
+    }
+
+    /// <summary>Tells the channel, one at a time and the latest last, and wakes the calls that wait.</summary>
+    private void Publish()
+    {
+        lock (_lock)
+        {
+            _changed = true;
+            if (_publishing)
+            {
+                return;
+            }
+
+            _publishing = true;
+        }
+
+        while (true)
+        {
+            lock (_lock)
+            {
+                if (!_changed)
+                {
+                    _publishing = false;
+                    return;
+                }
+
+                _changed = false;
+            }
+
+            _controller.UpdateState(new BalancerState(Now.State, new LeaderPicker(this)));
+        }
+    }
+
+    private View Look()
+    {
+        if (_nodes.Length == 0)
+        {
+            return View.Nothing with { Failure = _unresolved is { } fault ? Failure.NoLeader(fault.Detail, fault.DebugException) : null };
+        }
+
+        var ready = _nodes.Where(static node => node.State == ConnectivityState.Ready).ToArray();
+        var serving = ready.Where(static node => node.Health == NodeHealth.Serving && !node.IsRefuted).ToArray();
+
+        // Two at once: the word of the old leader is late, so the newest one counts.
+        var leader = _hint is { State: ConnectivityState.Ready } ? _hint : serving.MaxBy(static node => node.Changed);
+        if (leader is not null)
+        {
+            return new View(leader, [], null);
+        }
+
+        if (!_nodes.All(static node => node.IsSettled))
+        {
+            return View.Nothing;
+        }
+
+        var plain = ready.Where(static node => node.Health == NodeHealth.Plain).ToArray();
+        return plain.Length > 0
+            ? new View(null, plain, null)
+            : new View(null, [], Failure.NoLeader(string.Join("; ", _nodes.Select(static node => $"{node.Name} {node.Trouble}"))));
+    }
+}
+
+/// <summary>Where calls go at one moment: to the leader, or to each of those that know no health, in turn.</summary>
+/// <param name="Leader">Null when nobody says SERVING.</param>
+/// <param name="Plain">Empty when there is a leader.</param>
+/// <param name="Failure">What calls that do not wait end with. Null, with nobody to pick: all of them wait for the first word.</param>
+internal sealed record View(Node? Leader, Node[] Plain, Status? Failure)
+{
+    public static readonly View Nothing = new(null, [], null);
+
+    public bool CanPick => Leader is not null || Plain.Length > 0;
+
+    public ConnectivityState State => CanPick ? ConnectivityState.Ready
+        : Failure is null ? ConnectivityState.Connecting
+        : ConnectivityState.TransientFailure;
+
+    public bool IsLike(View other) =>
+        Leader == other.Leader && Plain.SequenceEqual(other.Plain) && Failure?.Detail == other.Failure?.Detail;
+}
+
+/// <summary>Asks the balancer at each pick. A new one is made when calls that wait are to ask again.</summary>
+internal sealed class LeaderPicker(LeaderBalancer balancer) : SubchannelPicker
+{
+    private int _turn = -1;
+
+    public override PickResult Pick(PickContext context)
+    {
+        var now = balancer.Now;
+        return now.Leader is { } leader ? PickResult.ForSubchannel(leader.Subchannel)
+            : now.Plain is { Length: > 0 } plain ? PickResult.ForSubchannel(plain[(int)((uint)Interlocked.Increment(ref _turn) % plain.Length)].Subchannel)
+            : now.Failure is { } failure ? PickResult.ForFailure(failure)
+            : PickResult.ForQueue();
+    }
+}

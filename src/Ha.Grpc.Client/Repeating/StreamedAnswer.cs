@@ -1,0 +1,156 @@
+using Grpc.Core;
+using Ha.Grpc.Errors;
+
+namespace Ha.Grpc.Client.Repeating;
+
+/// <summary>One attempt of a call with a stream of answers.</summary>
+internal sealed record StreamAttempt<TResponse>(
+    IAsyncStreamReader<TResponse> Answers, Func<Task<Metadata>> Headers, Func<Status> Status, Func<Metadata> Trailers, Action End)
+{
+    /// <summary>Completes when another attempt has taken its place.</summary>
+    public TaskCompletionSource Replaced { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
+
+/// <summary>
+/// A call with a stream of answers over all of its attempts. It is repeated until the caller has seen something of an answer: a message,
+/// the end, or headers that are not those of a refusal.
+/// </summary>
+internal sealed class StreamedAnswer<TResponse> : IAsyncStreamReader<TResponse>
+{
+    private readonly CancellationTokenSource _disposed = new();
+    private readonly Lock _lock = new();
+    private readonly CallRepeats _repeats;
+    private readonly Func<Task<StreamAttempt<TResponse>?>> _next;
+    private readonly Action? _settled;
+    private volatile StreamAttempt<TResponse> _attempt;
+    private volatile bool _isSeen;
+    private Task<bool>? _first;
+    private bool _isRead;
+    private RpcException? _told;
+
+    /// <param name="repeats">Decides.</param>
+    /// <param name="first">Under way already.</param>
+    /// <param name="next">Starts another attempt; null when what it needs is not kept.</param>
+    /// <param name="settled">Called when there will be no other attempt.</param>
+    public StreamedAnswer(
+        CallRepeats repeats, StreamAttempt<TResponse> first, Func<Task<StreamAttempt<TResponse>?>> next, Action? settled = null) =>
+        (_repeats, _attempt, _next, _settled) = (repeats, first, next, settled);
+
+    public TResponse Current => _attempt.Answers.Current;
+
+    public Status Status => _told?.Status ?? _attempt.Status();
+
+    public Metadata Trailers => _told?.Trailers ?? _attempt.Trailers();
+
+    public async Task<bool> MoveNext(CancellationToken cancellationToken)
+    {
+        if (_isRead)
+        {
+            return await _attempt.Answers.MoveNext(cancellationToken);
+        }
+
+        bool more;
+        await using (cancellationToken.UnsafeRegister(static self => ((StreamedAnswer<TResponse>)self!).Dispose(), this))
+        {
+            more = await FirstAsync();
+        }
+
+        _isRead = true;
+        return more;
+    }
+
+    public async Task<Metadata> HeadersAsync()
+    {
+        var first = FirstAsync();
+        while (true)
+        {
+            var attempt = _attempt;
+            try
+            {
+                var headers = await attempt.Headers();
+                if (first.IsCompleted || RetriableMark.In(headers) is null)
+                {
+                    See();
+                    return headers;
+                }
+            }
+            catch (RpcException) when (!first.IsCompleted)
+            {
+                // Whether that was the last attempt is being decided.
+            }
+
+            await Task.WhenAny(first, attempt.Replaced.Task);
+            if (first.IsCompleted)
+            {
+                return await _attempt.Headers();
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _disposed.Cancel();
+        _attempt.End();
+    }
+
+    /// <summary>Runs at once, whoever asks first: for the headers nobody need read.</summary>
+    private Task<bool> FirstAsync()
+    {
+        lock (_lock)
+        {
+            return _first ??= ReadFirstAsync();
+        }
+    }
+
+    private async Task<bool> ReadFirstAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    return await _attempt.Answers.MoveNext(CancellationToken.None);
+                }
+                catch (RpcException error)
+                {
+                    await RepeatAsync(error);
+                }
+            }
+        }
+        finally
+        {
+            See();
+        }
+    }
+
+    private void See()
+    {
+        _isSeen = true;
+        _settled?.Invoke();
+    }
+
+    private async Task RepeatAsync(RpcException error)
+    {
+        if (!_isSeen && !_disposed.IsCancellationRequested && _repeats.PauseAfter(error) is { } pause)
+        {
+            await _repeats.WaitAsync(pause, _disposed.Token);
+            if (!_disposed.IsCancellationRequested && !_isSeen && await _next() is { } attempt)
+            {
+                var before = _attempt;
+                _attempt = attempt;
+                before.End();
+                before.Replaced.TrySetResult();
+                if (_disposed.IsCancellationRequested)
+                {
+                    attempt.End();
+                }
+
+                return;
+            }
+        }
+
+        _told = _repeats.Told(error);
+        throw _told;
+    }
+}
