@@ -10,6 +10,8 @@ internal static class Program
         ["play", .. var rest] => Simulation.PlayCommand.Run(rest, Scenarios.ScenarioFiles.Names, Scenarios.ScenarioFiles.Read, Console.Out),
         [Endpoints.GrpcHealth.EchoNode.Verb, .. var rest] => Endpoints.GrpcHealth.EchoNode.Run(rest),
         [GrpcInterop.InteropNode.Verb, .. var rest] => GrpcInterop.InteropNode.Run(rest),
+        [GrpcClient.LedgerNode.Verb, .. var rest] => GrpcClient.LedgerNode.Run(rest),
+        ["grpc-rolls", .. var rest] => GrpcClient.GrpcRollsCommand.Run(rest, Console.Out),
         ["fuzz", .. var rest] => Fuzzing.FuzzCommand.Run(rest, Console.Out),
         ["mutants", .. var names] => Mutants.MutantsCommand.Run(names, Console.Out),
         ["client-rolls", .. var rest] => Processes.ClientRollsCommand.Run(rest, Console.Out),
@@ -38,6 +40,7 @@ internal static class Program
         Console.Error.WriteLine(Orders.DatabaseKillsCommand.Usage);
         Console.Error.WriteLine(Processes.LossesCommand.Usage);
         Console.Error.WriteLine(Processes.ClientRollsCommand.Usage);
+        Console.Error.WriteLine(GrpcClient.GrpcRollsCommand.Usage);
         Console.Error.WriteLine(OnTheWire.WireCommand.Usage);
         Console.Error.WriteLine(Fuzzing.FuzzCommand.Usage);
         Console.Error.WriteLine(Pipelines.PipelinesCommand.Usage);

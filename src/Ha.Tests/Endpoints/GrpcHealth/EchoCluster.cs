@@ -18,15 +18,17 @@ internal sealed class EchoCluster : IAsyncDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("ha-grpc-");
     private readonly ITestOutputHelper _output;
     private readonly string _lease;
+    private readonly IReadOnlyDictionary<string, string?> _more;
     private readonly HttpClient _http;
     private readonly X509Certificate2 _certificate;
 
     /// <param name="output">Gets what the nodes have written.</param>
     /// <param name="verb">What runs on each node: a verb of this program.</param>
     /// <param name="lease">Short for one that is to be lost, long for one that must not be.</param>
-    public EchoCluster(ITestOutputHelper output, string verb = EchoNode.Verb, string lease = "2s")
+    /// <param name="more">Variables beside these, or instead of them.</param>
+    public EchoCluster(ITestOutputHelper output, string verb = EchoNode.Verb, string lease = "2s", IReadOnlyDictionary<string, string?>? more = null)
     {
-        (_output, _lease) = (output, lease);
+        (_output, _lease, _more) = (output, lease, more ?? new Dictionary<string, string?>(StringComparer.Ordinal));
         _certificate = WriteCertificate();
         _http = new HttpClient(new SocketsHttpHandler
         {
@@ -82,7 +84,8 @@ internal sealed class EchoCluster : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    private async Task<LeaderAnswer?> LeaderAsync(NodeProcess node)
+    /// <summary>What a node says about the leader; null when it does not answer.</summary>
+    public async Task<LeaderAnswer?> LeaderAsync(NodeProcess node)
     {
         try
         {
@@ -94,7 +97,29 @@ internal sealed class EchoCluster : IAsyncDisposable
         }
     }
 
-    private Dictionary<string, string?> Environment(string id, string url, string[] urls) => new(StringComparer.Ordinal)
+    /// <summary>Starts a node whose process has ended, and waits until it takes requests.</summary>
+    public async Task StartAgainAsync(NodeProcess node)
+    {
+        await node.WhenDead.WaitAsync(TimeSpan.FromSeconds(60));
+        node.Start();
+        await Eventually.True(async () =>
+        {
+            try
+            {
+                using var answer = await _http.GetAsync($"{node.Url}/_ha/healthz/ready?leader=known");
+                return answer.IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }, TimeSpan.FromSeconds(60), $"{node.Id} is ready");
+    }
+
+    private Dictionary<string, string?> Environment(string id, string url, string[] urls) => new(Variables(id, url, urls).Concat(_more).GroupBy(pair => pair.Key, StringComparer.Ordinal)
+        .Select(pairs => pairs.Last()), StringComparer.Ordinal);
+
+    private Dictionary<string, string?> Variables(string id, string url, string[] urls) => new(StringComparer.Ordinal)
     {
         ["BASE_NODE_ID"] = id,
         ["BASE_LOCAL_TARGET"] = url,
