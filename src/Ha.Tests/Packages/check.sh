@@ -13,6 +13,9 @@ ha= at= next=
 passed=0
 failed=0
 
+# Of each node its name, process and URL.
+nodes() { sed -nE 's!^.*  (\w+) started \(pid ([0-9]+)\) at (http.*)$!\1 \2 \3!p' "$log" 2>/dev/null; }
+
 # Those that `ha` started end with it; what it told of them is asked all the same.
 stop() {
     exec 3>&-
@@ -37,16 +40,16 @@ check() {
 run() { "$@" >"$work/out" 2>&1 || { cat "$work/out"; false; }; }
 equal() { [ "$1" = "$2" ] || { diff <(echo "$1") <(echo "$2"); false; }; }
 
-# pack PLACE: a clone in PLACE, its packages in PLACE.feed.
+# pack SOURCE PLACE: a clone of it there, and its packages in PLACE.feed.
 pack() {
-    git clone -q . "$1" && git -C "$1" remote set-url origin "$address.git" &&
-        (cd "$1" && run dotnet pack Ha.sln -o "$1.feed" "-p:RepositoryUrl=$address;RunAnalyzers=false" --nologo -v q)
+    git clone -q "$1" "$2" && git -C "$2" remote set-url origin "$address.git" &&
+        (cd "$2" && run dotnet pack Ha.sln -o "$2.feed" "-p:RepositoryUrl=$address;RunAnalyzers=false" --nologo -v q)
 }
 
 # block FILE LANGUAGE N: the Nth block of code in that language.
 block() { awk -v fence="\`\`\`$2" -v n="$3" '/^```/ { on = !on && $0 == fence && ++k == n; next } on' "$1"; }
 
-pack "$work/one" && pack "$work/another/place" || exit 1
+pack . "$work/one" && pack "$work/one" "$work/another/place" || exit 1
 feed=$work/one.feed
 mapfile -t packages < <(grep -l '<IsPackable>true' src/*/*.csproj | xargs -n 1 basename -s .csproj)
 version=$(basename "$feed"/Ha.[0-9]*.nupkg .nupkg)
@@ -65,6 +68,7 @@ declare -A dependencies=(
     [Ha.Client]="Microsoft.Extensions.Http"
     [Ha.EntityFrameworkCore]="Ha Microsoft.EntityFrameworkCore.Relational"
     [Ha.Grpc]="Grpc.AspNetCore.Server Grpc.HealthCheck Ha"
+    [Ha.Grpc.Client]="Grpc.HealthCheck Grpc.Net.ClientFactory"
     [Ha.Kubernetes]="Ha KubernetesClient"
     [Ha.PostgreSql]="Ha Npgsql"
     [Ha.Redis]="Ha StackExchange.Redis"
@@ -82,8 +86,7 @@ for package in "${packages[@]}"; do
     if [ "$package" = Ha.Cli ]; then
         settings=tools/net10.0/any/DotnetToolSettings.xml
         check "$package: a tool named ha" grep -q '<Command Name="ha" EntryPoint="Ha.Cli.dll"' "$content/$settings"
-        check "$package: no symbols, documentation or translations" equal \
-            "$settings" "$(grep -E '\.(pdb|xml|resources\.dll)$' <<<"$files")"
+        check "$package: no documentation or translations" equal "$settings" "$(grep -E '\.(xml|resources\.dll)$' <<<"$files")"
     else
         check "$package: its files and no other" equal \
             "$(printf '%s\n' "$package.nuspec" README.md icon.png "lib/net10.0/$package.dll" "lib/net10.0/$package.xml" | sort)" "$files"
@@ -139,8 +142,6 @@ within() {
     done
 }
 
-# Of each node its name, process and URL.
-nodes() { sed -nE 's!^.*  (\w+) started \(pid ([0-9]+)\) at (http.*)$!\1 \2 \3!p' "$log" 2>/dev/null; }
 leader() { curl -sf -m 2 "$1/_ha/leader" | grep -oP '"leader_url":"\Khttp[^"]+'; }
 all_know_a_leader() { [ "$(nodes | wc -l)" = 3 ] && for url in $(nodes | cut -d' ' -f3); do leader "$url" || return; done; }
 another_than() { nodes | cut -d' ' -f3 | grep -vxF "$(printf '%s\n' "$@")" | head -n 1; }
