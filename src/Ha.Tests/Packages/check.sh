@@ -51,6 +51,7 @@ block() { awk -v fence="\`\`\`$2" -v n="$3" '/^```/ { on = !on && $0 == fence &&
 
 pack . "$work/one" && pack "$work/one" "$work/another/place" || exit 1
 feed=$work/one.feed
+mkdir "$work/content" "$work/apps"
 mapfile -t packages < <(grep -l '<IsPackable>true' src/*/*.csproj | xargs -n 1 basename -s .csproj)
 version=$(basename "$feed"/Ha.[0-9]*.nupkg .nupkg)
 version=${version#Ha.}
@@ -115,7 +116,7 @@ done
 
 # From here on as somebody who has the packages alone. Whatever else is called Ha on any source is not meant.
 export NUGET_PACKAGES=$work/nuget PATH=$work/tools:$PATH
-mkdir "$work/apps"
+
 {
     echo "<configuration><packageSources><add key=\"packed\" value=\"$feed\" /></packageSources><packageSourceMapping>"
     echo '<packageSource key="packed"><package pattern="Ha" /><package pattern="Ha.*" /></packageSource>'
