@@ -183,7 +183,7 @@ for package in "${packages[@]}"; do
     check "$package: what its README says compiles" run dotnet build "App.$package" --nologo -v q
 done
 check "Ha.Client: an application with it does without ASP.NET Core" \
-    eval '! grep -q AspNetCore App.Ha.Client/bin/Debug/net10.0/*.runtimeconfig.json'
+    eval '[ "$(grep -c AspNetCore App.Ha.Client/bin/Debug/net10.0/App.Ha.Client.runtimeconfig.json)" = 0 ]'
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
