@@ -67,13 +67,13 @@ internal sealed class LeaderBalancer : LoadBalancer
         var kept = _nodes.Where(node => addresses.Any(node.IsFor)).ToArray();
         Node[] made = [.. addresses.Where(address => !kept.Any(node => node.IsFor(address))).Select(Make)];
         var gone = _nodes.Except(kept).ToArray();
-        Change(() =>
+        var isOpen = Change(() =>
         {
             _unresolved = null;
             _nodes = [.. kept, .. made];
         });
-        Array.ForEach(gone, static node => node.Dispose());
-        Array.ForEach(made, static node => node.Start());
+        Array.ForEach(isOpen ? gone : made, static node => node.Dispose());
+        Array.ForEach(isOpen ? made : [], static node => node.Start());
     }
 
     public override void RequestConnection() => Array.ForEach(_nodes, static node => node.Hurry());
@@ -176,7 +176,8 @@ internal sealed class LeaderBalancer : LoadBalancer
         return new Node(this, subchannel, address, _connections, _options, _log);
     }
 
-    private void Change(Action what)
+    /// <returns>False: the channel has ended.</returns>
+    private bool Change(Action what)
     {
         View before, now;
         Node[] waiting;
@@ -184,14 +185,14 @@ internal sealed class LeaderBalancer : LoadBalancer
         {
             if (_disposed)
             {
-                return;
+                return false;
             }
 
             what();
             (before, now) = (_view, Look());
             if (now.IsLike(before))
             {
-                return;
+                return true;
             }
 
             Volatile.Write(ref _view, now);
@@ -205,6 +206,7 @@ internal sealed class LeaderBalancer : LoadBalancer
 
         Array.ForEach(waiting, static node => node.Hurry());
         Publish();
+        return true;
     }
 
     /// <summary>Tells the channel, one at a time and the latest last, and wakes the calls that wait.</summary>

@@ -37,6 +37,7 @@ internal sealed class NodeHandler(HttpMessageHandler inner) : DelegatingHandler(
             request.Headers.Host = authority;
         }
 
+        request.Content = request.Content is { } body ? new WholeContent(body) : null;
         if (!subchannel.Attributes.TryGetValue(Node.Key, out var node))
         {
             return await base.SendAsync(request, cancellationToken);

@@ -98,7 +98,15 @@ internal sealed class StreamedAnswer<TResponse> : IAsyncStreamReader<TResponse>
     {
         lock (_lock)
         {
-            return _first ??= ReadFirstAsync();
+            if (_first is null)
+            {
+                _first = ReadFirstAsync();
+
+                // Of a caller that wants the headers only, nobody awaits it.
+                _ = _first.ContinueWith(static first => first.Exception, TaskContinuationOptions.OnlyOnFaulted);
+            }
+
+            return _first;
         }
     }
 
