@@ -26,6 +26,11 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         _node = services.GetRequiredService<HaNode>();
+        if (_node.Settings is { IsActive: true, Standing: { } rule })
+        {
+            HealthStanding.Check(rule, services);
+        }
+
         LogStart(_node);
         return Task.CompletedTask;
     }
@@ -34,6 +39,11 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
 
     public Task StartedAsync(CancellationToken cancellationToken)
     {
+        if (_node is { Settings: { IsActive: true, Standing: { } rule } })
+        {
+            _ = HealthStanding.Start(_node, rule, services, () => logger.HealthWithoutEffect(rule.Tag), shutdown.Token);
+        }
+
         if (_node?.Control is { } control)
         {
             control.SetReady();
