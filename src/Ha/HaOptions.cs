@@ -1,5 +1,3 @@
-using Ha.Configuration;
-
 namespace Ha;
 
 /// <summary>What a node that is not the leader does with a write.</summary>

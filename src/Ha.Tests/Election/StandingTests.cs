@@ -93,19 +93,18 @@ public class StandingTests
     [Fact]
     public void A_candidate_that_is_paused_frees_its_votes()
     {
-        _cores.Run(8 * Cores.Lease, () => _cores["a"].IsEligible(_cores.Now));
-        while (_cores["a"].Role != NodeRole.Candidate)
-        {
-            _cores.Sleep(100);
-            _cores["a"].Tick(_cores.Now, _cores.Now);
-        }
+        Lead("a");
+        _cores["a"].BeginHandoff("b", HandoffReason.StepDown, _cores.Now);
+        _cores.DeliverAll();
+        _cores["a"].CompleteDrain(_cores.Now);
+        _cores.Take("b", _cores.Beat("a", "b"));
+        Assert.Equal(NodeRole.Candidate, _cores["b"].Role);
 
-        Assert.Equal("a", _cores["a"].Voter.Holder?.Id);
-        _cores["a"].Pause(null, _cores.Now);
-        Assert.Equal(NodeRole.Follower, _cores["a"].Role);
-        Assert.Null(_cores["a"].Voter.Holder);
+        _cores["b"].Pause(null, _cores.Now);
+        Assert.Equal(NodeRole.Follower, _cores["b"].Role);
+        Assert.Null(_cores["b"].Voter.Holder);
         _cores.Run(4 * Cores.Lease, () => _cores.Leaders.Length > 0);
-        Assert.Equal(["b"], _cores.Leaders);
+        Assert.Equal(["a"], _cores.Leaders);
     }
 
     [Fact]

@@ -13,6 +13,7 @@ public sealed class HealthWatchTests : IDisposable
     private readonly FakeTimeProvider _clock = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly List<string?> _reports = [];
+    private bool _wanted = true;
 
     public void Dispose()
     {
@@ -76,6 +77,14 @@ public sealed class HealthWatchTests : IDisposable
     }
 
     [Fact]
+    public async Task Where_nobody_wants_to_know_it_ends()
+    {
+        _wanted = false;
+        await Watch().RunAsync(_stopping.Token).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal([null], _reports);
+    }
+
+    [Fact]
     public async Task A_check_that_throws_has_failed_and_tells_no_secret()
     {
         _ = Watch(check: _ => throw new InvalidOperationException("Password=hunter2")).RunAsync(_stopping.Token);
@@ -118,5 +127,11 @@ public sealed class HealthWatchTests : IDisposable
     }
 
     private HealthWatch Watch(bool leads = false, Func<CancellationToken, Task<string?>>? check = null) =>
-        new(_rule, check ?? (_ => Task.FromResult<string?>(null)), () => leads, _reports.Add, _clock);
+        new(_rule, check ?? (_ => Task.FromResult<string?>(null)), () => leads, Report, _clock);
+
+    private bool Report(string? trouble)
+    {
+        _reports.Add(trouble);
+        return _wanted;
+    }
 }

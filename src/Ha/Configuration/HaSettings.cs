@@ -1,3 +1,4 @@
+using Ha.Http;
 using Ha.Security;
 
 namespace Ha.Configuration;
@@ -118,7 +119,7 @@ internal sealed record HaSettings
         var keys = KeyRules.Load(options, members, read, problems);
         var adminToken = AdminTokenRules.Load(options, read, problems);
         var tls = TlsRules.Load(options, members, read, problems);
-        var prefixes = PathPrefixes.Parse(options, problems);
+        var prefixes = PathPrefixRules.Parse(options, problems);
         TimingRules.CheckShutdown(options, shutdownTimeout, problems);
         return problems.Count > 0
             ? throw new InvalidHaOptionsException(problems)

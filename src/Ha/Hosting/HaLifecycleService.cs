@@ -39,14 +39,17 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
 
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        if (_node is { Settings: { IsActive: true, Standing: { } rule } })
+        if (_node is { Settings: { IsActive: true, Standing: { } rule } } node)
         {
-            _ = HealthStanding.Start(_node, rule, services, () => logger.HealthWithoutEffect(rule.Tag), shutdown.Token);
+            _ = HealthStanding.RunAsync(node, rule, services, logger, shutdown.Token);
+        }
+        else
+        {
+            _node?.Control?.SetReady();
         }
 
-        if (_node?.Control is { } control)
+        if (_node?.Control is not null)
         {
-            control.SetReady();
             EarlyCompilation.Start();
         }
 

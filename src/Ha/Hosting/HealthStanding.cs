@@ -3,6 +3,7 @@ using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace Ha.Hosting;
@@ -34,20 +35,36 @@ internal static class HealthStanding
         }
     }
 
-    /// <summary>Begins with a node that does not stand, until the first result.</summary>
+    /// <summary>Lets the node lead once there is a first result, whatever it is: it must not win the election that its start may bring.</summary>
     /// <returns>Ends when <paramref name="stopping"/> fires.</returns>
-    public static Task Start(HaNode node, StandingRule rule, IServiceProvider services, Action withoutEffect, CancellationToken stopping)
+    public static async Task RunAsync(HaNode node, StandingRule rule, IServiceProvider services, ILogger logger, CancellationToken stopping)
     {
-        if (node.Control?.ReportHealth(HealthWatch.NotYetChecked) != true)
+        if (node.Control is not { } control)
         {
-            withoutEffect();
-            return Task.CompletedTask;
+            logger.HealthWithoutEffect(rule.Tag);
+            return;
         }
 
+        var ready = false;
         var checks = services.GetRequiredService<HealthCheckService>();
-        var watch = new HealthWatch(
-            rule, CheckAsync, () => node.Provider.IsLeader, trouble => node.Control.ReportHealth(trouble), node.Clock);
-        return watch.RunAsync(stopping);
+        await new HealthWatch(rule, CheckAsync, () => node.Provider.IsLeader, Report, node.Clock).RunAsync(stopping);
+
+        bool Report(string? trouble)
+        {
+            var matters = control.ReportHealth(trouble);
+            if (!matters)
+            {
+                logger.HealthWithoutEffect(rule.Tag);
+            }
+
+            if (!ready)
+            {
+                ready = true;
+                control.SetReady();
+            }
+
+            return matters;
+        }
 
         async Task<string?> CheckAsync(CancellationToken cancellationToken)
         {

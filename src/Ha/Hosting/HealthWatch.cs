@@ -9,30 +9,27 @@ namespace Ha.Hosting;
 /// <param name="rule">How often, how long, how many.</param>
 /// <param name="check">One run; in words what is wrong, null: nothing. May throw or never end.</param>
 /// <param name="leads">True while this node leads.</param>
-/// <param name="report">Told what is wrong, or null, whenever that changes.</param>
+/// <param name="report">Told what is wrong, or null, whenever that changes; false: it does not matter to anybody.</param>
 /// <param name="clock">Of intervals and limits.</param>
 internal sealed class HealthWatch(
-    StandingRule rule, Func<CancellationToken, Task<string?>> check, Func<bool> leads, Action<string?> report, TimeProvider clock)
+    StandingRule rule, Func<CancellationToken, Task<string?>> check, Func<bool> leads, Func<string?, bool> report, TimeProvider clock)
 {
-    public const string NotYetChecked = "the health checks have not been run yet";
-
     private Task<string?> _running = Task.FromResult<string?>(null);
     private bool? _stands;
     private int _inARow;
 
-    /// <summary>Ends when <paramref name="stopping"/> fires; does not throw.</summary>
+    /// <summary>Ends when <paramref name="stopping"/> fires, or when nobody wants to know; does not throw.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
             var began = clock.GetTimestamp();
             var trouble = await CheckAsync(stopping);
-            if (stopping.IsCancellationRequested)
+            if (stopping.IsCancellationRequested || !Count(trouble))
             {
                 return;
             }
 
-            Count(trouble);
             var rest = rule.Interval - clock.GetElapsedTime(began);
             if (rest > TimeSpan.Zero)
             {
@@ -69,14 +66,14 @@ internal sealed class HealthWatch(
     }
 
     /// <summary>Takes one result.</summary>
-    public void Count(string? trouble)
+    /// <returns>False: nobody wants to know.</returns>
+    public bool Count(string? trouble)
     {
         var well = trouble is null;
         if (_stands is null)
         {
             _stands = well;
-            report(trouble);
-            return;
+            return report(trouble);
         }
 
         _inARow = _stands == well ? 0 : _inARow + 1;
@@ -84,11 +81,12 @@ internal sealed class HealthWatch(
         // What all nodes depend on fails for all. A leader waits for one more result, so that the others have found out by then
         // whether they are any better off.
         var needed = well ? rule.Successes : rule.Failures + (leads() ? 1 : 0);
-        if (_inARow >= needed)
+        if (_inARow < needed)
         {
-            _stands = well;
-            _inARow = 0;
-            report(trouble);
+            return true;
         }
+
+        (_stands, _inARow) = (well, 0);
+        return report(trouble);
     }
 }

@@ -1,4 +1,4 @@
-namespace Ha.Configuration;
+namespace Ha;
 
 /// <summary><see cref="HaOptions.StandsWhile"/>.</summary>
 /// <param name="Tag">Of the health checks that count.</param>
