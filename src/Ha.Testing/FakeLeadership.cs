@@ -213,7 +213,7 @@ public sealed class FakeLeadership : ILeaderProvider, ILeadershipControl
         }
     }
 
-    /// <summary>Hands over first, as <see cref="StepDown"/> does, if this node leads; a test that lets it lead nevertheless has its way.</summary>
+    /// <summary>Hands over first if this node leads, as <see cref="StepDown"/> does; a test that lets it lead all the same has its way.</summary>
     HandoffStart ILeadershipControl.Pause(string? toNodeId)
     {
         var start = StepDown(toNodeId);
@@ -247,7 +247,8 @@ public sealed class FakeLeadership : ILeaderProvider, ILeadershipControl
     ClusterView ILeadershipControl.View()
     {
         var now = Current;
-        ClusterMember self = new(NodeId, Url, Url, Up: true, 0, null, now.LeadsSelf, IsSelf: true, now.LeadsSelf ? "leader" : "follower", null, null)
+        var role = now.LeadsSelf ? "leader" : "follower";
+        ClusterMember self = new(NodeId, Url, Url, Up: true, 0, null, now.LeadsSelf, IsSelf: true, role, null, null)
         {
             Paused = _paused,
             Unhealthy = _trouble is not null,

@@ -170,8 +170,9 @@ public sealed class HaOptions
     public bool ForwardOverride { get; set; }
 
     /// <value>
-    /// Beginnings of paths, whole segments, that are served where they arrive whatever the method, for what knows nothing of a leader: sign-in
-    /// callbacks, webhooks that only enqueue. Metadata of an endpoint counts more, and of several prefixes that fit the longest.
+    /// Beginnings of paths, whole segments, that are served where they arrive whatever the method, for what knows nothing of a
+    /// leader: sign-in callbacks, webhooks that only enqueue. Metadata of an endpoint counts more, and of several prefixes that
+    /// fit the longest.
     /// Written as in a URL. Default: none. Key <c>BASE_FORWARD_NEVER</c>, comma-separated.
     /// </value>
     public IList<string> ForwardNever { get; } = [];
@@ -201,8 +202,8 @@ public sealed class HaOptions
     public TimeSpan ShutdownDelay { get; set; }
 
     /// <value>
-    /// Bearer token of <c>POST /_ha/step-down</c>, <c>pause</c> and <c>resume</c>, printable ASCII without spaces. Default null: they answer 404.
-    /// Key <c>BASE_ADMIN_TOKEN</c>.
+    /// Bearer token of <c>POST /_ha/step-down</c>, <c>pause</c> and <c>resume</c>, printable ASCII without spaces. Default null:
+    /// they answer 404. Key <c>BASE_ADMIN_TOKEN</c>.
     /// </value>
     public string? AdminToken { get; set; }
 
@@ -233,9 +234,10 @@ public sealed class HaOptions
     public IServiceProvider? ApplicationServices { get; internal set; }
 
     /// <summary>
-    /// Ties leadership to the application's health: a node on which a health check with this tag is unhealthy, which includes that it throws
-    /// or does not end, does not stand for leadership. If it leads it hands over to a node that stands; while there is none it goes on
-    /// leading. A fixed leader stays. The checks run on every node; the first result of a process counts alone.
+    /// Ties leadership to the application's health: a node on which a health check with this tag is unhealthy, which includes that it
+    /// throws or does not end, does not stand for leadership. If it leads it hands over to a node that stands; while there is none it
+    /// goes on leading. A fixed leader stays. The checks run on every node; the first result of a process counts alone, and before it
+    /// the node does not lead.
     /// </summary>
     /// <param name="healthCheckTag">At least one registered check must have it, and none of this plugin's own.</param>
     /// <param name="interval">From run to run, 10 ms to 1 h. Default 1 s.</param>

@@ -1,4 +1,3 @@
-using Ha.Configuration;
 using Ha.Http;
 using Microsoft.AspNetCore.Http;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using Ha.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 

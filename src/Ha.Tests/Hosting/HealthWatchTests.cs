@@ -1,4 +1,3 @@
-using Ha.Configuration;
 using Ha.Hosting;
 using Ha.Tests.Support;
 using Microsoft.Extensions.Time.Testing;

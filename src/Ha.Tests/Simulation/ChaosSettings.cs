@@ -38,7 +38,7 @@ internal enum Faults
     Store = 65536,
     All = 131071,
 
-    /// <summary>Operators pause and resume, applications fall ill and recover. Chosen apart from the others, which stay what they were for each seed.</summary>
+    /// <summary>Operators pause and resume, applications fall ill and recover. Drawn apart from the others, so that no seed changes them.</summary>
     Standing = 131072,
 
     /// <summary>What off mode survives without two leaders: nothing that keeps a beat from arriving.</summary>

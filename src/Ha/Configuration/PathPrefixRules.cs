@@ -16,7 +16,10 @@ internal static class PathPrefixRules
         }
 
         return new PathPrefixes(
-            [.. never.Distinct().Select(prefix => (prefix, NodeChoice.AnyNode)), .. always.Distinct().Select(prefix => (prefix, NodeChoice.LeaderOnly))]);
+        [
+            .. never.Distinct().Select(prefix => (prefix, NodeChoice.AnyNode)),
+            .. always.Distinct().Select(prefix => (prefix, NodeChoice.LeaderOnly)),
+        ]);
     }
 
     private static List<PathString> Read(string key, IEnumerable<string> values, List<string> problems)
@@ -39,7 +42,8 @@ internal static class PathPrefixRules
 
     private static string? Problem(string value) =>
         string.IsNullOrEmpty(value) || value[0] != '/' ? "does not begin with a slash; write a path such as /hooks."
-        : value.Any(c => c is '?' or '#' or '*' or '{' or '}' or '\\') ? "is no plain path; write the beginning of one, such as /hooks, without query, wildcard or route parameter."
+        : value.Any(c => c is '?' or '#' or '*' or '{' or '}' or '\\')
+            ? "is no plain path; write the beginning of one, such as /hooks, without query, wildcard or route parameter."
         : value.Any(c => c <= ' ' || char.IsControl(c)) ? "has a space or a control character; write it percent-encoded, as in a URL."
         : value.Contains("//", StringComparison.Ordinal) || value.Split('/').Any(segment => segment is "." or "..")
             ? "has an empty segment, '.' or '..', which no request that arrives has; write the path as the application sees it."

@@ -42,7 +42,8 @@ internal sealed partial class ElectionCore
         Standing.Trouble = trouble;
         if (before is null != trouble is null)
         {
-            Report(trouble is null ? ElectionEventKind.Recovered : ElectionEventKind.Unhealthy, null, Epoch, trouble ?? "its health checks pass");
+            var kind = trouble is null ? ElectionEventKind.Recovered : ElectionEventKind.Unhealthy;
+            Report(kind, null, Epoch, trouble ?? "its health checks pass");
             StandingChanged(now);
         }
     }

@@ -46,13 +46,15 @@ internal sealed class ActionEndpoints(EndpointSources sources)
 
         if (asked.To is not null)
         {
-            await Answer.ProblemAsync(context, StatusCodes.Status400BadRequest, "the body must be empty: a resumed node takes leadership from nobody");
+            await Answer.ProblemAsync(
+                context, StatusCodes.Status400BadRequest, "the body must be empty: a resumed node takes leadership from nobody");
             return;
         }
 
         var result = sources.Resume?.Invoke() == true ? HandoffResult.Accepted : HandoffResult.NotSupported;
         sources.Log.ResumeRequested(context.Connection.RemoteIpAddress, Word(result));
-        await AnswerAsync(context, new HandoffStart(result, sources.Provider.Current is { KnowsLeader: true, LeaderId: { } leader } ? leader : null), paused: false);
+        var leader = sources.Provider.Current is { KnowsLeader: true } snapshot ? snapshot.LeaderId : null;
+        await AnswerAsync(context, new HandoffStart(result, leader), paused: false);
     }
 
     /// <returns>Null: it was answered.</returns>
@@ -110,7 +112,8 @@ internal sealed class ActionEndpoints(EndpointSources sources)
 
     private Task ConflictAsync(HttpContext context, HandoffResult result)
     {
-        var leader = result == HandoffResult.NotLeader && sources.Provider.Current is { KnowsLeader: true } snapshot ? snapshot.LeaderUrl : null;
+        var leader = result == HandoffResult.NotLeader && sources.Provider.Current is { KnowsLeader: true } snapshot
+            ? snapshot.LeaderUrl : null;
         return Answer.ProblemAsync(context, StatusCodes.Status409Conflict, Word(result), leader);
     }
 }

@@ -26,7 +26,7 @@ internal sealed record EndpointSources
     /// <summary>Starts a handoff to the named node or to the best one; null where there is no election: 409.</summary>
     public Func<string?, HandoffStart>? StepDown { get; init; }
 
-    /// <summary>Keeps this node from leading, after a handoff to the named node or to the best one; null where it cannot be kept: 409.</summary>
+    /// <summary>Keeps this node from leading, after a handoff to the named node or to the best one; null where that cannot be: 409.</summary>
     public Func<string?, HandoffStart>? Pause { get; init; }
 
     /// <summary>Ends that; false or null where it cannot be paused: 409.</summary>

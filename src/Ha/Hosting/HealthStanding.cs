@@ -15,7 +15,9 @@ internal static class HealthStanding
     public static void Check(StandingRule rule, IServiceProvider services)
     {
         var tagged = services.GetService<HealthCheckService>() is null ? []
-            : services.GetRequiredService<IOptions<HealthCheckServiceOptions>>().Value.Registrations.Where(registration => registration.Tags.Contains(rule.Tag)).ToArray();
+            : services.GetRequiredService<IOptions<HealthCheckServiceOptions>>().Value.Registrations
+                .Where(registration => registration.Tags.Contains(rule.Tag))
+                .ToArray();
         if (tagged.Length == 0)
         {
             throw new InvalidHaOptionsException(
@@ -35,7 +37,7 @@ internal static class HealthStanding
         }
     }
 
-    /// <summary>Lets the node lead once there is a first result, whatever it is: it must not win the election that its start may bring.</summary>
+    /// <summary>Lets the node lead once there is a first result: in trouble it must not win the election that its start may bring.</summary>
     /// <returns>Ends when <paramref name="stopping"/> fires.</returns>
     public static async Task RunAsync(HaNode node, StandingRule rule, IServiceProvider services, ILogger logger, CancellationToken stopping)
     {
@@ -69,7 +71,10 @@ internal static class HealthStanding
         async Task<string?> CheckAsync(CancellationToken cancellationToken)
         {
             var report = await checks.CheckHealthAsync(registration => registration.Tags.Contains(rule.Tag), cancellationToken);
-            var failed = report.Entries.Where(entry => entry.Value.Status == HealthStatus.Unhealthy).Select(entry => entry.Key).Order(StringComparer.Ordinal);
+            var failed = report.Entries
+                .Where(entry => entry.Value.Status == HealthStatus.Unhealthy)
+                .Select(entry => entry.Key)
+                .Order(StringComparer.Ordinal);
             return report.Status == HealthStatus.Unhealthy ? $"health check {string.Join(", ", failed)} fails" : null;
         }
     }

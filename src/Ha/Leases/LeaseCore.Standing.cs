@@ -44,7 +44,8 @@ internal sealed partial class LeaseCore
         Standing.Trouble = trouble;
         if (before is null != trouble is null)
         {
-            Report(trouble is null ? ElectionEventKind.Recovered : ElectionEventKind.Unhealthy, null, Epoch, trouble ?? "its health checks pass");
+            var kind = trouble is null ? ElectionEventKind.Recovered : ElectionEventKind.Unhealthy;
+            Report(kind, null, Epoch, trouble ?? "its health checks pass");
             StandingChanged(now);
         }
     }
