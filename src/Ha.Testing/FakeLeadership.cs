@@ -23,6 +23,8 @@ public sealed class FakeLeadership : ILeaderProvider, ILeadershipControl
     private readonly Lock _lock = new();
     private readonly List<string?> _stepDowns = [];
     private readonly List<long> _fenceChecks = [];
+    private volatile bool _paused;
+    private volatile string? _trouble;
     private CancellationTokenSource _changed = new();
     private LeadershipSnapshot _current;
     private LeaderLease? _lease;
@@ -211,10 +213,46 @@ public sealed class FakeLeadership : ILeaderProvider, ILeadershipControl
         }
     }
 
+    /// <summary>Hands over first if this node leads, as <see cref="StepDown"/> does; a test that lets it lead all the same has its way.</summary>
+    HandoffStart ILeadershipControl.Pause(string? toNodeId)
+    {
+        var start = StepDown(toNodeId);
+        if (start.Result == HandoffResult.NotEligible)
+        {
+            return start;
+        }
+
+        _paused = true;
+        return new HandoffStart(HandoffResult.Accepted, start.Successor ?? Current.LeaderId);
+    }
+
+    bool ILeadershipControl.Resume()
+    {
+        _paused = false;
+        return true;
+    }
+
+    /// <summary>Hands over to a node named <c>other</c> when there is trouble and this node leads.</summary>
+    bool ILeadershipControl.ReportHealth(string? trouble)
+    {
+        _trouble = trouble;
+        if (trouble is not null && CloseGate() is { } leadership)
+        {
+            _ = EndHandoverAsync(leadership, Other, leaderUrl: null);
+        }
+
+        return true;
+    }
+
     ClusterView ILeadershipControl.View()
     {
         var now = Current;
-        ClusterMember self = new(NodeId, Url, Url, Up: true, 0, null, now.LeadsSelf, IsSelf: true, now.LeadsSelf ? "leader" : "follower", null, null);
+        var role = now.LeadsSelf ? "leader" : "follower";
+        ClusterMember self = new(NodeId, Url, Url, Up: true, 0, null, now.LeadsSelf, IsSelf: true, role, null, null)
+        {
+            Paused = _paused,
+            Unhealthy = _trouble is not null,
+        };
         return new ClusterView(
             now is { LeadsSelf: false, LeaderId: { } id, LeaderUrl: { } url }
                 ? [self, new ClusterMember(id, url, url, Up: true, 1, null, IsLeader: true, IsSelf: false, "leader", null, null)]

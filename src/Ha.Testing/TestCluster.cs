@@ -268,6 +268,25 @@ public sealed class TestCluster : IDisposable
         return start;
     });
 
+    internal HandoffStart StandAside(TestNode node, string? toNodeId) => Do(() =>
+    {
+        var start = node.Leader.Control.Pause(toNodeId);
+        _history.Add($"{node.Id} was told not to lead{(toNodeId is null ? "" : $", for {toNodeId}")}: {start.Result}");
+        return start;
+    });
+
+    internal bool StandAgain(TestNode node) => Do(() =>
+    {
+        _history.Add($"{node.Id} may lead again");
+        return node.Leader.Control.Resume();
+    });
+
+    internal bool ReportHealth(TestNode node, string? trouble) => Do(() =>
+    {
+        _history.Add(trouble is null ? $"{node.Id} is healthy" : $"{node.Id} is not healthy: {trouble}");
+        return node.Leader.Control.ReportHealth(trouble);
+    });
+
     internal void CheckFence(TestNode node, long epoch) => Do(() => node.Leader.Control.CheckFence(epoch));
 
     /// <summary>Hands over for good and lets the time pass that it takes; what waits for a lease or a drain must not wait for a test.</summary>

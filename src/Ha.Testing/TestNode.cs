@@ -106,6 +106,13 @@ public sealed class TestNode : ILeaderProvider, ILeadershipControl
     public override string ToString() =>
         Current is { LeadsSelf: false, KnowsLeader: false, WhyNobodyLeads: { } why } && IsAlive ? $"{Id} {Describe()}: {why}" : $"{Id} {Describe()}";
 
+    /// <summary>By an operator, as opposed to <see cref="Pause"/>.</summary>
+    HandoffStart ILeadershipControl.Pause(string? toNodeId) => _cluster.StandAside(this, toNodeId);
+
+    bool ILeadershipControl.Resume() => _cluster.StandAgain(this);
+
+    bool ILeadershipControl.ReportHealth(string? trouble) => _cluster.ReportHealth(this, trouble);
+
     ClusterView ILeadershipControl.View() => Leader.Control.View();
 
     void ILeadershipControl.SetReady()

@@ -33,4 +33,13 @@ public sealed record ClusterMember(
     bool IsSelf,
     string Role,
     string? ConfigMismatch,
-    TimeSpan? RoundTrip);
+    TimeSpan? RoundTrip)
+{
+    /// <summary>
+    /// An operator told it not to lead. Where a store arbitrates, and of nodes of an earlier version, it is known of self only.
+    /// </summary>
+    public bool Paused { get; init; }
+
+    /// <summary>Its application's health keeps it from leading. Known of whom <see cref="Paused"/> is.</summary>
+    public bool Unhealthy { get; init; }
+}

@@ -98,6 +98,20 @@ public abstract class ElectedLeader : ILeaderProvider, ILeadershipControl, IDisp
 
     HandoffStart ILeadershipControl.StepDown(string? toNodeId) => Runner.StepDown(toNodeId);
 
+    HandoffStart ILeadershipControl.Pause(string? toNodeId) => Runner.Pause(toNodeId);
+
+    bool ILeadershipControl.Resume()
+    {
+        Runner.Resume();
+        return true;
+    }
+
+    bool ILeadershipControl.ReportHealth(string? trouble)
+    {
+        Runner.SetTrouble(trouble);
+        return true;
+    }
+
     Task<bool> ILeadershipControl.HandOffAsync(CancellationToken cancellationToken) => Runner.HandOffForShutdownAsync(cancellationToken);
 
     void ILeadershipControl.CheckFence(long epoch) => Runner.CheckFence(epoch);

@@ -1,4 +1,3 @@
-using Ha;
 using Ha.Telemetry;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -18,7 +17,7 @@ public static class HaHealthChecksBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         return builder.Add(new HealthCheckRegistration(
-            name, services => new KnownLeaderCheck(services.GetRequiredService<ILeaderProvider>()), HealthStatus.Degraded, tags));
+            name, LeadershipChecks.KnownLeader, HealthStatus.Degraded, tags));
     }
 
     /// <summary>
@@ -33,6 +32,6 @@ public static class HaHealthChecksBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         return builder.Add(new HealthCheckRegistration(
-            name, services => new IsLeaderCheck(services.GetRequiredService<ILeaderProvider>()), HealthStatus.Unhealthy, tags));
+            name, LeadershipChecks.IsLeader, HealthStatus.Unhealthy, tags));
     }
 }

@@ -170,6 +170,20 @@ public sealed class HaOptions
     public bool ForwardOverride { get; set; }
 
     /// <value>
+    /// Beginnings of paths, whole segments, that are served where they arrive whatever the method, for what knows nothing of a
+    /// leader: sign-in callbacks, webhooks that only enqueue. Metadata of an endpoint counts more, and of several prefixes that
+    /// fit the longest.
+    /// Written as in a URL. Default: none. Key <c>BASE_FORWARD_NEVER</c>, comma-separated.
+    /// </value>
+    public IList<string> ForwardNever { get; } = [];
+
+    /// <value>
+    /// As <see cref="ForwardNever"/>: what needs the leader whatever the method, but OPTIONS and TRACE. Default: none. Key
+    /// <c>BASE_FORWARD_ALWAYS</c>, comma-separated.
+    /// </value>
+    public IList<string> ForwardAlways { get; } = [];
+
+    /// <value>
     /// How long a write waits for a leader, 0 (never) to 1 h. Default null: <see cref="DrainTimeout"/> +
     /// <see cref="LeaseTimeout"/> + 1 s. Key <c>BASE_WRITE_HOLD</c>.
     /// </value>
@@ -188,8 +202,8 @@ public sealed class HaOptions
     public TimeSpan ShutdownDelay { get; set; }
 
     /// <value>
-    /// Bearer token of <c>POST /_ha/step-down</c>, printable ASCII without spaces. Default null: the route answers 404.
-    /// Key <c>BASE_ADMIN_TOKEN</c>.
+    /// Bearer token of <c>POST /_ha/step-down</c>, <c>pause</c> and <c>resume</c>, printable ASCII without spaces. Default null:
+    /// they answer 404. Key <c>BASE_ADMIN_TOKEN</c>.
     /// </value>
     public string? AdminToken { get; set; }
 
@@ -218,6 +232,38 @@ public sealed class HaOptions
     /// while options are being configured. Null for options made by hand.
     /// </value>
     public IServiceProvider? ApplicationServices { get; internal set; }
+
+    /// <summary>
+    /// Ties leadership to the application's health: a node on which a health check with this tag is unhealthy, which includes that it
+    /// throws or does not end, does not stand for leadership. If it leads it hands over to a node that stands; while there is none it
+    /// goes on leading. A fixed leader stays. The checks run on every node; the first result of a process counts alone, and before it
+    /// the node does not lead.
+    /// </summary>
+    /// <param name="healthCheckTag">At least one registered check must have it, and none of this plugin's own.</param>
+    /// <param name="interval">From run to run, 10 ms to 1 h. Default 1 s.</param>
+    /// <param name="timeout">For all checks of a run together, up to <paramref name="interval"/>. Default: as long.</param>
+    /// <param name="failures">How many in a row, one more on the leader, until it does not stand; at least 1.</param>
+    /// <param name="successes">How many in a row until it stands again; at least 1.</param>
+    /// <returns>These options.</returns>
+    /// <exception cref="ArgumentException">The tag is empty or a number is out of range.</exception>
+    public HaOptions StandsWhile(
+        string healthCheckTag, TimeSpan? interval = null, TimeSpan? timeout = null, int failures = 3, int successes = 2)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(healthCheckTag);
+        var every = interval ?? TimeSpan.FromSeconds(1);
+        var within = timeout ?? every;
+        ArgumentOutOfRangeException.ThrowIfLessThan(every, TimeSpan.FromMilliseconds(10), nameof(interval));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(every, TimeSpan.FromHours(1), nameof(interval));
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(within, TimeSpan.Zero, nameof(timeout));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(within, every, nameof(timeout));
+        ArgumentOutOfRangeException.ThrowIfLessThan(failures, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(successes, 1);
+        Standing = new StandingRule(healthCheckTag, every, within, failures, successes);
+        return this;
+    }
+
+    /// <summary>What <see cref="StandsWhile"/> said last; null: nothing.</summary>
+    internal StandingRule? Standing { get; private set; }
 
     /// <summary>Values of the configuration that could not even be read, for the message that names every problem.</summary>
     internal List<string> Malformed { get; } = [];

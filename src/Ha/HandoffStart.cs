@@ -14,6 +14,9 @@ public enum HandoffResult
 
     /// <summary>A handoff is under way already.</summary>
     AlreadyRunning,
+
+    /// <summary>This provider cannot do that.</summary>
+    NotSupported,
 }
 
 /// <summary>The answer to a request to give leadership up.</summary>

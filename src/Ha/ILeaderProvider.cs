@@ -40,7 +40,7 @@ public interface ILeaderProvider
 
     /// <summary>
     /// How the plugin drains, hands over and lists the members. Null: it cannot, so a handoff waits for no write, and
-    /// <c>/_ha/step-down</c> answers 409. Always the same object.
+    /// <c>/_ha/step-down</c>, <c>pause</c> and <c>resume</c> answer 409. Always the same object.
     /// </summary>
     ILeadershipControl? Control => null;
 }

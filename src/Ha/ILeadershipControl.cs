@@ -26,6 +26,30 @@ public interface ILeadershipControl
     HandoffStart StepDown(string? toNodeId);
 
     /// <summary>
+    /// From now on this node does not stand: <c>POST /_ha/pause</c>. It follows, votes and forwards as ever, and does not lead until
+    /// <see cref="Resume"/> or a restart. If it leads it begins to hand over, as <see cref="StepDown"/> does. Returns at once.
+    /// </summary>
+    /// <param name="toNodeId">Who is to lead if this node does; null: whoever is best.</param>
+    /// <returns>
+    /// <see cref="HandoffResult.Accepted"/>, with whoever is to lead next or leads now, as often as it is asked;
+    /// <see cref="HandoffResult.NotEligible"/>: this node leads and nobody, or not the named one, could take over, so nothing was
+    /// changed; <see cref="HandoffResult.NotSupported"/>: this provider cannot be paused, the default.
+    /// </returns>
+    HandoffStart Pause(string? toNodeId = null) => new(HandoffResult.NotSupported);
+
+    /// <summary>Ends a pause: <c>POST /_ha/resume</c>. Nothing happens to a node that is not paused.</summary>
+    /// <returns>False: this provider cannot be paused, the default.</returns>
+    bool Resume() => false;
+
+    /// <summary>
+    /// Tells of the application's health what <see cref="HaOptions.StandsWhile"/> found, whenever it changes. While there is trouble
+    /// this node does not stand; if it leads it hands over as soon as somebody can take over, and leads until then.
+    /// </summary>
+    /// <param name="trouble">In a few words that anybody may see, what is wrong; null: nothing.</param>
+    /// <returns>False: it makes no difference to this provider, the default.</returns>
+    bool ReportHealth(string? trouble) => false;
+
+    /// <summary>
     /// Called at shutdown, while the server still listens: gives leadership away for good. Returns when it is gone and the
     /// others were told, in bounded time.
     /// </summary>

@@ -128,6 +128,30 @@ public class TestClusterTests
 
     [Theory]
     [MemberData(nameof(Arbiters))]
+    public void A_node_that_is_paused_or_in_trouble_does_not_lead(TestArbiter arbiter)
+    {
+        using var cluster = new TestCluster(["a", "b", "c"], arbiter);
+        var first = cluster.ExpectOneLeader(_within);
+        cluster.Run(_within);
+        Assert.Equal(HandoffResult.Accepted, first.Control.Pause().Result);
+        cluster.ExpectWithin(_within, "another leader", () => cluster.Leader is { } next && next != first);
+
+        var second = cluster.ExpectOneLeader(_within);
+        cluster.Run(_within);
+        Assert.True(second.Control.ReportHealth("its database is gone"));
+        cluster.ExpectWithin(_within, "the third to lead", () => cluster.Leader is { } next && next != first && next != second);
+
+        var third = cluster.ExpectOneLeader(_within);
+        cluster.Run(_within);
+        Assert.Equal(HandoffResult.NotEligible, third.Control.Pause().Result);
+        Assert.True(first.Control.Resume());
+        third.Kill();
+        Assert.Same(first, cluster.ExpectOneLeader(TimeSpan.FromMinutes(1)));
+        cluster.ExpectNeverTwoLeaders();
+    }
+
+    [Theory]
+    [MemberData(nameof(Arbiters))]
     public void The_same_run_goes_the_same_way_again_beside_any_number_of_others(TestArbiter arbiter)
     {
         var first = RunOnce(arbiter, seed: 5);

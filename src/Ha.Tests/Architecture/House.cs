@@ -77,7 +77,7 @@ internal static class House
         ["Leases"] = ["Election", Messages, Contracts, "Http"],
         ["Election"] = [Messages],
         ["Configuration"] = [Options, "Security", .. Ground],
-        [Settings] = ["Configuration", Options, "Security", Contracts],
+        [Settings] = ["Configuration", Options, "Security", Contracts, "Http"],
         ["Telemetry"] = [Contracts, Messages],
         ["Http"] = [],
         ["Security"] = [],

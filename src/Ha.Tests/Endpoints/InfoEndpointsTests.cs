@@ -80,13 +80,13 @@ public sealed class InfoEndpointsTests
         [
             node.Members[0],
             node.Members[1],
-            node.Members[2] with { Up = false, LastSeen = null, Role = "unknown", ConfigMismatch = "lease timeout is 3 s" },
+            node.Members[2] with { Up = false, LastSeen = null, Role = "unknown", ConfigMismatch = "lease timeout is 3 s", Paused = true, Unhealthy = true },
         ];
         using var client = await node.StartAsync();
         Assert.Equal(
-            """[{"node_id":"node-a","target":"http://node-a:8080","up":true,"ordinal":0,"last_seen":"2025-07-20T08:26:39.790Z","is_leader":true,"is_self":false,"role":"leader","config_mismatch":null},""" +
-            """{"node_id":"node-b","target":"http://node-b:8080","up":true,"ordinal":1,"last_seen":"2025-07-20T08:26:40.000Z","is_leader":false,"is_self":true,"role":"follower","config_mismatch":null},""" +
-            """{"node_id":"node-c","target":"http://node-c:8080","up":false,"ordinal":2,"last_seen":null,"is_leader":false,"is_self":false,"role":"unknown","config_mismatch":"lease timeout is 3 s"}]""",
+            """[{"node_id":"node-a","target":"http://node-a:8080","up":true,"ordinal":0,"last_seen":"2025-07-20T08:26:39.790Z","is_leader":true,"is_self":false,"role":"leader","config_mismatch":null,"paused":false,"unhealthy":false},""" +
+            """{"node_id":"node-b","target":"http://node-b:8080","up":true,"ordinal":1,"last_seen":"2025-07-20T08:26:40.000Z","is_leader":false,"is_self":true,"role":"follower","config_mismatch":null,"paused":false,"unhealthy":false},""" +
+            """{"node_id":"node-c","target":"http://node-c:8080","up":false,"ordinal":2,"last_seen":null,"is_leader":false,"is_self":false,"role":"unknown","config_mismatch":"lease timeout is 3 s","paused":true,"unhealthy":true}]""",
             await client.GetStringAsync("/_ha/peers"));
     }
 

@@ -79,6 +79,29 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
+    public async Task It_shows_who_does_not_stand_and_what_ends_it()
+    {
+        await using var node = new TestNode();
+        node.Members = [node.Members[0] with { Unhealthy = true }, node.Members[1] with { Paused = true, Unhealthy = true }, node.Members[2]];
+        using var client = await node.StartAsync();
+        var page = await client.GetStringAsync("/_ha");
+        Assert.Contains("This node is paused: it follows and forwards, and does not lead, until it is resumed (POST /_ha/resume) or restarted.", page, StringComparison.Ordinal);
+        Assert.Contains("The application is not healthy here: it follows and forwards, and does not lead, until its health checks pass.", page, StringComparison.Ordinal);
+        Assert.Equal(2, page.Split("<span class=\"tag\">paused</span>").Length);
+        Assert.Equal(3, page.Split("<span class=\"tag\">unhealthy</span>").Length);
+    }
+
+    [Fact]
+    public async Task A_leader_that_does_not_stand_leads_until_another_can()
+    {
+        await using var node = new TestNode(self: "node-a");
+        node.Members = [node.Members[0] with { Unhealthy = true }, node.Members[1], node.Members[2]];
+        using var client = await node.StartAsync();
+        Assert.Contains(
+            "it leads until another node can take over, and not again until its health checks pass.", await client.GetStringAsync("/_ha"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_member_that_is_heard_and_not_counted_is_not_called_absent()
     {
         await using var node = new TestNode();

@@ -45,6 +45,10 @@ internal sealed class TestNode : IAsyncDisposable
 
     public Func<string?, HandoffStart>? StepDown { get; set; }
 
+    public Func<string?, HandoffStart>? Pause { get; set; }
+
+    public Func<bool>? Resume { get; set; }
+
     public RequestDelegate? Heartbeat { get; set; }
 
     public CancellationToken Stopping { get; set; }
@@ -72,6 +76,8 @@ internal sealed class TestNode : IAsyncDisposable
         Clock = Clock,
         Heartbeat = Heartbeat,
         StepDown = StepDown,
+        Pause = Pause,
+        Resume = Resume,
         Stopping = Stopping,
     });
 

@@ -18,6 +18,9 @@ public class BeatJsonTests
         _facts with { Hint = null },
         _facts with { Successor = null },
         _facts with { Grant = null, Hint = null, Successor = null },
+        _facts with { Eligible = false, Paused = true },
+        _facts with { Eligible = false, Paused = true, Unhealthy = true },
+        _facts with { Paused = false, Unhealthy = false },
         _facts with { MaxEpoch = ElectionCore.MaxEpoch, WallMicros = CounterConverter.MaxSafe, Reach = ReachConverter.Max, LeaseMicros = DurationConverter.MaxMicros },
         _facts with { LeaseMicros = 0, Epoch = 0, Reach = 0, Majority = false, Witness = true, Quarantined = true, Eligible = false, Role = NodeRole.Candidate },
         _facts with { Id = "!#$%&()*+-./:;<=>?@[]^_`{|}~", Target = "http://[::1]:8080", Successor = new string('x', PlainName.MaxLength) },
@@ -81,7 +84,7 @@ public class BeatJsonTests
 
         Assert.DoesNotContain("null", text, StringComparison.Ordinal);
         Assert.Equal(beat, Read(text));
-        Assert.Equal(beat, Read(text.Replace("\"cancelled_epoch\":0", "\"cancelled_epoch\":0,\"grant\":null,\"hint\":null,\"successor\":null", StringComparison.Ordinal)));
+        Assert.Equal(beat, Read(text.Replace("\"cancelled_epoch\":0", "\"cancelled_epoch\":0,\"grant\":null,\"hint\":null,\"successor\":null,\"paused\":null,\"unhealthy\":null", StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -93,7 +93,7 @@ public class DocumentedExampleTests
     public void Every_value_of_a_message_is_of_a_documented_kind() => Assert.All(
         _types.SelectMany(type => type.Properties).Where(member => !Array.Exists(_types, type => type.Type == member.PropertyType)),
         member => Assert.True(
-            member.PropertyType == typeof(bool)
+            member.PropertyType == typeof(bool) || member.PropertyType == typeof(bool?)
             || (member.CustomConverter ?? BeatContext.Default.Options.GetConverter(member.PropertyType)).GetType().Namespace == typeof(Beat).Namespace,
             member.Name));
 

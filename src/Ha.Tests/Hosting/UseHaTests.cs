@@ -147,6 +147,23 @@ public class UseHaTests
     }
 
     [Theory]
+    [InlineData("BASE_FORWARD_ALWAYS")]
+    [InlineData("BASE_FORWARD_NEVER")]
+    public async Task A_hub_below_a_path_prefix_is_decided(string key)
+    {
+        using var logs = new RecordedLogs();
+        await using var app = TestApp.Create([.. TestApp.FixedFollower, (key, "/chat")], builder =>
+        {
+            builder.Services.AddSignalR();
+            builder.Services.AddSingleton<ILoggerFactory>(logs);
+        });
+        app.MapHub<EmptyHub>("/chat");
+        app.MapHub<EmptyHub>("/chatter");
+        await app.StartAsync();
+        Assert.StartsWith("Hub /chatter ", Assert.Single(logs.Entries, entry => entry.Id == 1430).Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task The_hub_of_Blazor_takes_the_choice_of_its_components(bool chooses)
@@ -258,15 +275,21 @@ public class UseHaTests
     [InlineData("POST", "/x", 302, false)]
     [InlineData("POST", "/notes", 200, false)]
     [InlineData("POST", "/search", 200, false)]
+    [InlineData("POST", "/hooks/x", 200, false)]
     public async Task A_write_that_a_branch_before_UseHa_has_answered_is_reported(string method, string path, int status, bool reported)
     {
         using var logs = new RecordedLogs();
-        await using var app = TestApp.Create(TestApp.FixedLeader, builder => builder.Services.AddSingleton<ILoggerFactory>(logs));
-        app.Map("/x", branch => branch.Run(context =>
+        await using var app = TestApp.Create(
+            [.. TestApp.FixedLeader, ("BASE_FORWARD_NEVER", "/hooks/x")], builder => builder.Services.AddSingleton<ILoggerFactory>(logs));
+        foreach (var answered in (string[])["/x", "/hooks"])
         {
-            context.Response.StatusCode = status;
-            return Task.CompletedTask;
-        }));
+            app.Map(answered, branch => branch.Run(context =>
+            {
+                context.Response.StatusCode = status;
+                return Task.CompletedTask;
+            }));
+        }
+
         app.UseHa();
         app.MapPost("/notes", () => "x");
         app.MapPost("/search", () => "x").AllowOnAnyNode();

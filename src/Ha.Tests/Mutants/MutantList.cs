@@ -94,13 +94,19 @@ internal static class MutantList
             new Edit("Voter.cs", "IsQuarantined(now) && !votesInQuarantine", "IsQuarantined(now)"),
 
             // At a first start the wait for the lowest would hide it; after a lapse nothing does.
-            new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness)", "false")),
+            new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness && peer is { Paused: false, Unhealthy: false })", "false")),
         new("no wait for the lowest in a cold start", 3,
-            new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness)", "false")),
+            new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness && peer is { Paused: false, Unhealthy: false })", "false")),
         new("a leader is known for what it said and no longer", 3,
             new Edit(Members, "Math.Max(from.LeaseRemainingMicros, renewed)", "from.LeaseRemainingMicros")),
         new("a node that stood still takes its leader for lost", 3,
             new Edit(Members, "HasOverslept(now) && !_known.Doubted", "false")),
+        new("a paused node stands", 3,
+            new Edit(Core, "!_draining && Standing.Stands && !_config", "!_draining && !_config")),
+        new("a candidate that is paused goes on", 3,
+            new Edit("ElectionCore.Standing.cs", "Role == NodeRole.Candidate && !Standing.Stands", "false")),
+        new("a leader that does not stand keeps what it has", 3,
+            new Edit(Handoff, "case HandoffPhase.None when !Standing.Stands:", "case HandoffPhase.None when false:")),
         new("two off-mode leaders do not yield", 2,
             new Edit(Receiving, "        if (yields)", "        if (yields && _config.Majority)")),
     ];

@@ -45,6 +45,9 @@ internal static class WrongSetups
         new("a word that is no choice", ["BASE_QUORUM=all"], "BASE_QUORUM (all) is not one of", "auto, majority, off"),
         new("a flag that is none", ["BASE_WITNESS=yes"], "BASE_WITNESS (yes) is neither", "true nor false"),
         new("a number that is none", ["BASE_WRITE_HOLD_MAX=-1"], "BASE_WRITE_HOLD_MAX (-1) must be from 0 to 1000000", "to hold nothing write BASE_WRITE_HOLD=0"),
+        new("a path prefix without slash", ["BASE_FORWARD_NEVER=hooks"], "BASE_FORWARD_NEVER (hooks) does not begin with a slash", "write a path such as /hooks"),
+        new("a path prefix with a wildcard", ["BASE_FORWARD_ALWAYS=/reports/*"], "BASE_FORWARD_ALWAYS (/reports/*) is no plain path", "write the beginning of one, such as /hooks"),
+        new("a path prefix in both lists", ["BASE_FORWARD_NEVER=/hooks", "BASE_FORWARD_ALWAYS=/hooks"], "BASE_FORWARD_NEVER and BASE_FORWARD_ALWAYS both name /hooks", "leave it in one of them"),
         new("an id with a space", ["BASE_NODE_ID=node 1"], "BASE_NODE_ID (node 1) must be printable ASCII", "use letters, digits, '-', '.' and '_'"),
     ];
 

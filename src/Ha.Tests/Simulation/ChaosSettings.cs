@@ -38,8 +38,11 @@ internal enum Faults
     Store = 65536,
     All = 131071,
 
+    /// <summary>Operators pause and resume, applications fall ill and recover. Drawn apart from the others, so that no seed changes them.</summary>
+    Standing = 131072,
+
     /// <summary>What off mode survives without two leaders: nothing that keeps a beat from arriving.</summary>
-    CalmForOff = Crash | Rate | Wall | StepDown | Terminate,
+    CalmForOff = Crash | Rate | Wall | StepDown | Terminate | Standing,
 }
 
 /// <summary>Everything a seed decides about a chaos run before it starts.</summary>
@@ -81,6 +84,7 @@ internal sealed record ChaosSettings
         bool vmStops = majority && random.Chance(30);
         bool calm = !majority && random.Chance(500);
         var enabled = (Faults)random.Between(0, (long)Faults.All) | (Faults)random.Between(0, (long)Faults.All);
+        enabled |= new SimRandom(seed ^ 0x57a4d57a4d57a4d5).Chance(300) ? Faults.Standing : Faults.None;
         long delayMax = random.Pick(500, 500, interval * 1000 / 50, interval * 1000 / 17);
         var world = new WorldSettings
         {

@@ -32,6 +32,7 @@ internal sealed class FaultPlanner(World world, ChaosSettings settings)
         {
             Continue(node, node.Life);
             node.StarvedUntil = node.StoreDownUntil = 0;
+            node.StandAgain();
             if (node.Stopping)
                 node.Crash("its end is not waited for");
 
@@ -83,6 +84,9 @@ internal sealed class FaultPlanner(World world, ChaosSettings settings)
             case Faults.StepDown when node is { Core: not null, Paused: false }:
                 node.StepDown(Random.Chance(500) ? world.Nodes[Random.Index(world.Nodes.Length)].Setup.Id : null, HandoffReason.StepDown);
                 break;
+            case Faults.Standing when node is { Core: not null, Paused: false }:
+                ChangeStanding(node);
+                break;
             case Faults.Terminate:
                 Terminate(node);
                 break;
@@ -99,6 +103,22 @@ internal sealed class FaultPlanner(World world, ChaosSettings settings)
                 break;
             default:
                 NetworkFaults.Apply(world, fault, node, world.Now + Length());
+                break;
+        }
+    }
+
+    private void ChangeStanding(SimNode node)
+    {
+        switch (Random.Index(4))
+        {
+            case 0:
+                node.StandAside(Random.Chance(300) ? world.Nodes[Random.Index(world.Nodes.Length)].Setup.Id : null);
+                break;
+            case 1:
+                node.SetTrouble(node.Core!.Standing.Trouble is null ? "its database is gone" : null);
+                break;
+            default:
+                node.StandAgain();
                 break;
         }
     }

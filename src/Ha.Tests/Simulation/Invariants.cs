@@ -23,6 +23,7 @@ internal sealed class Invariants(World world)
 
             Epochs.Observe(node);
             NothingIsReleasedOverAWriter(node);
+            OnlyWhoStandsBeginsToLead(node);
         }
 
         int leader = -1;
@@ -56,6 +57,12 @@ internal sealed class Invariants(World world)
 
         if (CoreView.AdmitsWrites(core, node.LocalNow) && node.LocalNow >= core.LeaseUntil)
             world.Break("gate: only a valid lease admits writes", $"{node.Name} admits writes after its lease");
+    }
+
+    private void OnlyWhoStandsBeginsToLead(SimNode node)
+    {
+        if (!node.Before.Led && node.Core is { Standing.Stands: false } core && CoreView.HoldsLease(core, node.LocalNow))
+            world.Break("standing: who does not stand does not become leader", Describe(node));
     }
 
     private void TwoLeaders(SimNode one, SimNode other) => world.Break(

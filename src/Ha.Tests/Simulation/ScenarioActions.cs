@@ -56,6 +56,18 @@ internal static class ScenarioActions
             case ["stepdown", var name, "to", var successor]:
                 stage.LastStepDown = stage.Node(name).StepDown(successor, HandoffReason.StepDown).Result.ToString();
                 break;
+            case ["aside", var name]:
+                stage.LastStepDown = stage.Node(name).StandAside(null).Result.ToString();
+                break;
+            case ["aside", var name, "to", var successor]:
+                stage.LastStepDown = stage.Node(name).StandAside(successor).Result.ToString();
+                break;
+            case ["ill", .. var names]:
+                Array.ForEach(names, name => stage.Node(name).SetTrouble("its database is gone"));
+                break;
+            case ["stand", .. var names]:
+                Array.ForEach(names, name => stage.Node(name).StandAgain());
+                break;
             case ["terminate", var name]:
                 stage.Node(name).Terminate(() => { });
                 break;

@@ -207,6 +207,37 @@ internal sealed partial class SimNode
         return start;
     }
 
+    /// <summary>An operator's pause, as opposed to a stop of the process.</summary>
+    public HandoffStart StandAside(string? to)
+    {
+        long now = LocalNow;
+        var start = Touch(now).Pause(to, now);
+        Say($"is told not to stand: {start.Result}{(start.Successor is null ? "" : $", for {start.Successor}")}");
+        Settle(now);
+        return start;
+    }
+
+    public void SetTrouble(string? trouble)
+    {
+        long now = LocalNow;
+        Say(trouble is null ? "its application recovers" : $"its application falls ill: {trouble}");
+        Touch(now).SetTrouble(trouble, now);
+        Settle(now);
+    }
+
+    /// <summary>Nothing keeps it from standing any more.</summary>
+    public void StandAgain()
+    {
+        if (Core is null || Paused || Core.Standing.Stands)
+            return;
+
+        long now = LocalNow;
+        Say("is told to stand");
+        Touch(now).Resume(now);
+        Core.SetTrouble(null, now);
+        Settle(now);
+    }
+
     /// <summary>SIGTERM: hand over if leading, then end; the end is forced when draining takes too long.</summary>
     public void Terminate(Action whenStopped)
     {

@@ -44,6 +44,8 @@ internal sealed class ConfigureHaOptions(IConfiguration? configuration = null, I
         options.ClusterId = read.Text(HaKeys.ClusterId) ?? options.ClusterId;
         options.ForwardMode = read.OneOf<ForwardMode>(HaKeys.ForwardMode) ?? options.ForwardMode;
         options.ForwardOverride = read.Flag(HaKeys.ForwardOverride) ?? options.ForwardOverride;
+        Replace(options.ForwardNever, read.List(HaKeys.ForwardNever));
+        Replace(options.ForwardAlways, read.List(HaKeys.ForwardAlways));
         options.WriteHold = read.Duration(HaKeys.WriteHold) ?? options.WriteHold;
         options.WriteHoldMax = read.Number(HaKeys.WriteHoldMax) ?? options.WriteHoldMax;
         options.DrainTimeout = read.Duration(HaKeys.DrainTimeout) ?? options.DrainTimeout;

@@ -28,6 +28,8 @@ internal static class HaKeys
     public const string ClusterId = "BASE_CLUSTER_ID";
     public const string ForwardMode = "BASE_FORWARD_MODE";
     public const string ForwardOverride = "BASE_FORWARD_OVERRIDE";
+    public const string ForwardNever = "BASE_FORWARD_NEVER";
+    public const string ForwardAlways = "BASE_FORWARD_ALWAYS";
     public const string WriteHold = "BASE_WRITE_HOLD";
     public const string WriteHoldMax = "BASE_WRITE_HOLD_MAX";
     public const string DrainTimeout = "BASE_DRAIN_TIMEOUT";
@@ -42,7 +44,7 @@ internal static class HaKeys
     [
         NodeId, LocalTarget, PublicTarget, Peers, StaticLeader, LeaseStore, ClusterSecret, ClusterSecretFile, NodeKey, NodeKeyFile,
         PeerKeys, Insecure, CaFile, ClientCertFile, ClientKeyFile, HeartbeatInterval, LeaseTimeout, Quorum, Preempt,
-        Witness, ClusterId, ForwardMode, ForwardOverride, WriteHold, WriteHoldMax, DrainTimeout, ShutdownDelay, AdminToken,
-        AdminTokenFile, PublicInfo, StatusPage,
+        Witness, ClusterId, ForwardMode, ForwardOverride, ForwardNever, ForwardAlways, WriteHold, WriteHoldMax, DrainTimeout,
+        ShutdownDelay, AdminToken, AdminTokenFile, PublicInfo, StatusPage,
     ];
 }

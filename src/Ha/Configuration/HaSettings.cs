@@ -1,3 +1,4 @@
+using Ha.Http;
 using Ha.Security;
 
 namespace Ha.Configuration;
@@ -61,6 +62,8 @@ internal sealed record HaSettings
 
     public required bool ForwardOverride { get; init; }
 
+    public required PathPrefixes Prefixes { get; init; }
+
     public required TimeSpan WriteHold { get; init; }
 
     public required int WriteHoldMax { get; init; }
@@ -80,6 +83,9 @@ internal sealed record HaSettings
     public required FileBacked<HashedToken>? AdminToken { get; init; }
 
     public required Func<long, CancellationToken, ValueTask<long>>? RaiseFence { get; init; }
+
+    /// <summary>Null: health makes no difference.</summary>
+    public required StandingRule? Standing { get; init; }
 
     /// <summary>Keys of the configuration that look like ours and change nothing: not ours, or ours while the plugin is off.</summary>
     public required IReadOnlyList<string> KeysWithoutEffect { get; init; }
@@ -113,6 +119,7 @@ internal sealed record HaSettings
         var keys = KeyRules.Load(options, members, read, problems);
         var adminToken = AdminTokenRules.Load(options, read, problems);
         var tls = TlsRules.Load(options, members, read, problems);
+        var prefixes = PathPrefixRules.Parse(options, problems);
         TimingRules.CheckShutdown(options, shutdownTimeout, problems);
         return problems.Count > 0
             ? throw new InvalidHaOptionsException(problems)
@@ -121,6 +128,7 @@ internal sealed record HaSettings
                 IsActive = true,
                 OwnProvider = ownProvider,
                 LeaseStore = store,
+                Prefixes = prefixes,
                 KeysWithoutEffect = [.. options.KeysFound.Where(key => !KeyNames.IsMeantForUs(key))],
             };
     }
@@ -165,6 +173,7 @@ internal sealed record HaSettings
             ShutdownDelay = options.ShutdownDelay,
             ForwardMode = options.ForwardMode,
             ForwardOverride = options.ForwardOverride,
+            Prefixes = PathPrefixes.None,
             WriteHold = TimingRules.WriteHold(options),
             WriteHoldMax = options.WriteHoldMax,
             PublicInfo = options.PublicInfo,
@@ -174,6 +183,7 @@ internal sealed record HaSettings
             Tls = tls,
             AdminToken = adminToken,
             RaiseFence = options.RaiseFence,
+            Standing = options.Standing,
             KeysWithoutEffect = [],
         };
 }

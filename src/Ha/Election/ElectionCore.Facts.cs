@@ -77,6 +77,8 @@ internal sealed partial class ElectionCore
         ReleasedUpTo = _releasedUpTo,
         CancelledEpoch = _cancelledEpoch,
         Successor = _successor,
+        Paused = Standing.Paused ? true : null,
+        Unhealthy = Standing.Trouble is not null ? true : null,
     };
 
     private BeatReply Reply(Beat beat, BeatStatus status, VoteAnswer answer, Guid nonce, long now, long wall) => new()

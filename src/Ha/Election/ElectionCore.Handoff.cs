@@ -7,6 +7,8 @@ internal enum HandoffReason
     Preemption,
     FenceUnreachable,
     FixedLeader,
+    Paused,
+    Unhealthy,
 }
 
 internal enum HandoffPhase
@@ -135,6 +137,9 @@ internal sealed partial class ElectionCore
 
         switch (_handoff.Phase)
         {
+            case HandoffPhase.None when !Standing.Stands:
+                ConsiderYielding(now);
+                break;
             case HandoffPhase.None:
                 ConsiderPreemption(now);
                 break;

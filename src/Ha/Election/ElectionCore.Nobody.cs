@@ -50,6 +50,11 @@ internal sealed partial class ElectionCore
             return "this node does not listen yet";
         }
 
+        if (!Standing.Stands)
+        {
+            return $"this node {Standing.Why}";
+        }
+
         if (_voter.IsQuarantined(now))
         {
             return "this node has just started and waits until no promise of an earlier process can be valid";
@@ -127,6 +132,11 @@ internal sealed partial class ElectionCore
         if (peer.LastRefusal != Refusal.None)
         {
             return $"{name} refused its vote: {ElectionWords.Of(peer.LastRefusal)}";
+        }
+
+        if (peer.Paused || peer.Unhealthy)
+        {
+            return peer.Paused ? $"{name} is heard and is paused" : $"{name} is heard, and its application's health keeps it from leading";
         }
 
         return peer.Witness ? $"{name} is heard, a witness" : peer.Eligible ? $"{name} is heard and could lead" : $"{name} is heard and cannot lead now";

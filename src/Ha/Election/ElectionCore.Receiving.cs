@@ -123,6 +123,8 @@ internal sealed partial class ElectionCore
         peer.Eligible = from.Eligible;
         peer.Witness = from.Witness;
         peer.Quarantined = from.Quarantined;
+        peer.Paused = from.Paused == true;
+        peer.Unhealthy = from.Unhealthy == true;
         peer.Role = from.Role;
         peer.Reach = from.Reach;
         peer.WallOffset = from.WallMicros - now;

@@ -98,7 +98,7 @@ internal sealed partial class ElectionCore : ILeadershipCore
 
     /// <summary>True when this node could lead; the candidate's own half of "lowest alive eligible NodeID".</summary>
     public bool IsEligible(long now) =>
-        _ready && !_draining && !_config.Witness && now >= _barredUntil && !_voter.IsQuarantined(now)
+        _ready && !_draining && Standing.Stands && !_config.Witness && now >= _barredUntil && !_voter.IsQuarantined(now)
         && (!_config.Majority || Reach(now) >= _config.Quorum);
 
     public IReadOnlyList<ElectionEvent> TakeEvents()
@@ -242,6 +242,10 @@ internal sealed partial class ElectionCore : ILeadershipCore
             if (up && peer.Eligible)
             {
                 peer.HealthySince = Math.Min(peer.HealthySince, now);
+            }
+            else if (up && peer.Paused)
+            {
+                peer.HealthySince = long.MaxValue; // its operator's wish, and no loss
             }
             else if (peer.HealthySince != long.MaxValue)
             {

@@ -29,6 +29,10 @@ internal enum ElectionEventKind
     StoreAway,
     StoreBack,
     RecordRefused,
+    Paused,
+    Resumed,
+    Unhealthy,
+    Recovered,
 }
 
 /// <param name="Kind">What happened.</param>

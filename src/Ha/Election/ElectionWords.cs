@@ -20,6 +20,8 @@ internal static class ElectionWords
         HandoffReason.StepDown => "asked to step down",
         HandoffReason.Shutdown => "shutting down",
         HandoffReason.Preemption => "a lower NodeID is back",
+        HandoffReason.Paused => "asked to pause",
+        HandoffReason.Unhealthy => "the application is not healthy here",
         HandoffReason.FixedLeader => "a member has a fixed leader",
         HandoffReason.FenceUnreachable => "the application's fence cannot be raised here",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, message: null),

@@ -48,6 +48,21 @@ internal interface ILeadershipCore
     /// <summary>This process is going away: it is never eligible again.</summary>
     void SetDraining(long now);
 
+    /// <summary>Whether this node wants to lead.</summary>
+    Standing Standing { get; }
+
+    /// <summary>
+    /// From now on this node does not stand, and hands over first if it leads. Refused, with nothing changed, where it leads and
+    /// nobody can take over; never refused twice.
+    /// </summary>
+    /// <returns>With <see cref="HandoffResult.Accepted"/>, who is to lead next or leads now; null: nobody is known to.</returns>
+    HandoffStart Pause(string? toNodeId, long now);
+
+    void Resume(long now);
+
+    /// <summary>In words, why the application is not healthy enough to lead; null: it is.</summary>
+    void SetTrouble(string? trouble, long now);
+
     HandoffStart BeginHandoff(string? toNodeId, HandoffReason reason, long now);
 
     /// <summary>No writer is inside any more and none can enter: the lease may go.</summary>

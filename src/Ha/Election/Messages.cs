@@ -141,6 +141,12 @@ internal sealed record NodeFacts
 
     /// <summary>With <see cref="ReleasedUpTo"/>: who was chosen to lead next.</summary>
     public string? Successor { get; init; }
+
+    /// <summary>True: an operator told it not to lead, so it is not <see cref="Eligible"/>. Absent: no, or an older node.</summary>
+    public bool? Paused { get; init; }
+
+    /// <summary>True: its application's health keeps it from leading, so it is not <see cref="Eligible"/>. Absent: as <see cref="Paused"/>.</summary>
+    public bool? Unhealthy { get; init; }
 }
 
 /// <summary>One heartbeat request.</summary>

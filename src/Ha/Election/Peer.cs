@@ -47,6 +47,12 @@ internal sealed class Peer(string target)
 
     public bool Quarantined { get; set; }
 
+    /// <inheritdoc cref="NodeFacts.Paused" />
+    public bool Paused { get; set; }
+
+    /// <inheritdoc cref="NodeFacts.Unhealthy" />
+    public bool Unhealthy { get; set; }
+
     public NodeRole Role { get; set; }
 
     public int Reach { get; set; }

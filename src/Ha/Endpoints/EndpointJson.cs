@@ -29,7 +29,9 @@ internal sealed record PeerAnswer(
     bool IsLeader,
     bool IsSelf,
     string Role,
-    string? ConfigMismatch);
+    string? ConfigMismatch,
+    bool Paused,
+    bool Unhealthy);
 
 /// <summary>A misspelt member is an error: leadership must not go to just anybody instead.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
@@ -37,9 +39,14 @@ internal sealed record StepDownRequest(string? To = null);
 
 internal sealed record StepDownAnswer(string Successor);
 
+/// <param name="Paused">How this node is from now on.</param>
+/// <param name="Successor">Who is to lead next or leads now; empty: nobody is known to.</param>
+internal sealed record PauseAnswer(bool Paused, string Successor);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(LeaderAnswer))]
 [JsonSerializable(typeof(PeerAnswer[]))]
 [JsonSerializable(typeof(StepDownRequest))]
 [JsonSerializable(typeof(StepDownAnswer))]
+[JsonSerializable(typeof(PauseAnswer))]
 internal sealed partial class EndpointJson : JsonSerializerContext;

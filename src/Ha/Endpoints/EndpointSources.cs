@@ -26,6 +26,12 @@ internal sealed record EndpointSources
     /// <summary>Starts a handoff to the named node or to the best one; null where there is no election: 409.</summary>
     public Func<string?, HandoffStart>? StepDown { get; init; }
 
+    /// <summary>Keeps this node from leading, after a handoff to the named node or to the best one; null where that cannot be: 409.</summary>
+    public Func<string?, HandoffStart>? Pause { get; init; }
+
+    /// <summary>Ends that; false or null where it cannot be paused: 409.</summary>
+    public Func<bool>? Resume { get; init; }
+
     /// <summary>Recognises this node's own look at its URL.</summary>
     public OwnAddress OwnAddress { get; init; } = new();
 

@@ -9,7 +9,7 @@ internal sealed class HaEndpoints(EndpointSources sources)
     private readonly AdminToken _admin = new(sources);
     private readonly InfoEndpoints _info = new(sources);
     private readonly HealthEndpoints _health = new(sources);
-    private readonly StepDownEndpoint _stepDown = new(sources);
+    private readonly ActionEndpoints _actions = new(sources);
     private readonly StatusPage.StatusPageEndpoint _page = new(sources);
 
     /// <param name="context">The request.</param>
@@ -29,7 +29,9 @@ internal sealed class HaEndpoints(EndpointSources sources)
             HaRoutes.Health => AliveAsync(context),
             HaRoutes.HealthLeader => ReadAsync(context, _health.LeaderAsync),
             HaRoutes.HealthReady => ReadAsync(context, _health.ReadyAsync),
-            HaRoutes.StepDown => StepDownAsync(context),
+            HaRoutes.StepDown => ActAsync(context, _actions.StepDownAsync),
+            HaRoutes.Pause => ActAsync(context, _actions.PauseAsync),
+            HaRoutes.Resume => ActAsync(context, _actions.ResumeAsync),
             HaRoutes.Heartbeat when sources.Heartbeat is { } heartbeat => BeatAsync(context, heartbeat),
             _ => NotFoundAsync(context),
         };
@@ -79,7 +81,8 @@ internal sealed class HaEndpoints(EndpointSources sources)
             : Answer.UnauthorizedAsync(context, "Bearer realm=\"ha\"", "Basic realm=\"ha\", charset=\"UTF-8\"");
     }
 
-    private Task StepDownAsync(HttpContext context)
+    /// <summary>Routes that change something: with the admin token only.</summary>
+    private Task ActAsync(HttpContext context, RequestDelegate handler)
     {
         if (!_admin.IsConfigured)
         {
@@ -92,7 +95,7 @@ internal sealed class HaEndpoints(EndpointSources sources)
         }
 
         return _admin.AllowsAction(context.Request)
-            ? _stepDown.HandleAsync(context)
+            ? handler(context)
             : Answer.UnauthorizedAsync(context, "Bearer realm=\"ha\"");
     }
 }

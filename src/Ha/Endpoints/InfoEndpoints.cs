@@ -35,7 +35,9 @@ internal sealed class InfoEndpoints(EndpointSources sources)
         member.IsLeader && leaderKnown,
         member.IsSelf,
         member.Role,
-        member.ConfigMismatch);
+        member.ConfigMismatch,
+        member.Paused,
+        member.Unhealthy);
 
     private static string Iso(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);

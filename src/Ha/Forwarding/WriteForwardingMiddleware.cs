@@ -54,7 +54,7 @@ internal sealed class WriteForwardingMiddleware
             SeenMark.Leave(context, endpoint);
         }
 
-        var choice = endpoint?.Metadata.GetMetadata<INodeChoiceMetadata>()?.Choice ?? NodeChoice.ByMethod;
+        var choice = endpoint?.Metadata.GetMetadata<INodeChoiceMetadata>()?.Choice ?? ChoiceByPath(context);
         if (!ForwardDecision.NeedsLeader(context.Request.Method, choice))
         {
             return PassAsync(context);
@@ -190,6 +190,9 @@ internal sealed class WriteForwardingMiddleware
         await RunHereAsync(journey.Context, journey.Facts with { MayHaveBeenExecuted = journey.MayHaveBeenExecuted }, leadership);
         return true;
     }
+
+    private NodeChoice ChoiceByPath(HttpContext context) =>
+        _node.Settings.Prefixes is { Any: true } prefixes ? prefixes.ChoiceFor(context.Request) : NodeChoice.ByMethod;
 
     // Looking where nothing can be costs as much as the rest of the decision.
     private Endpoint? EndpointOf(HttpContext context) => _routingRan ? context.GetEndpoint() : null;

@@ -26,6 +26,11 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         _node = services.GetRequiredService<HaNode>();
+        if (_node.Settings is { IsActive: true, Standing: { } rule })
+        {
+            HealthStanding.Check(rule, services);
+        }
+
         LogStart(_node);
         return Task.CompletedTask;
     }
@@ -34,9 +39,17 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
 
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        if (_node?.Control is { } control)
+        if (_node is { Settings: { IsActive: true, Standing: { } rule } } node)
         {
-            control.SetReady();
+            _ = HealthStanding.RunAsync(node, rule, services, logger, shutdown.Token);
+        }
+        else
+        {
+            _node?.Control?.SetReady();
+        }
+
+        if (_node?.Control is not null)
+        {
             EarlyCompilation.Start();
         }
 

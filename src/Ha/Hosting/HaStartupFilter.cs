@@ -1,6 +1,7 @@
 using Ha.Configuration;
 using Ha.Endpoints;
 using Ha.Forwarding;
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Builder;
@@ -38,15 +39,15 @@ internal sealed class HaStartupFilter : IStartupFilter
         next(app);
         var endpoints = services.GetService<EndpointDataSource>();
         pipeline.RefuseWhatNobodySees(endpoints);
-        if (services.GetRequiredService<HaNode>().Settings.IsActive)
+        if (services.GetRequiredService<HaNode>().Settings is { IsActive: true } settings)
         {
-            WarnOfHubs(services.GetRequiredService<ILogger<HaStartupFilter>>(), endpoints);
+            WarnOfHubs(services.GetRequiredService<ILogger<HaStartupFilter>>(), endpoints, settings.Prefixes);
         }
     };
 
-    private static void WarnOfHubs(ILogger logger, EndpointDataSource? endpoints)
+    private static void WarnOfHubs(ILogger logger, EndpointDataSource? endpoints, PathPrefixes prefixes)
     {
-        foreach (var hub in UndecidedHubs.In(endpoints))
+        foreach (var hub in UndecidedHubs.In(endpoints, prefixes))
         {
             logger.HubUndecided(hub);
         }

@@ -22,6 +22,8 @@ internal static class NodeEndpoints
             Clock = node.Clock,
             Heartbeat = node.Provider is StaticLeader ? FixedLeader(node, telemetry).HandleAsync : node.Control?.Heartbeat,
             StepDown = node.Control is null ? null : node.Control.StepDown,
+            Pause = node.Control is null ? null : node.Control.Pause,
+            Resume = node.Control is null ? null : node.Control.Resume,
             OwnAddress = ownAddress,
             Stopping = shutdown.Token,
             Log = loggers.CreateLogger(Category),

@@ -20,6 +20,10 @@ internal static class HaRoutes
 
     public const string StepDown = Root + "/step-down";
 
+    public const string Pause = Root + "/pause";
+
+    public const string Resume = Root + "/resume";
+
     /// <summary>All methods of gRPC's own health service begin with this.</summary>
     public const string GrpcHealth = "/grpc.health.v1.Health/";
 }

@@ -13,7 +13,11 @@ internal static class ClusterViews
         var members = new List<ClusterMember>(config.Voters)
         {
             new(config.NodeId, config.Target, config.PublicTarget, Up: true, 0, wall, leader.LeadsSelf, IsSelf: true,
-                config.Witness ? "witness" : WordConverter<NodeRole>.Of(core.Role), null, null),
+                config.Witness ? "witness" : WordConverter<NodeRole>.Of(core.Role), null, null)
+            {
+                Paused = core.Standing.Paused,
+                Unhealthy = core.Standing.Trouble is not null,
+            },
         };
         for (var i = 0; i < core.PeerCount; i++)
         {
@@ -30,7 +34,11 @@ internal static class ClusterViews
         var members = new List<ClusterMember>
         {
             new(config.NodeId, config.Target, config.PublicTarget, Up: true, 0, wall, leader.LeadsSelf, IsSelf: true,
-                WordConverter<NodeRole>.Of(core.Role), null, null),
+                WordConverter<NodeRole>.Of(core.Role), null, null)
+            {
+                Paused = core.Standing.Paused,
+                Unhealthy = core.Standing.Trouble is not null,
+            },
         };
         members.AddRange(core.Members
             .Where(member => member.NodeId != config.NodeId)
@@ -89,7 +97,11 @@ internal static class ClusterViews
         IsSelf: false,
         peer.Id is null ? "unknown" : peer.Witness ? "witness" : WordConverter<NodeRole>.Of(peer.Role),
         duplicate ? "its NodeID is used by another member too" : peer.Mismatch,
-        peer.RoundTripMicros == 0 ? null : LeaseTime.FromMicros(peer.RoundTripMicros));
+        peer.RoundTripMicros == 0 ? null : LeaseTime.FromMicros(peer.RoundTripMicros))
+    {
+        Paused = peer.Paused,
+        Unhealthy = peer.Unhealthy,
+    };
 
     private static ClusterMember Of(LeaseMember member, LeaseCore core, LeadershipSnapshot leader, long now, DateTimeOffset wall)
     {

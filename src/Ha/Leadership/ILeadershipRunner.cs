@@ -32,6 +32,14 @@ internal interface ILeadershipRunner : IDisposable
     /// <summary>Begins to hand leadership over to the named node, or to the lowest that could lead. Returns at once.</summary>
     HandoffStart StepDown(string? toNodeId);
 
+    /// <summary>As <see cref="ILeadershipControl.Pause"/> says.</summary>
+    HandoffStart Pause(string? toNodeId);
+
+    void Resume();
+
+    /// <summary>In words, why the application is not healthy enough to lead; null: it is.</summary>
+    void SetTrouble(string? trouble);
+
     /// <summary>
     /// Gives leadership away for good because this process is going. Returns when it is gone, released or lapsed, and
     /// the others were told; bounded by drain and lease.

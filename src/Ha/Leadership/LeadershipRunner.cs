@@ -126,6 +126,17 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
         return start;
     }
 
+    public HandoffStart Pause(string? toNodeId)
+    {
+        HandoffStart start = default;
+        Step((core, now, _) => start = core.Pause(toNodeId, now));
+        return start;
+    }
+
+    public void Resume() => Step(static (core, now, _) => core.Resume(now));
+
+    public void SetTrouble(string? trouble) => Step((core, now, _) => core.SetTrouble(trouble, now));
+
     public async Task<bool> HandOffForShutdownAsync(CancellationToken cancellationToken)
     {
         var led = false;

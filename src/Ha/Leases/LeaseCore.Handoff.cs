@@ -77,6 +77,11 @@ internal sealed partial class LeaseCore
             Report(ElectionEventKind.DrainTimedOut, null, Epoch, "a write is still running; the lease runs out instead of being released");
         }
 
+        if (_handoff.Phase == HandoffPhase.None && Role == NodeRole.Leader && !Standing.Stands)
+        {
+            ConsiderYielding(now);
+        }
+
         if (now >= _releaseUntil || !_seen.Mine)
         {
             _releaseUntil = Peer.Never;

@@ -49,7 +49,7 @@ internal sealed partial class LeaseCore : ILeadershipCore
     public bool IsQuarantined(long now) => false;
 
     /// <summary>True when this node could lead.</summary>
-    public bool IsEligible(long now) => _ready && !_draining && now >= _barredUntil;
+    public bool IsEligible(long now) => _ready && !_draining && Standing.Stands && now >= _barredUntil;
 
     public void Tick(long now, long wall) => Advance(now, wall);
 

@@ -249,6 +249,10 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
             case ElectionEventKind.StoreAway: _log.StoreAway(e.Why); break;
             case ElectionEventKind.StoreBack: _log.StoreBack(e.Why); break;
             case ElectionEventKind.RecordRefused: _log.RecordRefused(e.Why, leftOut); break;
+            case ElectionEventKind.Paused: _log.Paused(); break;
+            case ElectionEventKind.Resumed: _log.Resumed(); break;
+            case ElectionEventKind.Unhealthy: _log.Unhealthy(e.Why); break;
+            case ElectionEventKind.Recovered: _log.Recovered(); break;
             default: throw new ArgumentOutOfRangeException(nameof(e), e.Kind, message: null);
         }
     }

@@ -99,6 +99,18 @@ internal static partial class HaLog
     [LoggerMessage(1045, LogLevel.Warning, "A call of the lease store failed or was not answered in time.{LeftOut}")]
     public static partial void StoreCallFailed(this ILogger logger, Exception? exception, string leftOut);
 
+    [LoggerMessage(1046, LogLevel.Information, "This node was paused: it does not lead until it is resumed or restarted.")]
+    public static partial void Paused(this ILogger logger);
+
+    [LoggerMessage(1047, LogLevel.Information, "This node was resumed and may lead again.")]
+    public static partial void Resumed(this ILogger logger);
+
+    [LoggerMessage(1048, LogLevel.Warning, "The application's health keeps this node from leading: {Why}.")]
+    public static partial void Unhealthy(this ILogger logger, string why);
+
+    [LoggerMessage(1049, LogLevel.Information, "The application is healthy again, this node may lead.")]
+    public static partial void Recovered(this ILogger logger);
+
     [LoggerMessage(1100, LogLevel.Warning, "A heartbeat was rejected: {Reason}.{LeftOut}")]
     public static partial void HeartbeatRejected(this ILogger logger, string reason, string leftOut);
 
@@ -128,6 +140,12 @@ internal static partial class HaLog
 
     [LoggerMessage(1112, LogLevel.Warning, "This node's certificate in BASE_CLIENT_CERT_FILE ended at {ExpiredAt}; members that ask for one refuse it.")]
     public static partial void TlsExpired(this ILogger logger, DateTimeOffset expiredAt);
+
+    [LoggerMessage(1303, LogLevel.Information, "A pause of this node was requested by {Remote}: {Outcome}.")]
+    public static partial void PauseRequested(this ILogger logger, IPAddress? remote, string outcome);
+
+    [LoggerMessage(1304, LogLevel.Information, "The end of this node's pause was requested by {Remote}: {Outcome}.")]
+    public static partial void ResumeRequested(this ILogger logger, IPAddress? remote, string outcome);
 
     [LoggerMessage(1300, LogLevel.Information, "Step-down towards {Successor} was requested by {Remote}: {Outcome}.")]
     public static partial void StepDownRequested(this ILogger logger, string successor, IPAddress? remote, string outcome);

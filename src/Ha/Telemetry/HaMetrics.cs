@@ -65,6 +65,8 @@ internal sealed class HaMetrics : IDisposable
         _meter.CreateObservableGauge(
             "ha.is_leader", () => provider.IsLeader ? 1 : 0, "{leader}", "1 while this node holds a valid lease, else 0.");
         _meter.CreateObservableGauge(
+            "ha.stands", () => Stands(provider), "{node}", "0 while a pause or the application's health keeps this node from leading, else 1; nothing for a static leader.");
+        _meter.CreateObservableGauge(
             "ha.lease.remaining", () => Remaining(provider), "s", "What is left of the leader's lease; nothing for a static leader.");
     }
 
@@ -160,6 +162,11 @@ internal sealed class HaMetrics : IDisposable
     };
 
     private static long KnownEpoch(LeadershipSnapshot snapshot) => snapshot.KnowsLeader ? snapshot.Epoch : 0;
+
+    private static Measurement<int>[] Stands(ILeaderProvider provider) =>
+        provider.Control?.View().Members.FirstOrDefault(member => member.IsSelf) is { } self
+            ? [new Measurement<int>(self.Paused || self.Unhealthy ? 0 : 1)]
+            : [];
 
     private static Measurement<double>[] Remaining(ILeaderProvider provider)
     {

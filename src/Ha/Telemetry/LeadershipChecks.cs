@@ -1,6 +1,19 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Ha.Telemetry;
+
+/// <summary>How the checks on leadership are made, so that one of them is known for what it is.</summary>
+internal static class LeadershipChecks
+{
+    public static readonly Func<IServiceProvider, IHealthCheck> KnownLeader =
+        services => new KnownLeaderCheck(services.GetRequiredService<ILeaderProvider>());
+
+    public static readonly Func<IServiceProvider, IHealthCheck> IsLeader =
+        services => new IsLeaderCheck(services.GetRequiredService<ILeaderProvider>());
+
+    public static bool AreMadeBy(Func<IServiceProvider, IHealthCheck> factory) => factory == KnownLeader || factory == IsLeader;
+}
 
 internal sealed class KnownLeaderCheck(ILeaderProvider provider) : IHealthCheck
 {

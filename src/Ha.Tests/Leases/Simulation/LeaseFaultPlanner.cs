@@ -31,6 +31,7 @@ internal sealed class LeaseFaultPlanner(LeaseWorld world)
             node.Resume();
             node.CutUntil = node.LateUntil = node.FenceAwayUntil = 0;
             node.StartAgain();
+            node.StandAgain();
         }
     }
 
@@ -70,6 +71,9 @@ internal sealed class LeaseFaultPlanner(LeaseWorld world)
                 break;
             case LeaseFaults.StepDown:
                 node.StepDown(Random.Chance(500) ? world.Nodes[Random.Index(world.Nodes.Length)].Name : null);
+                break;
+            case LeaseFaults.Standing:
+                node.ChangeStanding(Random.Index(4));
                 break;
             case LeaseFaults.Terminate:
                 node.Terminate();

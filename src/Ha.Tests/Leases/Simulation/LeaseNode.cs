@@ -217,6 +217,32 @@ internal sealed class LeaseNode
         Settle(LocalNow);
     }
 
+    /// <summary>Paused, ill, or neither any more.</summary>
+    public void ChangeStanding(int what)
+    {
+        if (Core is null || Paused)
+            return;
+
+        if (what == 0)
+            Say($"is told not to stand: {Core.Pause(null, LocalNow).Result}");
+        else if (what == 1)
+            Core.SetTrouble(Core.Standing.Trouble is null ? "its database is gone" : null, LocalNow);
+        else
+            StandAgain();
+
+        Settle(LocalNow);
+    }
+
+    public void StandAgain()
+    {
+        if (Core is null || Paused)
+            return;
+
+        Core.Resume(LocalNow);
+        Core.SetTrouble(null, LocalNow);
+        Settle(LocalNow);
+    }
+
     /// <summary>SIGTERM: hand over if leading, then end; the end is forced when draining takes too long.</summary>
     public void Terminate()
     {

@@ -25,6 +25,9 @@ internal enum LeaseFaults
     Edit = 1 << 16,
     Brownout = 1 << 17,
     GoBack = 1 << 18,
+
+    /// <summary>Operators pause and resume, applications fall ill and recover.</summary>
+    Standing = 1 << 19,
 }
 
 /// <summary>What one seed is made of. Everything is chosen by the seed unless it is given.</summary>
@@ -85,6 +88,7 @@ internal sealed record LeaseSettings
                 faults |= random.Chance(450) ? (LeaseFaults)(1 << bit) : LeaseFaults.None;
         }
 
+        faults |= new SimRandom(seed ^ 0x57a4d57a4d57a4d5).Chance(300) ? LeaseFaults.Standing : LeaseFaults.None;
         bool edits = faults.HasFlag(LeaseFaults.Edit) && random.Chance(500);
         faults = edits ? faults : faults & ~LeaseFaults.Edit;
         faults = goesBack ? (faults & ~(LeaseFaults.Edit | LeaseFaults.Outsider)) | LeaseFaults.GoBack : faults;

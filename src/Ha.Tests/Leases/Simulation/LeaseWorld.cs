@@ -118,6 +118,9 @@ internal sealed class LeaseWorld
     private void Began(LeaseNode node, bool bump)
     {
         var core = node.Core!;
+        if (!bump && !core.Standing.Stands)
+            Break("standing: who does not stand does not become leader", $"{node.Name} leads");
+
         if (node.Last is { } last && last.Life == node.Life && core.Generation <= last.Generation)
             Break("lapse: what has run out never comes back", $"{node.Name} leads again in generation {core.Generation}");
 

@@ -38,6 +38,10 @@ internal static class EventText
             ElectionEventKind.TwinSeen => $"Two processes run as {node}",
             ElectionEventKind.StoreAway => "The lease store does not answer",
             ElectionEventKind.StoreBack => "The lease store answers again",
+            ElectionEventKind.Paused => "This node was paused",
+            ElectionEventKind.Resumed => "This node was resumed",
+            ElectionEventKind.Unhealthy => "The application is not healthy enough to lead here",
+            ElectionEventKind.Recovered => "The application is healthy here again",
             ElectionEventKind.RecordRefused => "The record in the lease store makes no sense",
             _ => throw new ArgumentOutOfRangeException(nameof(e), e.Kind, message: null),
         };
@@ -51,7 +55,8 @@ internal static class EventText
     {
         ElectionEventKind.LeadershipWon or ElectionEventKind.LeaderSeen => "good",
         ElectionEventKind.LeadershipLapsed or ElectionEventKind.PeerDown or
-            ElectionEventKind.HandoffAborted or ElectionEventKind.DrainTimedOut or ElectionEventKind.ClockJumped => "warn",
+            ElectionEventKind.HandoffAborted or ElectionEventKind.DrainTimedOut or ElectionEventKind.ClockJumped or
+            ElectionEventKind.Paused or ElectionEventKind.Unhealthy => "warn",
         ElectionEventKind.ConflictSeen or ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch or
             ElectionEventKind.CampaignRefusedSlowNetwork or ElectionEventKind.NobodyLeads or ElectionEventKind.TwinSeen or
             ElectionEventKind.StoreAway or ElectionEventKind.RecordRefused => "bad",

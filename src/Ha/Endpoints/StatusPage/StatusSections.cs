@@ -14,6 +14,17 @@ internal static class StatusSections
             html.Add($"<p class=\"notice warn\">This node is handing over or shutting down. It still answers and forwards.</p>\n");
         }
 
+        var self = model.View.Members.FirstOrDefault(member => member.IsSelf);
+        if (self?.Paused == true)
+        {
+            html.Add($"<p class=\"notice warn\">This node is paused: {WhileItDoesNotStand(self)} until it is resumed (POST /_ha/resume) or restarted.</p>\n");
+        }
+
+        if (self?.Unhealthy == true)
+        {
+            html.Add($"<p class=\"notice warn\">The application is not healthy here: {WhileItDoesNotStand(self)} until its health checks pass.</p>\n");
+        }
+
         if (model.View.Leader.Quarantined)
         {
             html.Add($"<p class=\"notice calm\">Start-up quarantine: this node follows a leader, but neither votes nor leads yet.</p>\n");
@@ -130,6 +141,16 @@ internal static class StatusSections
             html.Add($"<span class=\"tag\">{member.Role}</span>");
         }
 
+        if (member.Paused)
+        {
+            html.Add($"<span class=\"tag\">paused</span>");
+        }
+
+        if (member.Unhealthy)
+        {
+            html.Add($"<span class=\"tag\">unhealthy</span>");
+        }
+
         if (member.IsSelf)
         {
             html.Add($"<span class=\"tag\">this node</span>");
@@ -171,6 +192,9 @@ internal static class StatusSections
             html.Add($"<bdi>{url}</bdi>");
         }
     }
+
+    private static string WhileItDoesNotStand(ClusterMember self) =>
+        self.IsLeader ? "it leads until another node can take over, and not again" : "it follows and forwards, and does not lead,";
 
     private static string Quorum(StatusModel model) => model.View.Quorum switch
     {

@@ -43,7 +43,8 @@ internal sealed class UnseenAnswer(RequestDelegate next, HaSettings settings, Fo
     private void ReportUnseenWrite(HttpContext context)
     {
         var request = context.Request;
-        if (WriteMethods.Contains(request.Method) && context.Response.StatusCode is >= 200 and < 300 && SeenMark.IsMissing(context))
+        if (WriteMethods.Contains(request.Method) && context.Response.StatusCode is >= 200 and < 300 && SeenMark.IsMissing(context)
+            && settings.Prefixes.ChoiceFor(request) != NodeChoice.AnyNode)
         {
             reports.Unseen(request.Method, request.Path, context.Response.StatusCode);
         }
