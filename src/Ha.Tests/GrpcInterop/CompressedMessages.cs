@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.IO.Compression;
-using Grpc.AspNetCore.Server;
 using Grpc.Core;
 using Grpc.Net.Compression;
 using Microsoft.AspNetCore.Http;

@@ -1,7 +1,6 @@
 using Ha.Tests.Endpoints.GrpcHealth;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Support;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using TestNode = Ha.Tests.Forwarding.TestNode;

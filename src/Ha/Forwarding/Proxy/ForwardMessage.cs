@@ -49,7 +49,7 @@ internal sealed class ForwardMessage : HttpRequestMessage
         message.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
         if (body.CanHaveBody || WriteMethods.Contains(request.Method))
         {
-            message.Content = new ForwardContent(body);
+            message.Content = new ForwardContent(body, message.IsHttp2);
             message.Headers.ExpectContinue = !HaProblem.IsGrpc(request) && (!body.IsSmall || ExpectsContinue(request)) ? true : null;
         }
 
