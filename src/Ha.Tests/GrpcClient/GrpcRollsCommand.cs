@@ -43,7 +43,6 @@ internal static class GrpcRollsCommand
             await using var cluster = new EchoCluster(new Silence(), LedgerNode.Verb, $"{_lease.TotalMilliseconds}ms", new Dictionary<string, string?>(StringComparer.Ordinal)
             {
                 ["BASE_HEARTBEAT_INTERVAL"] = "500ms",
-                ["AllowedHosts"] = "127.0.0.1",
                 ["ConnectionStrings__Notes"] = database,
             });
             await cluster.StartAsync();
