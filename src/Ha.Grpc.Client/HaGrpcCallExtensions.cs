@@ -19,7 +19,8 @@ public static class HaGrpcCallExtensions
     {
         if (key is not null && IdempotencyKey.Of([key]) is null)
         {
-            throw new ArgumentException($"'{key}' is not one idempotency key: it is blank, or holds a comma outside of quotes.", nameof(key));
+            throw new ArgumentException(
+                $"'{key}' is not one idempotency key: it is blank, or holds a comma outside of quotes.", nameof(key));
         }
 
         if (key is null && CallKey.In(options.Headers) is not null)

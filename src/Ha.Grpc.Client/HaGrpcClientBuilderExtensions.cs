@@ -35,7 +35,7 @@ public static class HaGrpcClientBuilderExtensions
             services.Configure(name, configure);
         }
 
-        if (services.Any(service => service.IsKeyedService && service.ServiceType == typeof(RepeatInterceptor) && name.Equals(service.ServiceKey)))
+        if (services.Any(service => service.ServiceType == typeof(RepeatInterceptor) && name.Equals(service.ServiceKey)))
         {
             return builder;
         }

@@ -5,14 +5,16 @@ using Ha.Grpc.Client.Repeating;
 namespace Ha.Grpc.Client.Balancing;
 
 /// <summary>Makes the balancers of the policy <c>ha_leader</c>.</summary>
-internal sealed class LeaderBalancerFactory(HaLeaderOptions options, HttpMessageInvoker connections, CancellationToken end) : LoadBalancerFactory
+internal sealed class LeaderBalancerFactory(HaLeaderOptions options, HttpMessageInvoker connections, CancellationToken end)
+    : LoadBalancerFactory
 {
     public const string Policy = "ha_leader";
 
     public override string Name => Policy;
 
     public override LoadBalancer Create(LoadBalancerOptions channel) =>
-        new LeaderBalancer(channel.Controller, options, connections, new ClientLog(channel.LoggerFactory.CreateLogger("Ha.Grpc.Client")), end);
+        new LeaderBalancer(
+            channel.Controller, options, connections, new ClientLog(channel.LoggerFactory.CreateLogger("Ha.Grpc.Client")), end);
 }
 
 /// <summary>
@@ -296,8 +298,10 @@ internal sealed class LeaderPicker(LeaderBalancer balancer) : SubchannelPicker
     {
         var now = balancer.Now;
         return now.Leader is { } leader ? PickResult.ForSubchannel(leader.Subchannel)
-            : now.Plain is { Length: > 0 } plain ? PickResult.ForSubchannel(plain[(int)((uint)Interlocked.Increment(ref _turn) % plain.Length)].Subchannel)
+            : now.Plain is { Length: > 0 } plain ? PickResult.ForSubchannel(InTurn(plain).Subchannel)
             : now.Failure is { } failure ? PickResult.ForFailure(failure)
             : PickResult.ForQueue();
     }
+
+    private Node InTurn(Node[] nodes) => nodes[(int)((uint)Interlocked.Increment(ref _turn) % nodes.Length)];
 }

@@ -24,7 +24,8 @@ internal static class LeaderSetup
         if (channel.HttpClient is not null)
         {
             throw new InvalidOperationException(
-                "The channel has a GrpcChannelOptions.HttpClient, whose connections cannot be told apart: set HttpHandler to a SocketsHttpHandler.");
+                "The channel has a GrpcChannelOptions.HttpClient, whose connections cannot be told apart: "
+                + "set HttpHandler to a SocketsHttpHandler.");
         }
 
         if (channel.HttpHandler is null)
@@ -80,7 +81,8 @@ internal static class LeaderSetup
     }
 
     /// <summary>What the channel finds beside the application's services.</summary>
-    private sealed class ChannelServices(IServiceProvider? others, ResolverFactory resolver, LoadBalancerFactory balancer) : IServiceProvider
+    private sealed class ChannelServices(IServiceProvider? others, ResolverFactory resolver, LoadBalancerFactory balancer)
+        : IServiceProvider
     {
         public object? GetService(Type serviceType) =>
             serviceType == typeof(IEnumerable<ResolverFactory>) ? With(resolver)

@@ -25,7 +25,9 @@ internal enum NodeHealth
     Plain,
 }
 
-/// <summary>One node: the connection that calls use, and the watch that runs over it, both for as long as the node is in the list.</summary>
+/// <summary>
+/// One node: the connection that calls use, and the watch that runs over it, both for as long as the node is in the list.
+/// </summary>
 internal sealed class Node : IDisposable
 {
     public static readonly BalancerAttributesKey<Node> Key = new("Ha.Node");

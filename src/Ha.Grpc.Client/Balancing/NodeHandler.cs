@@ -29,7 +29,8 @@ internal sealed class NodeHandler(HttpMessageHandler inner) : DelegatingHandler(
         if (!request.Options.TryGetValue(_address, out var address) || !request.Options.TryGetValue(_subchannel, out var subchannel))
         {
             throw new NotSupportedException(
-                "A gRPC request does not say which connection it is for: this version of Ha.Grpc.Client does not work with this version of Grpc.Net.Client.");
+                "A gRPC request does not say which connection it is for: "
+                + "this version of Ha.Grpc.Client does not work with this version of Grpc.Net.Client.");
         }
 
         if (address.Attributes.TryGetValue(NodeAddress.Authority, out var authority))
@@ -47,7 +48,7 @@ internal sealed class NodeHandler(HttpMessageHandler inner) : DelegatingHandler(
         var answer = await base.SendAsync(request, cancellationToken);
         if (One(answer, GrpcMarks.Retriable) == GrpcMarks.Yes && One(answer, GrpcMarks.Leader) is { } leader)
         {
-            var epoch = long.TryParse(One(answer, GrpcMarks.Epoch), NumberStyles.None, CultureInfo.InvariantCulture, out var known) ? known : 0;
+            _ = long.TryParse(One(answer, GrpcMarks.Epoch), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch);
             node.Refused(leader, epoch, sent);
         }
 

@@ -39,7 +39,7 @@ internal sealed class CallRepeats
 
         if (Failure.IsSafeToRepeat(error) != true)
         {
-            if (!_isIdempotent || !(error.StatusCode is StatusCode.Unavailable or StatusCode.Unknown || Failure.IsOfTransport(error.Status)))
+            if (!_isIdempotent || !Failure.IsNoAnswer(error.Status))
             {
                 return null;
             }

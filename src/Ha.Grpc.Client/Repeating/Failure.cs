@@ -17,8 +17,9 @@ internal static class Failure
     public static bool? IsSafeToRepeat(RpcException error) =>
         RetriableMark.In(error.Trailers) ?? (NothingWasSent(error.Status.DebugException) ? true : null);
 
-    /// <summary>The connection broke, or the server reset the stream, without a word from a method.</summary>
-    public static bool IsOfTransport(Status status) => status.DebugException is HttpRequestException or IOException;
+    /// <summary>Nobody knows what came of the call, or its connection broke, or its stream was reset without a method's word.</summary>
+    public static bool IsNoAnswer(Status status) =>
+        status.StatusCode is StatusCode.Unavailable or StatusCode.Unknown || status.DebugException is HttpRequestException or IOException;
 
     public static string Describe(Status status) =>
         status.DebugException is { } cause ? cause.GetBaseException().Message : $"{status.StatusCode}: {status.Detail}";

@@ -147,5 +147,6 @@ internal sealed class KeptRequests<TRequest> : IClientStreamWriter<TRequest>
     }
 
     private bool IsToBeRepeated(Exception error, CancellationToken cancellationToken) =>
-        _isKept && error is RpcException or InvalidOperationException or OperationCanceledException && !cancellationToken.IsCancellationRequested;
+        _isKept && !cancellationToken.IsCancellationRequested
+        && error is RpcException or InvalidOperationException or OperationCanceledException;
 }

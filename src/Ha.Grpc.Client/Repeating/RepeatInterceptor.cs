@@ -35,9 +35,15 @@ internal sealed class RepeatInterceptor(HaLeaderOptions options) : Interceptor
         ClientInterceptorContext<TRequest, TResponse> context,
         AsyncUnaryCallContinuation<TRequest, TResponse> continuation)
     {
-        var call = new SingleAnswer<TResponse>(new CallRepeats(options, context.Method, context.Options), Start(), () => Task.FromResult(Start())!);
+        var repeats = new CallRepeats(options, context.Method, context.Options);
+        var call = new SingleAnswer<TResponse>(repeats, Start(), () => Task.FromResult(Start())!);
         return new AsyncUnaryCall<TResponse>(
-            call.Response, static call => Of(call).HeadersAsync(), static call => Of(call).Status, static call => Of(call).Trailers, static call => Of(call).Dispose(), call);
+            call.Response,
+            static call => Of(call).HeadersAsync(),
+            static call => Of(call).Status,
+            static call => Of(call).Trailers,
+            static call => Of(call).Dispose(),
+            call);
 
         SingleAttempt<TResponse> Start()
         {
@@ -58,7 +64,13 @@ internal sealed class RepeatInterceptor(HaLeaderOptions options) : Interceptor
         var call = new SingleAnswer<TResponse>(
             new CallRepeats(options, context.Method, context.Options), first, () => requests.RepeatAsync(Start), requests.Forget);
         return new AsyncClientStreamingCall<TRequest, TResponse>(
-            requests, call.Response, static call => Of(call).HeadersAsync(), static call => Of(call).Status, static call => Of(call).Trailers, static call => Of(call).Dispose(), call);
+            requests,
+            call.Response,
+            static call => Of(call).HeadersAsync(),
+            static call => Of(call).Status,
+            static call => Of(call).Trailers,
+            static call => Of(call).Dispose(),
+            call);
 
         (SingleAttempt<TResponse> Attempt, IClientStreamWriter<TRequest> Requests) Start()
         {
@@ -77,9 +89,15 @@ internal sealed class RepeatInterceptor(HaLeaderOptions options) : Interceptor
         ClientInterceptorContext<TRequest, TResponse> context,
         AsyncServerStreamingCallContinuation<TRequest, TResponse> continuation)
     {
-        var call = new StreamedAnswer<TResponse>(new CallRepeats(options, context.Method, context.Options), Start(), () => Task.FromResult(Start())!);
+        var repeats = new CallRepeats(options, context.Method, context.Options);
+        var call = new StreamedAnswer<TResponse>(repeats, Start(), () => Task.FromResult(Start())!);
         return new AsyncServerStreamingCall<TResponse>(
-            call, static call => Of(call).HeadersAsync(), static call => Of(call).Status, static call => Of(call).Trailers, static call => Of(call).Dispose(), call);
+            call,
+            static call => Of(call).HeadersAsync(),
+            static call => Of(call).Status,
+            static call => Of(call).Trailers,
+            static call => Of(call).Dispose(),
+            call);
 
         StreamAttempt<TResponse> Start()
         {
@@ -100,7 +118,13 @@ internal sealed class RepeatInterceptor(HaLeaderOptions options) : Interceptor
         var call = new StreamedAnswer<TResponse>(
             new CallRepeats(options, context.Method, context.Options), first, () => requests.RepeatAsync(Start), requests.Forget);
         return new AsyncDuplexStreamingCall<TRequest, TResponse>(
-            requests, call, static call => Of(call).HeadersAsync(), static call => Of(call).Status, static call => Of(call).Trailers, static call => Of(call).Dispose(), call);
+            requests,
+            call,
+            static call => Of(call).HeadersAsync(),
+            static call => Of(call).Status,
+            static call => Of(call).Trailers,
+            static call => Of(call).Dispose(),
+            call);
 
         (StreamAttempt<TResponse> Attempt, IClientStreamWriter<TRequest> Requests) Start()
         {

@@ -32,8 +32,11 @@ internal static class NodeAddress
     public static bool AreSame(BalancerAddress one, BalancerAddress other) =>
         one.EndPoint.Equals(other.EndPoint) && Written(one) == Written(other);
 
-    public static string UrlOf(BalancerAddress address) => new UriBuilder(
-        address.Attributes.TryGetValue(_scheme, out var scheme) ? scheme : "https", address.EndPoint.Host, address.EndPoint.Port).ToString();
+    public static string UrlOf(BalancerAddress address)
+    {
+        var scheme = address.Attributes.TryGetValue(_scheme, out var known) ? known : "https";
+        return new UriBuilder(scheme, address.EndPoint.Host, address.EndPoint.Port).ToString();
+    }
 
     /// <summary>For people.</summary>
     public static string NameOf(BalancerAddress address) =>

@@ -50,14 +50,16 @@ internal static class NodeList
             throw Fault(text, $"'{entry}' has a scheme: write host and port only; the channel's Credentials say whether it is TLS");
         }
 
-        var (host, port) = Split(entry);
-        if (port is { } written && !(int.TryParse(written, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value is > 0 and < 65536))
+        var (host, written) = Split(entry);
+        var port = defaultPort;
+        if (written is not null
+            && !(int.TryParse(written, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is > 0 and < 65536))
         {
             throw Fault(text, $"'{entry}' has no port between 1 and 65535 behind its colon");
         }
 
         return Uri.CheckHostName(host) is UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6
-            ? new ListedNode(host.ToLowerInvariant(), port is null ? defaultPort : int.Parse(port, CultureInfo.InvariantCulture))
+            ? new ListedNode(host.ToLowerInvariant(), port)
             : throw Fault(text, $"'{entry}' is no host name or IP address (one of IPv6 stands in brackets) with a port");
     }
 

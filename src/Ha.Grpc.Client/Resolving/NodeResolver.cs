@@ -91,7 +91,8 @@ internal sealed class NodeResolver : PollingResolver
         _end.Unregister();
     }
 
-    private async Task<(ListedNode Name, IPAddress[] Found, Exception? Fault)> LookupAsync(ListedNode name, CancellationToken cancellationToken)
+    private async Task<(ListedNode Name, IPAddress[] Found, Exception? Fault)> LookupAsync(
+        ListedNode name, CancellationToken cancellationToken)
     {
         try
         {
@@ -107,7 +108,7 @@ internal sealed class NodeResolver : PollingResolver
     private BalancerAddress[] Addresses() =>
     [
         .. (from node in _list
-            from host in node.IsOneNode ? [node.Host] : _known.GetValueOrDefault(node, []).Select(static ip => ip.ToString()).Distinct(StringComparer.Ordinal)
+            from host in node.IsOneNode ? [node.Host] : _known.GetValueOrDefault(node, []).Distinct().Select(static ip => ip.ToString())
             select NodeAddress.Of(node, host, _secure)).Take(NodeList.Most),
     ];
 

@@ -47,7 +47,10 @@ public sealed class HaLeaderSetupTests
 
     [Fact]
     public void A_builder_that_is_no_gRPC_clients_is_refused() =>
-        Assert.Contains("gRPC client", Assert.Throws<InvalidOperationException>(() => new ServiceCollection().AddHttpClient("x").AddHaLeader()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "gRPC client",
+            Assert.Throws<InvalidOperationException>(() => new ServiceCollection().AddHttpClient("x").AddHaLeader()).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public async Task A_bad_address_is_refused_when_the_client_is_created()
@@ -73,11 +76,13 @@ public sealed class HaLeaderSetupTests
     [MemberData(nameof(Faults))]
     public async Task So_are_options_out_of_range(Action<HaLeaderOptions> configure, string message)
     {
-        Assert.StartsWith(message, Assert.Throws<InvalidOperationException>(() => new GrpcChannelOptions().UseHaLeader(configure)).Message, StringComparison.Ordinal);
+        var refused = Assert.Throws<InvalidOperationException>(() => new GrpcChannelOptions().UseHaLeader(configure));
+        Assert.StartsWith(message, refused.Message, StringComparison.Ordinal);
         var services = new ServiceCollection();
         services.AddGrpcClient<Calls.CallsClient>(o => o.Address = new Uri("ha:///a:1")).AddHaLeader(configure);
         await using var provider = services.BuildServiceProvider();
-        Assert.StartsWith(message, Assert.Throws<OptionsValidationException>(provider.GetRequiredService<Calls.CallsClient>).Message, StringComparison.Ordinal);
+        var invalid = Assert.Throws<OptionsValidationException>(provider.GetRequiredService<Calls.CallsClient>);
+        Assert.StartsWith(message, invalid.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -87,7 +92,7 @@ public sealed class HaLeaderSetupTests
         Assert.Same(ChannelCredentials.SecureSsl, empty.Credentials);
         Assert.Equal("ha_leader", Assert.Single(empty.ServiceConfig!.LoadBalancingConfigs).PolicyName);
         var made = Sockets(empty);
-        Assert.Equal((2, 2, 2), (made.ConnectTimeout.TotalSeconds, made.KeepAlivePingDelay.TotalSeconds, made.KeepAlivePingTimeout.TotalSeconds));
+        Assert.All([made.ConnectTimeout, made.KeepAlivePingDelay, made.KeepAlivePingTimeout], time => Assert.Equal(2, time.TotalSeconds));
 
         var theirs = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(9), KeepAlivePingDelay = TimeSpan.FromSeconds(8) };
         var full = new GrpcChannelOptions

@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
-using Grpc.Core;
-using Grpc.Health.V1;
 using Grpc.HealthCheck;
 using Ha.Tests.Forwarding;
 using Ha.Tests.GrpcCalls;

@@ -31,10 +31,10 @@ public sealed class NodeListTests
             Assert.Throws<InvalidOperationException>(() => NodeList.Parse(new Uri(address), 443)).Message);
 
     [Fact]
-    public void So_is_one_without_end() =>
-        Assert.EndsWith(
-            "malformed: it has 65 entries, and 64 is the most.",
-            Assert.Throws<InvalidOperationException>(
-                () => NodeList.Parse(new Uri($"ha:///{string.Join(',', Enumerable.Range(1, 65).Select(port => $"a:{port}"))}"), 443)).Message,
-            StringComparison.Ordinal);
+    public void So_is_one_without_end()
+    {
+        var address = new Uri($"ha:///{string.Join(',', Enumerable.Range(1, 65).Select(port => $"a:{port}"))}");
+        var error = Assert.Throws<InvalidOperationException>(() => NodeList.Parse(address, 443));
+        Assert.EndsWith("malformed: it has 65 entries, and 64 is the most.", error.Message, StringComparison.Ordinal);
+    }
 }

@@ -19,10 +19,12 @@ public sealed class NodeResolverTests
         await using var a = await StartAsync(authority, "a.test");
         await using var b = await StartAsync(authority, "b.test");
         b.Leadership.Lead();
-        var names = new Names { ["a.test"] = [IPAddress.Loopback], ["b.test"] = [IPAddress.Loopback], ["other.test"] = [IPAddress.Loopback] };
+        var names = new Names();
+        Array.ForEach(["a.test", "b.test", "other.test"], name => names[name] = [IPAddress.Loopback]);
         using (var channel = Channel(authority, $"ha:///a.test:{a.Port},b.test:{b.Port}", names))
         {
-            Assert.Equal("b.test", (await new Calls.CallsClient(channel).UnaryAsync(new Said(), LeaderChannel.InHalfAMinute(wait: true))).Text);
+            var answer = await new Calls.CallsClient(channel).UnaryAsync(new Said(), LeaderChannel.InHalfAMinute(wait: true));
+            Assert.Equal("b.test", answer.Text);
             Assert.Equal([$"b.test:{b.Port}"], b.Calls);
             await Eventually.True(() => a.Open == 1);
             Assert.Equal((1, 1), (a.Accepted, b.Accepted));
@@ -81,7 +83,8 @@ public sealed class NodeResolverTests
     {
         await using var a = await LeaderNode.StartAsync("a");
         a.Leadership.Lead();
-        using var channel = new LeaderChannel($"localhost:{a.Port}", static o => o.Lookup = (_, _) => throw new InvalidOperationException("looked up"));
+        using var channel = new LeaderChannel(
+            $"localhost:{a.Port}", static o => o.Lookup = (_, _) => throw new InvalidOperationException("looked up"));
         Assert.Equal("a", await channel.CallAsync());
         Assert.Equal([$"localhost:{a.Port}"], a.Calls);
     }

@@ -14,7 +14,8 @@ public sealed class RepeatTests
     [MemberData(nameof(Kinds))]
     public async Task What_was_not_executed_is_sent_again_with_all_that_was_written(MethodType kind)
     {
-        await using var server = await Server.StartAsync(Refusal(StatusCode.Unavailable).MarkRetriable(), Refusal(StatusCode.Aborted).MarkRetriable());
+        await using var server = await Server.StartAsync(
+            Refusal(StatusCode.Unavailable).MarkRetriable(), Refusal(StatusCode.Aborted).MarkRetriable());
         Assert.Equal(kind is MethodType.ClientStreaming or MethodType.DuplexStreaming ? "a b" : "a", await server.CallAsync(kind));
         Assert.Equal(3, server.Attempts);
     }
@@ -70,7 +71,8 @@ public sealed class RepeatTests
     [Fact]
     public async Task Repeats_end_with_the_deadline_and_the_last_error_says_what_is_known_of_all_attempts()
     {
-        await using var server = await Server.StartAsync(Refusal(StatusCode.Unknown), Refusal(StatusCode.Unavailable).MarkRetriable(), last: true);
+        await using var server = await Server.StartAsync(
+            Refusal(StatusCode.Unknown), Refusal(StatusCode.Unavailable).MarkRetriable(), last: true);
         var options = new CallOptions(deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddMilliseconds(400)).WithIdempotencyKey("k");
         var error = await Assert.ThrowsAsync<RpcException>(() => server.CallAsync(MethodType.Unary, options));
 
@@ -192,7 +194,8 @@ public sealed class RepeatTests
         private GrpcChannel _channel = null!;
         private int _attempts;
 
-        private Server(IEnumerable<Func<Func<string, Task>?, Task>> failures, bool lastStays) => (_failures, _lastStays) = (new(failures), lastStays);
+        private Server(IEnumerable<Func<Func<string, Task>?, Task>> failures, bool lastStays) =>
+            (_failures, _lastStays) = (new(failures), lastStays);
 
         public int Attempts => Volatile.Read(ref _attempts);
 
@@ -250,7 +253,8 @@ public sealed class RepeatTests
         {
             var server = new Server(failures, last);
             server._node = await LeaderNode.StartAsync("a", new LeaderNodeSetup { Health = HealthKind.None, Method = server.RunAsync });
-            server._channel = GrpcChannel.ForAddress($"http://{server._node.Address}", new GrpcChannelOptions { HttpHandler = Transport(), DisposeHttpClient = true });
+            server._channel = GrpcChannel.ForAddress(
+                $"http://{server._node.Address}", new GrpcChannelOptions { HttpHandler = Transport(), DisposeHttpClient = true });
             return server;
         }
 
