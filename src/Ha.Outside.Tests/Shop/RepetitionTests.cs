@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using Ha.Testing;
+using Microsoft.Extensions.Configuration;
 using Xunit.Abstractions;
 
 namespace Ha.Outside.Tests.Shop;
@@ -11,7 +12,7 @@ public class RepetitionTests(ITestOutputHelper output)
 {
     private const int AtOnce = 2;
 
-    private static readonly int _times = int.Parse(Environment.GetEnvironmentVariable("REPETITIONS") ?? "1000", CultureInfo.InvariantCulture);
+    private static readonly int _times = new ConfigurationBuilder().AddEnvironmentVariables().Build().GetValue("REPETITIONS", 1000);
 
     private static readonly Dictionary<string, Func<Task>> _tests = new(StringComparer.Ordinal)
     {
