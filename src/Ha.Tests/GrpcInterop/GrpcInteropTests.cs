@@ -2,7 +2,6 @@ using Ha.Tests.Endpoints.GrpcHealth;
 using Ha.Tests.Forwarding;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.Configuration;
 using TestNode = Ha.Tests.Forwarding.TestNode;
 
 namespace Ha.Tests.GrpcInterop;
@@ -23,11 +22,7 @@ public sealed class GrpcInteropTests
             Certificate = certificate,
             Protocols = HttpProtocols.Http1AndHttp2,
             Options = options => options.CaFile = authority.File,
-            Builder = static builder =>
-            {
-                builder.Configuration.AddInMemoryCollection([KeyValuePair.Create("AllowedHosts", (string?)EchoCluster.Name)]);
-                InteropNode.Add(builder);
-            },
+            Builder = InteropNode.Add,
         };
         await using var leader = await TestNode.LeaderAsync(InteropNode.Map, setup);
         await using var follower = await TestNode.ProxyAsync($"https://localhost:{leader.Port}", setup);

@@ -1,5 +1,7 @@
+using Ha.Tests.Endpoints.GrpcHealth;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -30,6 +32,8 @@ internal static class InteropNode
 
     public static void Add(WebApplicationBuilder builder)
     {
+        // The members' own addresses are not in it.
+        builder.Configuration.AddInMemoryCollection([KeyValuePair.Create("AllowedHosts", (string?)EchoCluster.Name)]);
         builder.WebHost.ConfigureKestrel(static kestrel => kestrel.Limits.Http2.MaxStreamsPerConnection = MaxStreams);
         builder.Services.AddGrpc(static options =>
         {
