@@ -43,16 +43,23 @@ internal sealed class OwnProvider(string nodeId) : ILeaderProvider, ILeadershipC
 
     public IChangeToken GetChangeToken() => new CancellationChangeToken(_changed.Token);
 
-    public async Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default)
+    public Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default) =>
+        UntilAsync(now => now.LeaderId is not null, cancellationToken);
+
+    public async Task<LeadershipSnapshot> UntilAsync(Func<LeadershipSnapshot, bool> wanted, CancellationToken cancellationToken = default)
     {
-        while (Current.LeaderId is null)
+        while (true)
         {
+            var token = GetChangeToken();
+            if (Current is var now && wanted(now))
+            {
+                return now;
+            }
+
             var changed = new TaskCompletionSource();
-            using var registration = GetChangeToken().RegisterChangeCallback(_ => changed.TrySetResult(), null);
+            using var registration = token.RegisterChangeCallback(_ => changed.TrySetResult(), null);
             await changed.Task.WaitAsync(cancellationToken);
         }
-
-        return Current;
     }
 
     public ClusterView View() => new([], "own", Current);

@@ -81,7 +81,7 @@ public class ProviderTests
         goOn.SetResult();
         using var answer = await write;
         Assert.Equal("epoch 3", await answer.Content.ReadAsStringAsync());
-        Assert.Equal("other", (await provider.WaitForLeaderAsync()).LeaderId);
+        await provider.UntilAsync(now => now.LeaderId is "other").WaitAsync(TimeSpan.FromSeconds(30));
         using var next = await client.PostAsync("/orders", null);
         Assert.Equal("http://other.example/orders", next.Headers.Location!.ToString());
     }

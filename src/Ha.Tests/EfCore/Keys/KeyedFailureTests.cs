@@ -377,9 +377,9 @@ public sealed class KeyedFailureTests(PostgresServer postgres)
         {
             Assert.Equal("1min", await LimitAsync(shop));
             await shop.Database.ExecuteSqlAsync($"SET LOCAL application_name = 'a write'");
-            Assert.Equal("100ms", await LimitAsync(shop));
+            Assert.Equal("20s", await LimitAsync(shop));
             await SaveAsync(shop);
-        }).HonorsIdempotencyKey(), new KeyedNodeSetup { Fence = fence => fence.IdleLimit = TimeSpan.FromMilliseconds(100) });
+        }).HonorsIdempotencyKey(), new KeyedNodeSetup { Fence = fence => fence.IdleLimit = TimeSpan.FromSeconds(20) });
 
         Assert.Equal(200, (await node.BuyAsync("a book", "k")).Status);
         Assert.Equal(("a book", 1), await node.StoredAsync());
