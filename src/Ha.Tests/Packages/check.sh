@@ -1,0 +1,189 @@
+#!/usr/bin/env bash
+# Packs what is committed twice, in two places: the same bytes, and in each package what belongs there. Then does what README.md says, word
+# for word, in an application outside this repository that has nothing but the packages, and runs that as a cluster. Needs unzip, curl and
+# the sources of packages that this machine is set up with. Ends with a line "N passed, N failed".
+set -uo pipefail
+cd "$(dirname "$0")/../../.."
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
+work=$(mktemp -d)
+log=$work/cluster.log
+address=https://github.com/owner/name
+commit=$(git rev-parse HEAD)
+ha= at= next=
+passed=0
+failed=0
+
+# Of each node its name, process and URL.
+nodes() { sed -nE 's!^.*  (\w+) started \(pid ([0-9]+)\) at (http.*)$!\1 \2 \3!p' "$log" 2>/dev/null; }
+
+# Those that `ha` started end with it; what it told of them is asked all the same.
+stop() {
+    exec 3>&-
+    [ -z "$ha" ] || { kill "$ha"; wait "$ha"; } 2>/dev/null
+    for pid in $(nodes | cut -d' ' -f2); do kill -9 "$pid" 2>/dev/null; done
+    ha=
+}
+trap 'stop; rm -rf "$work"' EXIT
+trap '' PIPE
+
+check() {
+    local what=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $what"
+    fi
+}
+
+run() { "$@" >"$work/out" 2>&1 || { cat "$work/out"; false; }; }
+equal() { [ "$1" = "$2" ] || { diff <(echo "$1") <(echo "$2"); false; }; }
+
+# pack SOURCE PLACE: a clone of it there, and its packages in PLACE.feed.
+pack() {
+    git clone -q "$1" "$2" && git -C "$2" remote set-url origin "$address.git" &&
+        (cd "$2" && run dotnet pack Ha.sln -o "$2.feed" "-p:RepositoryUrl=$address;RunAnalyzers=false" --nologo -v q)
+}
+
+# block FILE LANGUAGE N: the Nth block of code in that language.
+block() { awk -v fence="\`\`\`$2" -v n="$3" '/^```/ { on = !on && $0 == fence && ++k == n; next } on' "$1"; }
+
+pack . "$work/one" && pack "$work/one" "$work/another/place" || exit 1
+feed=$work/one.feed
+mkdir "$work/content" "$work/apps"
+mapfile -t packages < <(grep -l '<IsPackable>true' src/*/*.csproj | xargs -n 1 basename -s .csproj)
+version=$(basename "$feed"/Ha.[0-9]*.nupkg .nupkg)
+version=${version#Ha.}
+
+check "packages of all libraries and no other project" equal \
+    "$(printf '%s\n' "${packages[@]/%/.$version.nupkg}" "${packages[@]/%/.$version.snupkg}" | sort)" "$(ls "$feed" | sort)"
+for file in "$feed"/*; do
+    check "${file##*/}: the same bytes in both places" cmp "$file" "$work/another/place.feed/${file##*/}"
+done
+
+# What a package may bring along, in the words of its nuspec.
+declare -A dependencies=(
+    [Ha]="Microsoft.AspNetCore.App NSec.Cryptography"
+    [Ha.Cli]=""
+    [Ha.Client]="Microsoft.Extensions.Http"
+    [Ha.EntityFrameworkCore]="Ha Microsoft.EntityFrameworkCore.Relational"
+    [Ha.Grpc]="Grpc.AspNetCore.Server Grpc.HealthCheck Ha"
+    [Ha.Grpc.Client]="Grpc.HealthCheck Grpc.Net.ClientFactory"
+    [Ha.Kubernetes]="Ha KubernetesClient"
+    [Ha.PostgreSql]="Ha Npgsql"
+    [Ha.Redis]="Ha StackExchange.Redis"
+    [Ha.Testing]="Ha"
+)
+
+for package in "${packages[@]}"; do
+    content=$work/content/$package
+    unzip -q "$feed/$package.$version.nupkg" -d "$content" && unzip -q "$feed/$package.$version.snupkg" -d "$content.symbols" || exit 1
+done
+for package in "${packages[@]}"; do
+    content=$work/content/$package
+    nuspec=$content/$package.nuspec
+    files=$(cd "$content" && find . -type f ! -path './_rels/*' ! -path './package/*' ! -name '\[Content_Types\].xml' -printf '%P\n' | sort)
+    if [ "$package" = Ha.Cli ]; then
+        settings=tools/net10.0/any/DotnetToolSettings.xml
+        check "$package: a tool named ha" grep -q '<Command Name="ha" EntryPoint="Ha.Cli.dll"' "$content/$settings"
+        check "$package: no documentation or translations" equal "$settings" "$(grep -E '\.(xml|resources\.dll)$' <<<"$files")"
+    else
+        check "$package: its files and no other" equal \
+            "$(printf '%s\n' "$package.nuspec" README.md icon.png "lib/net10.0/$package.dll" "lib/net10.0/$package.xml" | sort)" "$files"
+    fi
+
+    for element in '<license type="expression">MIT<' '<icon>icon.png<' '<readme>README.md<' \
+        "<repository type=\"git\" url=\"$address\" commit=\"$commit\""; do
+        check "$package: says $element" grep -qF "$element" "$nuspec"
+    done
+    check "$package: depends on what it may and nothing else" equal "${dependencies[$package]-not said in check.sh}" \
+        "$(grep -oP '<(dependency id|frameworkReference name)="\K[^"]*' "$nuspec" | sort | paste -sd ' ')"
+    for friend in $(grep -oP 'InternalsVisibleTo Include="\K[^"]*' "src/$package/$package.csproj"); do
+        [[ ! " ${packages[*]} " == *" $friend "* ]] || check "$friend: sees internals of $package and is bound to its version" \
+            grep -qF "<dependency id=\"$package\" version=\"[$version]\"" "$work/content/$friend/$friend.nuspec"
+    done
+    symbols=$(find "$content.symbols" -name "$package.pdb")
+    check "$package: symbols lead to the sources" grep -qaF "https://raw.githubusercontent.com/owner/name/$commit/" "$symbols"
+
+    [ "$package" = Ha ] || check "$package: a README of its own" test -f "src/$package/README.md"
+    links=$(grep -oP '\]\(\K[^)#][^)]*' "$content/README.md")
+    check "$package: links of its README are absolute" equal "" "$(grep -v '^https://' <<<"$links")"
+    for page in $(sed -n "s!^$address/blob/$commit/!!p" <<<"$links" | sed 's/#.*//' | sort -u); do
+        [ -e "$page" ] || check "$package: its README leads to $page" false
+    done
+done
+
+# From here on as somebody who has the packages alone. Whatever else is called Ha on any source is not meant.
+export NUGET_PACKAGES=$work/nuget PATH=$work/tools:$PATH
+
+{
+    echo "<configuration><packageSources><add key=\"packed\" value=\"$feed\" /></packageSources><packageSourceMapping>"
+    echo '<packageSource key="packed"><package pattern="Ha" /><package pattern="Ha.*" /></packageSource>'
+    dotnet nuget list source | sed -nE 's!^ *[0-9]+\. +(.*) \[Enabled\]$!<packageSource key="\1"><package pattern="*" /></packageSource>!p'
+    echo '</packageSourceMapping></configuration>'
+} >"$work/apps/nuget.config"
+
+sed -n '/^## Install/,$p' "$work/content/Ha/README.md" >"$work/install.md"
+block "$work/install.md" sh 1 | sed "s!--global!--tool-path $work/tools!" >"$work/install.sh"
+cd "$work/apps"
+check "README: installed as it says" run bash -e "$work/install.sh"
+block "$work/content/Ha/README.md" csharp 1 >Shop/Program.cs
+mkfifo "$work/commands"
+(cd Shop && exec bash -c "exec $(block "$work/install.md" sh 2)" <"$work/commands" >"$log" 2>&1) &
+ha=$!
+exec 3>"$work/commands"
+
+within() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $deadline ] || { tail -n 20 "$log"; return 1; }
+        sleep 0.2
+    done
+}
+
+leader() { curl -sf -m 2 "$1/_ha/leader" | grep -oP '"leader_url":"\Khttp[^"]+'; }
+all_know_a_leader() { [ "$(nodes | wc -l)" = 3 ] && for url in $(nodes | cut -d' ' -f3); do leader "$url" || return; done; }
+another_than() { nodes | cut -d' ' -f3 | grep -vxF "$(printf '%s\n' "$@")" | head -n 1; }
+
+# written URL: the write is answered by the leader, which is another node than the one that was asked.
+written() {
+    local answer
+    answer=$(curl -sL -m 20 -H 'Content-Type: application/json' -d '{"item":"book","quantity":2}' \
+        -w ' %{http_code} %{url_effective}' "$1/orders")
+    at=${answer##* } at=${at%/orders}
+    [[ $answer == '{"item":"book","quantity":2} 200 '* ]] && [ "$at" != "$1" ] || { echo "$answer"; tail -n 20 "$log"; false; }
+}
+
+check "README: three nodes with a leader" within 120 all_know_a_leader
+first=$(leader "$(another_than)")
+check "README: a write through a follower" written "$(another_than "$first")"
+check "README: it ran on the leader" equal "$first" "$at"
+echo "kill leader" >&3
+check "README: the leader was killed" within 10 eval "! curl -s -m 1 $first"
+check "README: the others elect one" within 20 eval 'next=$(leader "$(another_than "$first")") && [ "$next" != "$first" ]'
+check "README: a write through the other survivor" written "$(another_than "$first" "$next")"
+check "README: it ran on the next leader" equal "$next" "$at"
+echo quit >&3
+check "README: the cluster ends when asked" within 20 eval "! kill -0 $ha"
+check "README: no process is left" eval '! kill -0 $(nodes | cut -d" " -f2) 2>/dev/null'
+stop
+
+# The other packages: what their READMEs say, in an application of one package each.
+for package in "${packages[@]}"; do
+    [[ $package != Ha && $package != Ha.Cli ]] || continue
+    template=web
+    [ "$package" != Ha.Client ] || template=console
+    readme=$work/content/$package/README.md
+    block "$readme" sh 1 >"$work/install.sh"
+    run dotnet new $template --output "App.$package" --no-restore
+    check "$package: installed as its README says" run env --chdir "App.$package" bash -e "$work/install.sh"
+    block "$readme" csharp 1 >"App.$package/Program.cs"
+    check "$package: what its README says compiles" run dotnet build "App.$package" --nologo -v q
+done
+check "Ha.Client: an application with it does without ASP.NET Core" \
+    eval '[ "$(grep -c AspNetCore App.Ha.Client/bin/Debug/net10.0/App.Ha.Client.runtimeconfig.json)" = 0 ]'
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
