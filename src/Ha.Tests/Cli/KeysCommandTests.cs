@@ -25,7 +25,7 @@ public class KeysCommandTests
     private static string[] Run(params string[] nodeIds)
     {
         var output = new StringWriter();
-        Assert.Equal(0, KeysCommand.Run(nodeIds, output));
+        Assert.Equal(0, KeysCommand.New(nodeIds, output));
         return output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
     }
 
