@@ -26,9 +26,3 @@ internal enum ExitCode
     NoSuchRoute = 8,
     TimedOut = 9,
 }
-
-/// <summary>Ends a command: why, for people, and for scripts.</summary>
-internal sealed class CommandException(ExitCode code, string message) : Exception(message)
-{
-    public ExitCode Code { get; } = code;
-}

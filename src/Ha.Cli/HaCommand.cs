@@ -23,8 +23,9 @@ internal static class HaCommand
     /// <param name="environment">Where <c>BASE_*</c> is read.</param>
     /// <param name="output">Default: the console's.</param>
     /// <param name="error">Default: the console's.</param>
+    /// <param name="stop">Ends it.</param>
     public static async Task<int> RunAsync(
-        IReadOnlyList<string> arguments, IConfiguration environment, TextWriter? output = null, TextWriter? error = null)
+        IReadOnlyList<string> arguments, IConfiguration environment, TextWriter? output = null, TextWriter? error = null, CancellationToken stop = default)
     {
         var root = new RootCommand(About) { ClusterCommand.New(), KeysCommand.New(environment) };
         foreach (var command in new NodeCommands(environment).All())
@@ -35,18 +36,10 @@ internal static class HaCommand
         var parsed = root.Parse(arguments);
 
         // Signals are handled where there is something to put right first: in ClusterRun and in watch.
-        var invocation = new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false };
+        var invocation = new InvocationConfiguration { ProcessTerminationTimeout = null };
         invocation.Output = output ?? invocation.Output;
         invocation.Error = error ?? invocation.Error;
-        try
-        {
-            var code = await parsed.InvokeAsync(invocation);
-            return parsed.Errors.Count > 0 ? (int)ExitCode.WrongUsage : code;
-        }
-        catch (CommandException e)
-        {
-            await invocation.Error.WriteLineAsync(e.Message);
-            return (int)e.Code;
-        }
+        var code = await parsed.InvokeAsync(invocation, stop);
+        return parsed.Errors.Count > 0 ? (int)ExitCode.WrongUsage : code;
     }
 }

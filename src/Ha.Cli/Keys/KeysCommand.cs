@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using Ha.Configuration;
-using Ha.Http;
 using Ha.Security;
 using Microsoft.Extensions.Configuration;
 using NSec.Cryptography;
@@ -74,7 +73,7 @@ internal static class KeysCommand
     {
         var file = File("The private key's file. Default: BASE_NODE_KEY or BASE_NODE_KEY_FILE.");
         var command = new Command("public", "Prints the public key of a node's private key, as BASE_PEER_KEYS has it.") { file };
-        command.SetAction(parsed =>
+        command.Does((parsed, _) =>
         {
             var options = new HaOptions();
             new ConfigureHaOptions(environment).Configure(options);
@@ -90,7 +89,7 @@ internal static class KeysCommand
 
             Require(problems);
             parsed.InvocationConfiguration.Output.WriteLine(key!.PublicKey);
-            return 0;
+            return Task.FromResult(ExitCode.Done);
         });
         return command;
     }
@@ -98,8 +97,8 @@ internal static class KeysCommand
     private static Command Check(IConfiguration environment)
     {
         var file = File("Lines of the form KEY=VALUE, as new prints them, instead of the environment.");
-        var command = new Command("check", "Says whether secret, private key and peers' keys are well-formed and fit together, as a node would.") { file };
-        command.SetAction(parsed =>
+        var command = new Command("check", "Says whether secret, private key and peers' keys are well-formed and fit together.") { file };
+        command.Does((parsed, _) =>
         {
             var options = new HaOptions();
             new ConfigureHaOptions(parsed.GetValue(file) is { } path ? Lines(path) : environment).Configure(options);
@@ -124,7 +123,7 @@ internal static class KeysCommand
 
             Require(problems);
             Describe(options, own, owners, parsed.InvocationConfiguration.Output);
-            return 0;
+            return Task.FromResult(ExitCode.Done);
         });
         return command;
     }

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Ha.Http;
+using Ha.Configuration;
 using Microsoft.Extensions.Configuration;
 
 namespace Ha.Cli.Nodes;
@@ -28,7 +28,7 @@ internal sealed class NodeCommands(IConfiguration environment)
     private Command Watch()
     {
         var json = new Option<bool>("--json") { Description = "Prints a JSON object on one line for each change." };
-        var interval = Duration("--interval", $"From look to look ({Durations.Show(_watchEvery)}).");
+        var interval = Duration("--interval", $"From look to look ({DurationText.Format(_watchEvery)}).");
         return New(
             "watch",
             "Shows the status again and again until Ctrl-C: in place on a terminal, otherwise one line for each change.",
@@ -41,7 +41,7 @@ internal sealed class NodeCommands(IConfiguration environment)
     {
         var leader = new Option<bool>("--leader") { Description = "Until a node leads." };
         var ready = new Option<bool>("--ready") { Description = "Until every node that was named takes requests." };
-        var timeout = Duration("--timeout", $"How long at most ({Durations.Show(_waitPatience)}).");
+        var timeout = Duration("--timeout", $"How long at most ({DurationText.Format(_waitPatience)}).");
         var command = New("wait", "Waits until there is a leader, or all nodes are ready, or both.", [leader, ready, timeout], (parsed, target, stop) =>
             new Operation(target, parsed.GetValue(timeout) ?? _waitPatience, parsed.InvocationConfiguration.Output)
                 .WaitAsync(parsed.GetValue(leader), parsed.GetValue(ready), stop));
@@ -85,7 +85,7 @@ internal sealed class NodeCommands(IConfiguration environment)
     private static Option<string?> To() => new("--to") { Description = "Who is to lead next (whoever is next).", HelpName = "id" };
 
     private static Option<TimeSpan?> HandoffTimeout() =>
-        Duration("--timeout", $"How long to wait for the handoff ({Durations.Show(_handoffPatience)}).");
+        Duration("--timeout", $"How long to wait for the handoff ({DurationText.Format(_handoffPatience)}).");
 
     private static Option<TimeSpan?> Duration(string name, string description) =>
         new(name) { Description = description, CustomParser = Durations.Parse, HelpName = "duration" };
@@ -101,10 +101,10 @@ internal sealed class NodeCommands(IConfiguration environment)
 
         var where = new TargetOptions(environment);
         where.AddTo(command);
-        command.SetAction(async (parsed, stop) =>
+        command.Does(async (parsed, stop) =>
         {
             using var target = where.Open(parsed);
-            return (int)await run(parsed, target, stop);
+            return await run(parsed, target, stop);
         });
         return command;
     }

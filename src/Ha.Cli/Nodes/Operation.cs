@@ -1,3 +1,4 @@
+using Ha.Configuration;
 using Ha.Http;
 
 namespace Ha.Cli.Nodes;
@@ -39,16 +40,16 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
 
     public async Task<ExitCode> PauseAsync(string nodeId, string? to, CancellationToken stop)
     {
-        var node = await FindAsync(nodeId, stop);
-        var answer = await target.PostAsync(node, HaRoutes.Pause, to, stop);
-        Require(node, answer);
+        var (before, node) = await FindAsync(nodeId, stop);
+        Require(node, await target.PostAsync(node, HaRoutes.Pause, to, stop));
         await output.WriteLineAsync($"{StatusTable.Name(node)} is paused.");
-        return await SayLeaderAsync(await UntilAsync(now => now.Leader is not null && now.Leader != nodeId, stop));
+        return await SayLeaderAsync(await UntilAsync(
+            now => now.Leader != nodeId && (now.Leader is not null || before.Leader != nodeId), stop));
     }
 
     public async Task<ExitCode> ResumeAsync(string nodeId, CancellationToken stop)
     {
-        var node = await FindAsync(nodeId, stop);
+        var (_, node) = await FindAsync(nodeId, stop);
         Require(node, await target.PostAsync(node, HaRoutes.Resume, to: null, stop));
         await output.WriteLineAsync($"{StatusTable.Name(node)} is resumed.");
         return ExitCode.Done;
@@ -62,7 +63,7 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
                 token => Task.WhenAll(target.Urls.Select(url => target.AskReadyAsync(url, token))), all => all.All(trouble => trouble is null), Left, stop);
             if (!allReady)
             {
-                throw TimedOut("not all nodes are ready", target.Urls.Zip(troubles ?? []).Where(node => node.Second is not null)
+                throw TimedOut("not all nodes are ready", target.Urls.Zip(troubles).Where(node => node.Second is not null)
                     .Select(node => $"{node.First}: {node.Second!.Words}"));
             }
 
@@ -75,13 +76,10 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
     private async Task<ClusterStatus> UntilAsync(Func<ClusterStatus, bool> until, CancellationToken stop)
     {
         // A token that is wrong does not become right by waiting.
-        var (last, inTime) = await Target.PollAsync(target.LookAsync, now => now.ExitCode == ExitCode.WrongToken || until(now), Left, stop);
-        return last switch
-        {
-            null => throw TimedOut("the nodes have not all answered yet", []),
-            { ExitCode: ExitCode.WrongToken } => throw NoLeader(last),
-            _ => inTime ? last : throw TimedOut(StatusTable.Leader(last), Troubles(last)),
-        };
+        var (last, _) = await Target.PollAsync(target.LookAsync, now => until(now) || now.ExitCode == ExitCode.WrongToken, Left, stop);
+        return until(last) ? last
+            : last.ExitCode == ExitCode.WrongToken ? throw NoLeader(last)
+            : throw TimedOut(StatusTable.Leader(last), Troubles(last));
     }
 
     private async Task<ExitCode> SayLeaderAsync(ClusterStatus status)
@@ -90,12 +88,12 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
         return ExitCode.Done;
     }
 
-    private async Task<NodeRow> FindAsync(string nodeId, CancellationToken stop)
+    private async Task<(ClusterStatus Status, NodeRow Node)> FindAsync(string nodeId, CancellationToken stop)
     {
         var status = await target.LookAsync(stop);
         if (status.Nodes.FirstOrDefault(row => row.NodeId == nodeId) is { } found)
         {
-            return found;
+            return (status, found);
         }
 
         var known = string.Join(", ", status.Nodes.Where(row => row.NodeId.Length > 0).Select(StatusTable.Name));
@@ -118,10 +116,10 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
 
     private static CommandException NoLeader(ClusterStatus status) => new(
         status.ExitCode is ExitCode.Done or ExitCode.SomeSilent ? ExitCode.NotReachable : status.ExitCode,
-        Lines(status.Leader is null ? "No node leads." : $"{StatusTable.Leader(status)}, but no node says where it is; name its URL with --url.", Troubles(status)));
+        Lines(status.Leader is null ? $"{StatusTable.Leader(status)}." : $"{StatusTable.Leader(status)}, but no node says where it is; name its URL with --url.", Troubles(status)));
 
     private CommandException TimedOut(string what, IEnumerable<string> troubles) =>
-        new(ExitCode.TimedOut, Lines($"After {Durations.Show(patience)}: {what}.", troubles));
+        new(ExitCode.TimedOut, Lines($"After {DurationText.Format(patience)}: {what}.", troubles));
 
     private static IEnumerable<string> Troubles(ClusterStatus status) =>
         status.Nodes.Where(row => row.Error is not null).Select(row => $"{StatusTable.Plain(row.Url)}: {StatusTable.Plain(row.Error!)}");

@@ -17,12 +17,12 @@ internal static class StatusTable
 
     /// <summary>All of it on one line; the same as long as nothing changes but the lease.</summary>
     public static string Line(ClusterStatus status) =>
-        $"{Leader(status)} · {string.Join(" · ", status.Nodes.Select(row => $"{Name(row)} {string.Join(", ", [row.State, .. Notes(row)])}"))}";
+        Plain($"{Leader(status)} · {string.Join(" · ", status.Nodes.Select(row => $"{Name(row)} {string.Join(", ", [row.State, .. Notes(row)])}"))}");
 
     /// <summary>Who leads, in a clause.</summary>
     public static string Leader(ClusterStatus status) =>
-        status.IsSplit ? $"{string.Join(" and ", status.Nodes.Where(row => row.Leads).Select(Name))} both say that they lead"
-        : status.Leader is null ? "no leader"
+        status.IsSplit ? $"{string.Join(" and ", status.Nodes.Where(row => row.Leads).Select(Name))} say that they lead"
+        : status.Leader is null ? status.Nodes.Any(row => row.Answers == true) ? "no leader" : "nobody says who leads"
         : $"{Plain(status.Leader)} leads in epoch {status.Epoch.ToString(CultureInfo.InvariantCulture)}";
 
     /// <summary>What nodes say may hold anything, and a terminal obeys control characters.</summary>

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using Ha.Configuration;
 using Ha.Http;
 using Ha.Security;
@@ -122,39 +121,34 @@ internal sealed class Target(IReadOnlyList<string> urls, string? token, TlsMater
         return _client.PostAsync(node.Url, route, to, cancellationToken);
     }
 
-    /// <summary>Asks again and again.</summary>
+    /// <summary>Asks again and again, at least once.</summary>
     /// <typeparam name="T">What it looks at.</typeparam>
     /// <param name="look">Asks once.</param>
     /// <param name="until">Whether that was it.</param>
     /// <param name="timeout">How long at most.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>What was seen last, and whether that was in time.</returns>
-    public static async Task<(T? Last, bool InTime)> PollAsync<T>(
+    public static async Task<(T Last, bool InTime)> PollAsync<T>(
         Func<CancellationToken, Task<T>> look, Func<T, bool> until, TimeSpan timeout, CancellationToken cancellationToken)
-        where T : class
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(timeout);
-        T? last = null;
+        using var timer = new PeriodicTimer(_lookEvery);
+        var last = await look(cancellationToken);
         try
         {
-            using var timer = new PeriodicTimer(_lookEvery);
-            do
+            while (!until(last))
             {
+                await timer.WaitForNextTickAsync(deadline.Token);
                 last = await look(deadline.Token);
-                if (until(last))
-                {
-                    return (last, true);
-                }
             }
-            while (await timer.WaitForNextTickAsync(deadline.Token));
+
+            return (last, true);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            // The caller says what was still missing.
+            return (last, false);
         }
-
-        return (last, false);
     }
 
     public void Dispose() => _client.Dispose();

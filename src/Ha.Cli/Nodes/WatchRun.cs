@@ -1,4 +1,5 @@
 using Ha.Cli.Processes;
+using Ha.Configuration;
 using Spectre.Console;
 
 namespace Ha.Cli.Nodes;
@@ -29,14 +30,15 @@ internal static class WatchRun
         AnsiConsole.Live(new Text("")).Overflow(VerticalOverflow.Crop).StartAsync(frame => EachAsync(target, interval, status =>
         {
             // Cut, not wrapped: a line on two would move all below it.
-            string[] lines = [.. StatusTable.Lines(status), $"{_clock.GetLocalNow():HH:mm:ss}, every {Durations.Show(interval)}; Ctrl-C ends it"];
-            frame.UpdateTarget(new Rows(lines.Select((line, i) => new Text(line, StyleOf(i, line, status)).Overflow(Overflow.Ellipsis))));
+            string[] lines = [.. StatusTable.Lines(status), $"{_clock.GetLocalNow():HH:mm:ss}, every {DurationText.Format(interval)}; Ctrl-C ends it"];
+            var width = Math.Max(AnsiConsole.Profile.Width - 1, 1);
+            frame.UpdateTarget(new Rows(lines.Select((line, i) => new Text(line.Length <= width ? line : $"{line[..(width - 1)]}…", StyleOf(i, status)))));
         }, ending));
 
-    private static Style StyleOf(int line, string text, ClusterStatus status)
+    private static Style StyleOf(int line, ClusterStatus status)
     {
-        var row = line > 0 && line <= status.Nodes.Count ? status.Nodes[line - 1] : null;
-        return row is null ? new Style(decoration: text == StatusTable.Lines(status)[^1] ? Decoration.Bold : Decoration.Dim)
+        var row = line > 0 ? status.Nodes.ElementAtOrDefault(line - 1) : null;
+        return row is null ? line == status.Nodes.Count + 2 ? new Style(decoration: Decoration.Bold) : new Style(decoration: Decoration.Dim)
             : row.Leads ? new Style(Color.Green)
             : row.Answers == false || !row.Up ? new Style(Color.Red)
             : row.Paused || row.Unhealthy ? new Style(Color.Yellow)
