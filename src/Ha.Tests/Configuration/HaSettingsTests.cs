@@ -64,6 +64,8 @@ public sealed class HaSettingsTests : IDisposable
         var expected = HaSettings.Parse(options);
         options.Peers.Clear();
         options.PeerKeys.Clear();
+        options.ForwardNever.Clear();
+        options.ForwardAlways.Add("/later");
         options.ClusterSecrets.Add(Settings.Secret);
         options.KeysFound.Clear();
         AssertEqual(expected, settings);
@@ -271,6 +273,7 @@ public sealed class HaSettingsTests : IDisposable
             ("BASE_PEERS", "https://a:1,https://b:1,https://c:1"),
             ("BASE_CLUSTER_SECRET", ""),
             ("BASE_CLUSTER_SECRET_FILE", _authority.Write("secrets", $"{Settings.Secret}\n{Rings.OldSecret}\n")),
+            ("BASE_FORWARD_NEVER", "/hooks"),
             ("BASE_NODE_KEY_FILE", _authority.Write("node.key", NodeKeys.PrivateOf("n1"))),
             ("BASE_PEER_KEYS", NodeKeys.EntryOf("n2")),
             ("BASE_ADMIN_TOKEN_FILE", _authority.Write("token", "let-me-in\n")),
@@ -291,8 +294,9 @@ public sealed class HaSettingsTests : IDisposable
         Assert.True(expected.Tls.AtStart.IsSameAs(actual.Tls.AtStart));
         Assert.Equal(expected.AdminToken is null, actual.AdminToken is null);
         Assert.True(expected.AdminToken?.AtStart.IsSameAs(actual.AdminToken!.AtStart) != false);
-        var others = typeof(HaSettings).GetProperties()
-            .Where(property => property.Name is not (nameof(HaSettings.Keys) or nameof(HaSettings.Tls) or nameof(HaSettings.AdminToken)));
+        Assert.Equal(expected.Prefixes.LongestFirst, actual.Prefixes.LongestFirst);
+        var others = typeof(HaSettings).GetProperties().Where(property => property.Name is not
+            (nameof(HaSettings.Keys) or nameof(HaSettings.Tls) or nameof(HaSettings.AdminToken) or nameof(HaSettings.Prefixes)));
         Assert.All(others, property => Assert.Equal(property.GetValue(expected), property.GetValue(actual)));
     }
 

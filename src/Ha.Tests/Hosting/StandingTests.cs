@@ -6,9 +6,11 @@ using Ha.Configuration;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Primitives;
 
 namespace Ha.Tests.Hosting;
 
@@ -83,6 +85,36 @@ public class StandingTests
         await using var cluster = new KestrelCluster(["a", "b", "c"], build: builder => WithHealth(builder, ill));
         await cluster.StartAsync();
         await cluster.HasLeaderAsync("b");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_provider_may_lead_once_there_is_a_first_result(bool asksForHealth)
+    {
+        using var logs = new RecordedLogs();
+        using var control = new RecordedControl(asksForHealth);
+        var result = new TaskCompletionSource<HealthCheckResult>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var checkedOnce = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var app = TestApp.Create([], builder =>
+        {
+            builder.Services.AddSingleton<ILoggerFactory>(logs);
+            builder.Services.AddSingleton<ILeaderProvider>(control);
+            builder.Services.AddHealthChecks().AddAsyncCheck("database", () =>
+            {
+                checkedOnce.TrySetResult();
+                return result.Task;
+            }, tags: ["db"]);
+            builder.Services.AddHa(options => options.StandsWhile("db", TimeSpan.FromMinutes(1)));
+        });
+        await app.StartAsync();
+        await checkedOnce.Task;
+        Assert.Empty(control.Calls);
+
+        result.SetResult(HealthCheckResult.Unhealthy("Password=hunter2"));
+        await Eventually.True(() => control.Calls.Count == 2);
+        Assert.Equal(["health check database fails", "ready"], control.Calls);
+        await Eventually.True(() => logs.Entries.Any(entry => entry.Id == 1412) != asksForHealth);
     }
 
     [Fact]
@@ -182,5 +214,50 @@ public class StandingTests
     {
         using var answer = await node.GetAsync("/_ha");
         return await answer.Content.ReadAsStringAsync();
+    }
+
+    private sealed class RecordedControl(bool asksForHealth) : ILeaderProvider, ILeadershipControl, IDisposable
+    {
+        private readonly TestLeader _leader = new();
+
+        public ConcurrentQueue<string?> Calls { get; } = [];
+
+        public LeadershipSnapshot Current => _leader.Current;
+
+        public bool IsLeader => _leader.IsLeader;
+
+        public string? RedirectTarget => null;
+
+        public Task Ready => Task.CompletedTask;
+
+        public ILeadershipControl Control => this;
+
+        public WriteGate Gate { get; } = new();
+
+        public RequestDelegate? Heartbeat => null;
+
+        public IChangeToken GetChangeToken() => _leader.GetChangeToken();
+
+        public Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default) => _leader.WaitForLeaderAsync(cancellationToken);
+
+        public ClusterView View() => new([], "own", Current);
+
+        public void SetReady() => Calls.Enqueue("ready");
+
+        public HandoffStart StepDown(string? toNodeId) => new(HandoffResult.NotLeader);
+
+        public bool ReportHealth(string? trouble)
+        {
+            Calls.Enqueue(trouble);
+            return asksForHealth;
+        }
+
+        public Task<bool> HandOffAsync(CancellationToken cancellationToken) => Task.FromResult(false);
+
+        public void CheckFence(long epoch)
+        {
+        }
+
+        public void Dispose() => _leader.Dispose();
     }
 }

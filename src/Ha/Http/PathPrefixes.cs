@@ -13,6 +13,9 @@ internal sealed class PathPrefixes
     public PathPrefixes(IEnumerable<(PathString Prefix, NodeChoice Choice)> prefixes) =>
         _longestFirst = [.. prefixes.OrderByDescending(entry => entry.Prefix.Value!.Length)];
 
+    /// <summary>What is looked at, in this order.</summary>
+    public IReadOnlyList<(PathString Prefix, NodeChoice Choice)> LongestFirst => _longestFirst;
+
     public static PathPrefixes None { get; } = new([]);
 
     public bool Any => _longestFirst.Length > 0;
