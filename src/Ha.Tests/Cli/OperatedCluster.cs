@@ -1,11 +1,12 @@
 using System.Net;
 using System.Net.Sockets;
 using Ha.Tests.Hosting;
+using Ha.Tests.Support;
 
 namespace Ha.Tests.Cli;
 
 /// <summary>Three real nodes that commands look at and change; leadership stays where a command has moved it.</summary>
-public sealed class OperatedCluster : IAsyncLifetime
+public sealed class OperatedCluster : IAsyncLifetime, IAsyncDisposable
 {
     private readonly KestrelCluster _cluster = new(
         ["a", "b", "c"], [("BASE_ADMIN_TOKEN", CommandRun.Token), ("BASE_PREEMPT", "manual"), ("BASE_LEASE_TIMEOUT", "2s")]);
@@ -21,7 +22,7 @@ public sealed class OperatedCluster : IAsyncLifetime
 
     internal string SilentUrl => $"http://{_silent.LocalEndPoint}";
 
-    public async Task InitializeAsync()
+    async Task IAsyncLifetime.InitializeAsync()
     {
         _silent.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         await _cluster.StartAsync();
@@ -29,13 +30,15 @@ public sealed class OperatedCluster : IAsyncLifetime
         await SettledAsync("a");
     }
 
-    public async Task DisposeAsync()
+    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
+
+    public async ValueTask DisposeAsync()
     {
         await _cluster.DisposeAsync();
         _silent.Dispose();
     }
 
     /// <summary>All nodes see this leader, and each other.</summary>
-    internal Task SettledAsync(string leader) => Support.Eventually.True(() => _cluster.Nodes.All(node =>
+    internal Task SettledAsync(string leader) => Eventually.True(() => _cluster.Nodes.All(node =>
         node.Provider.Current.LeaderId == leader && ((LuxLeader)node.Provider).Election.View().Members.All(member => member.Up)));
 }
