@@ -40,21 +40,28 @@ internal sealed class FakeNode : IAsyncDisposable
     /// <param name="leader">Who leads; null: nobody.</param>
     /// <param name="epoch">The leader's.</param>
     /// <param name="others">More members.</param>
-    public static Task<FakeNode> StartAsync(string id, string? leader, long epoch = 7, params (string Id, string Url)[] others) => StartAsync(context =>
+    public static Task<FakeNode> StartAsync(string id, string? leader, long epoch = 7, params (string Id, string Url)[] others) =>
+        StartAsync(context => AnswerAsync(context, id, leader, epoch, others));
+
+    /// <summary>As such a node does.</summary>
+    public static Task AnswerAsync(HttpContext context, string id, string? leader, long epoch, params (string Id, string Url)[] others)
     {
         context.Response.ContentType = "application/json";
         context.Response.StatusCode = HttpMethods.IsPost(context.Request.Method) ? 202 : 200;
         return context.Response.WriteAsync(context.Request.Path.Value switch
         {
-            "/_ha/leader" => $$"""{"leader_url":"","node_id":"{{leader}}","epoch":{{(leader is null ? 0 : epoch)}},"lease_remaining_ms":900,"is_self":{{(id == leader ? "true" : "false")}},"quorum":"majority"}""",
+            "/_ha/leader" =>
+                $$"""{"leader_url":"","node_id":"{{leader}}","epoch":{{(leader is null ? 0 : epoch)}},"lease_remaining_ms":900,"is_self":{{Word(id == leader)}},"quorum":"majority"}""",
             "/_ha/peers" => $"[{string.Join(',', others.Prepend((id, "http://self:1")).Select((m, i) => Member(m.Item1, m.Item2, i == 0, m.Item1 == leader)))}]",
             _ => """{"successor":""}""",
         });
-    });
+    }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
     // Without what nodes of an earlier version do not have.
     private static string Member(string id, string url, bool self, bool leads) =>
-        $$"""{"node_id":"{{id}}","target":"{{url}}","up":true,"is_self":{{(self ? "true" : "false")}},"role":"{{(leads ? "leader" : "follower")}}"}""";
+        $$"""{"node_id":"{{id}}","target":"{{url}}","up":true,"is_self":{{Word(self)}},"role":"{{(leads ? "leader" : "follower")}}"}""";
+
+    private static string Word(bool flag) => flag ? "true" : "false";
 }

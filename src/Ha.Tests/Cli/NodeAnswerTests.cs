@@ -78,6 +78,33 @@ public sealed class NodeAnswerTests
     }
 
     [Theory]
+    [InlineData("not leader", "b", 0, 2)]
+    [InlineData("not leader", "a", 1, 2)]
+    [InlineData("a handoff is already running", "b", 6, 1)]
+    public async Task A_step_down_that_meets_a_handoff_looks_again_or_says_so(string refusal, string next, int expected, int posts)
+    {
+        var (asked, done) = (0, false);
+        await using var node = await FakeNode.StartAsync(context =>
+        {
+            if (!HttpMethods.IsPost(context.Request.Method))
+            {
+                return FakeNode.AnswerAsync(context, "a", done ? next : "a", done ? 8 : 7);
+            }
+
+            if (++asked == 1)
+            {
+                context.Response.StatusCode = 409;
+                return context.Response.WriteAsJsonAsync(new { error = refusal });
+            }
+
+            done = true;
+            return FakeNode.AnswerAsync(context, "a", "a", 7);
+        });
+        (await CommandRun.WithTokenAsync("step-down", "--url", node.Url)).Ended((ExitCode)expected);
+        Assert.Equal(posts, asked);
+    }
+
+    [Theory]
     [InlineData(200, "<html>", 1)]
     [InlineData(200, "null", 1)]
     [InlineData(200, "[{}]", 1)]
