@@ -2,7 +2,7 @@ using Ha.Chaos.Clients;
 using Ha.Chaos.History;
 using Ha.Chaos.Network;
 using Ha.Chaos.Nodes;
-using Ha.Cli.Cluster;
+using Ha.Cli.Processes;
 using Spectre.Console;
 
 namespace Ha.Chaos;

@@ -1,4 +1,5 @@
 using Ha.Cli.Processes;
+using Ha.Configuration;
 
 namespace Ha.Cli.Cluster;
 
@@ -107,7 +108,7 @@ internal sealed class ClusterOperator(LocalCluster cluster, NodeWatcher watcher,
                 await Task.Delay(TimeSpan.FromMilliseconds(50), clock, cancellationToken);
             }
         }
-        else if (Durations.TryParse(what, out var duration))
+        else if (DurationText.TryParse(what, out var duration, out _))
         {
             await Task.Delay(duration, clock, cancellationToken);
         }

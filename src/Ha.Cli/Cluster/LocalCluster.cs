@@ -1,6 +1,6 @@
-using System.Net.Http.Headers;
-using System.Net.Http.Json;
+using Ha.Cli.Nodes;
 using Ha.Cli.Processes;
+using Ha.Http;
 
 namespace Ha.Cli.Cluster;
 
@@ -9,12 +9,14 @@ internal sealed class LocalCluster : IAsyncDisposable
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(2);
 
-    private readonly HttpClient _admin = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false });
+    // Shorter than a person's patience; a paused node accepts connections and never answers.
+    private static readonly TimeSpan _answerPatience = TimeSpan.FromSeconds(4);
 
     public LocalCluster(App app, ClusterSettings settings)
     {
         App = app;
         Settings = settings;
+        Admin = new NodeClient(AdminToken, _answerPatience);
         var urls = FreePorts.Find(settings.Nodes).Select(port => $"http://127.0.0.1:{port}").ToArray();
         var shared = SharedEnvironment(urls);
         var extra = settings.Environment?.Invoke(urls) ?? new Dictionary<string, string?>(StringComparer.Ordinal);
@@ -27,6 +29,9 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     /// <summary>What <c>BASE_ADMIN_TOKEN</c> is.</summary>
     public string AdminToken { get; } = ClusterSettings.NewSecret();
+
+    /// <summary>Sends that token.</summary>
+    public NodeClient Admin { get; }
 
     public IReadOnlyList<NodeProcess> Nodes { get; }
 
@@ -43,25 +48,14 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>Asks a node to hand its leadership over, to a certain node or to whoever is next. Returns what it answered, for people.</summary>
     public async Task<string> StepDownAsync(NodeProcess node, NodeProcess? to, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"{node.Url}/_ha/step-down");
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", AdminToken);
-        // Always a content object: without one the handler may send the request twice.
-        request.Content = to is null ? JsonContent.Create(new { }) : JsonContent.Create(new { to = to.Id });
-        try
-        {
-            using var answer = await _admin.SendAsync(request, cancellationToken);
-            return answer.IsSuccessStatusCode ? "accepted" : $"answered {(int)answer.StatusCode}";
-        }
-        catch (HttpRequestException e)
-        {
-            return $"failed: {e.Message}";
-        }
+        var answer = await Admin.PostAsync(node.Url, HaRoutes.StepDown, to?.Id, cancellationToken);
+        return answer.Trouble?.Words ?? "accepted";
     }
 
     public async ValueTask DisposeAsync()
     {
         await Task.WhenAll(Nodes.Select(n => n.StopAsync(_patience)));
-        _admin.Dispose();
+        Admin.Dispose();
     }
 
     private NodeProcess NewNode(

@@ -1,6 +1,4 @@
-using System.Net;
-using System.Net.Http.Headers;
-using System.Text.Json;
+using Ha.Cli.Nodes;
 using Ha.Cli.Processes;
 
 namespace Ha.Cli.Cluster;
@@ -22,13 +20,7 @@ internal sealed class NodeWatcher(LocalCluster cluster, EventLog events, TimePro
 {
     private static readonly TimeSpan _every = TimeSpan.FromMilliseconds(100);
 
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
-    {
-        Timeout = TimeSpan.FromMilliseconds(500),
-        // Where BASE_PUBLIC_INFO is off, only an administrator is told.
-        DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", cluster.AdminToken) },
-    };
-
+    private readonly NodeClient _client = new(cluster.AdminToken, TimeSpan.FromMilliseconds(500));
     private readonly NodeStatus[] _status = [.. cluster.Nodes.Select(n => NodeStatus.Silent(n, answered: false))];
     private (string Id, long Epoch)? _leader;
     private long _highestEpoch;
@@ -50,20 +42,10 @@ internal sealed class NodeWatcher(LocalCluster cluster, EventLog events, TimePro
     }
 
     /// <summary>It has a web server, which is not one of this library's nodes.</summary>
-    public async Task<bool> IsForeignAsync(NodeProcess node, CancellationToken cancellationToken)
-    {
-        try
-        {
-            using var answer = await _http.GetAsync($"{node.Url}/_ha/healthz", cancellationToken);
-            return answer.StatusCode != HttpStatusCode.OK || await answer.Content.ReadAsStringAsync(cancellationToken) is not "ok\n";
-        }
-        catch (Exception e) when (NoAnswer(e, cancellationToken))
-        {
-            return false;
-        }
-    }
+    public async Task<bool> IsForeignAsync(NodeProcess node, CancellationToken cancellationToken) =>
+        await _client.AskReadyAsync(node.Url, cancellationToken) is { Code: ExitCode.Failed or ExitCode.NoSuchRoute };
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose() => _client.Dispose();
 
     private async Task WatchAsync(int index, CancellationToken cancellationToken)
     {
@@ -110,28 +92,9 @@ internal sealed class NodeWatcher(LocalCluster cluster, EventLog events, TimePro
     }
 
     /// <summary>Null when it does not answer.</summary>
-    private async Task<NodeStatus?> PollAsync(NodeProcess node, CancellationToken cancellationToken)
-    {
-        try
-        {
-            using var leader = await GetAsync($"{node.Url}/_ha/leader", cancellationToken);
-            using var peers = await GetAsync($"{node.Url}/_ha/peers", cancellationToken);
-            var known = leader.RootElement;
-            var self = peers.RootElement.EnumerateArray().First(p => p.GetProperty("is_self").GetBoolean());
-            var left = known.GetProperty("lease_remaining_ms");
-            return new NodeStatus(node, true, true, known.GetProperty("is_self").GetBoolean(), self.GetProperty("role").GetString() ?? "",
-                known.GetProperty("epoch").GetInt64(),
-                clock.GetTimestamp() + (long)((left.ValueKind == JsonValueKind.Number ? left.GetDouble() : 0) / 1000 * clock.TimestampFrequency));
-        }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException || NoAnswer(e, cancellationToken))
-        {
-            return null;
-        }
-    }
-
-    private static bool NoAnswer(Exception e, CancellationToken cancellationToken) =>
-        e is HttpRequestException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested);
-
-    private async Task<JsonDocument> GetAsync(string url, CancellationToken cancellationToken) =>
-        JsonDocument.Parse(await _http.GetByteArrayAsync(url, cancellationToken));
+    private async Task<NodeStatus?> PollAsync(NodeProcess node, CancellationToken cancellationToken) =>
+        await _client.AskAsync(node.Url, cancellationToken) is { Leader: { } leader, Self: { } self }
+            ? new NodeStatus(node, true, true, leader.IsSelf, self.Role, leader.Epoch,
+                clock.GetTimestamp() + (leader.LeaseRemainingMs ?? 0) * clock.TimestampFrequency / 1000)
+            : null;
 }

@@ -84,11 +84,12 @@ internal class ChildProcess(IReadOnlyList<string> command) : IAsyncDisposable
         }
     }
 
-    /// <summary>A command line of the <c>dotnet</c> that runs this process.</summary>
+    /// <summary>A command line of the <c>dotnet</c> that runs this process; of the one on the path if this is native code.</summary>
     public static IReadOnlyList<string> Dotnet(params IReadOnlyList<string> arguments)
     {
-        var host = Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet");
-        return [Path.GetFullPath(host), .. arguments];
+        var host = Path.GetFullPath(
+            Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"));
+        return [File.Exists(host) ? host : "dotnet", .. arguments];
     }
 
     /// <summary>Starts it unless it runs.</summary>

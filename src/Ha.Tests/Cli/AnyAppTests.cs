@@ -73,7 +73,7 @@ public sealed class AnyAppTests(ITestOutputHelper output, AnyAppTests.Project pr
     [InlineData("--load is a method", "app", "--load", "notes")]
     [InlineData("--rate is 1 to 1000", "app", "--rate", "0")]
     [InlineData("--env is KEY=VALUE", "app", "--env", "KEY")]
-    [InlineData("'5' is not a duration", "app", "--for", "5")]
+    [InlineData("'5' has no unit", "app", "--for", "5")]
     [InlineData("app")]
     public async Task A_wrong_command_line_has_an_exit_code_of_its_own(string said, params string[] arguments)
     {

@@ -19,7 +19,7 @@ internal static class AdminTokenRules
         return Make(HaKeys.AdminToken, token, problems) is { } unchanging ? FileBacked<HashedToken>.Fixed(unchanging) : null;
     }
 
-    private static string? ReadOne(NamedFile file, Func<string, SecretText> read, List<string> problems)
+    public static string? ReadOne(NamedFile file, Func<string, SecretText> read, List<string> problems)
     {
         var tokens = SecretFiles.Entries(file, read, problems);
         if (tokens.Length > 1)
@@ -30,20 +30,20 @@ internal static class AdminTokenRules
         return tokens.FirstOrDefault();
     }
 
-    private static HashedToken? Make(string setting, string? token, List<string> problems)
+    /// <summary>A token travels in a header.</summary>
+    public static void Check(string setting, string? token, List<string> problems)
     {
-        if (token is null)
-        {
-            return null;
-        }
-
-        if (token.Length == 0 || token.Any(c => c is <= ' ' or > '~'))
+        if (token is not null && (token.Length == 0 || token.Any(c => c is <= ' ' or > '~')))
         {
             problems.Add(
                 $"{setting} ({token.Length} characters) must be printable ASCII without spaces, as it travels in a header; " +
                 $"{KeyRules.HowToMakeASecret}.");
         }
+    }
 
-        return new HashedToken(token);
+    private static HashedToken? Make(string setting, string? token, List<string> problems)
+    {
+        Check(setting, token, problems);
+        return token is null ? null : new HashedToken(token);
     }
 }

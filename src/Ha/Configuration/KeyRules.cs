@@ -46,6 +46,14 @@ internal sealed class KeyRules
         return FileBacked<KeyRing>.Load([rules._secretFile, rules._nodeKeyFile], rules.Build, read, problems);
     }
 
+    /// <returns>The id in <c>id=publickey</c>; null when it is not of this form.</returns>
+    public static string? OwnerOf(string entry)
+    {
+        // An id may contain '='; base64 has it at the end only.
+        var split = entry.TrimEnd('=').LastIndexOf('=');
+        return split > 0 && PlainName.IsValid(entry[..split]) ? entry[..split] : null;
+    }
+
     private void CheckPresence(List<string> problems)
     {
         var hasKeys = _secrets.Length + _peerKeys.Length > 0 || _nodeKey is not null || _secretFile is not null || _nodeKeyFile is not null;
@@ -152,17 +160,15 @@ internal sealed class KeyRules
 
     private static RingKey? ReadPeerKey(string entry, int place, List<string> problems)
     {
-        // An id may contain '='; base64 has it at the end only.
-        var split = entry.TrimEnd('=').LastIndexOf('=');
-        var id = split <= 0 ? null : entry[..split];
-        if (id is null || !PlainName.IsValid(id))
+        var id = OwnerOf(entry);
+        if (id is null)
         {
             // What stands here may be anything, a private key included.
             problems.Add($"{HaKeys.PeerKeys} (entry {place}, {entry.Length} characters) is not of the form id=publickey; write the node's {HaKeys.NodeId}, '=', and its public key, {HowToShowIt}.");
             return null;
         }
 
-        var der = KeyText.FromBase64(entry.AsSpan(split + 1)) ?? [];
+        var der = KeyText.FromBase64(entry.AsSpan(id.Length + 1)) ?? [];
         if (Ed25519Key.ReadPublic(der) is { } key)
         {
             return new RingKey(key, id);

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
-using Ha.Cli.Processes;
 
-namespace Ha.Cli.Cluster;
+namespace Ha.Cli.Processes;
 
 /// <summary>Ctrl-C, SIGTERM, a closed terminal, or a <c>dotnet run</c> that was killed: all say stop, and leave us time to do it.</summary>
 internal sealed class StopSignals : IDisposable

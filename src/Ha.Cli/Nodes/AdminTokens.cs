@@ -1,0 +1,24 @@
+using Ha.Configuration;
+using Ha.Security;
+
+namespace Ha.Cli.Nodes;
+
+/// <summary>Where the admin token comes from. There is no option that takes it: command lines are for everyone to see.</summary>
+internal static class AdminTokens
+{
+    public const string Missing = "it wants the admin token: set BASE_ADMIN_TOKEN or BASE_ADMIN_TOKEN_FILE, or name the file with --token-file";
+
+    /// <param name="options">What the environment holds.</param>
+    /// <param name="option">What <c>--token-file</c> names; it wins. Null: nothing.</param>
+    /// <returns>Null when there is none.</returns>
+    /// <exception cref="CommandException">It cannot be read or cannot travel in a header.</exception>
+    public static string? Find(HaOptions options, string? option)
+    {
+        var problems = new List<string>();
+        var file = option is not null ? new NamedFile("--token-file", option)
+            : SecretFiles.Find(HaKeys.AdminTokenFile, options.AdminTokenFile, HaKeys.AdminToken, options.AdminToken is not null, problems);
+        var token = file is null ? options.AdminToken : AdminTokenRules.ReadOne(file, SecretText.Read, problems);
+        AdminTokenRules.Check(file?.Setting ?? HaKeys.AdminToken, token, problems);
+        return problems.Count == 0 ? token : throw new CommandException(ExitCode.WrongUsage, string.Join('\n', problems));
+    }
+}

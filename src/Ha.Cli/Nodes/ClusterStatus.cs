@@ -1,0 +1,152 @@
+using System.Text.Json.Serialization;
+using Ha.Endpoints;
+
+namespace Ha.Cli.Nodes;
+
+/// <summary>What several nodes say, put together. Immutable; as JSON it is what <c>--json</c> prints.</summary>
+/// <param name="Leader">The node that leads, by the word of the highest epoch; null: nobody is known to.</param>
+/// <param name="LeaderUrl">Where that node is reached from here; null: unknown.</param>
+/// <param name="Epoch">The leader's; 0: none.</param>
+/// <param name="LeaseRemainingMs">Milliseconds, unless it is renewed; null: a fixed leader's has no end. 0: no leader.</param>
+/// <param name="Quorum">Who decides; empty: nobody said.</param>
+/// <param name="ExitCode">What <c>ha status</c> ends with.</param>
+/// <param name="Nodes">In the order of their ids.</param>
+internal sealed record ClusterStatus(
+    string? Leader, string? LeaderUrl, long Epoch, long? LeaseRemainingMs, string Quorum, ExitCode ExitCode, IReadOnlyList<NodeRow> Nodes)
+{
+    /// <summary>The one that leads; null: there is none, or nobody says where.</summary>
+    [JsonIgnore]
+    public NodeRow? LeaderRow => Leader is null ? null : Nodes.FirstOrDefault(row => string.Equals(row.NodeId, Leader, StringComparison.Ordinal));
+
+    /// <summary>More than one node says that it leads.</summary>
+    [JsonIgnore]
+    public bool IsSplit => Nodes.Where(row => row.Leads).DistinctBy(row => row.NodeId, StringComparer.Ordinal).Count() > 1;
+
+    /// <summary>Asks all nodes at once.</summary>
+    public static async Task<ClusterStatus> LookAsync(NodeClient client, IReadOnlyList<string> urls, CancellationToken cancellationToken)
+    {
+        for (var again = true; ; again = false)
+        {
+            var status = Of(await Task.WhenAll(urls.Select(url => client.AskAsync(url, cancellationToken))));
+            if (!again || !status.IsSplit)
+            {
+                // Nobody answers at the same moment as another: two that lead may be the one before a handoff and the one after it.
+                return status;
+            }
+        }
+    }
+
+    public static ClusterStatus Of(IReadOnlyList<NodeAnswer> answers)
+    {
+        var told = answers.Where(answer => answer.Leader is not null).ToArray();
+        var best = told.Where(answer => answer.Leader!.NodeId.Length > 0)
+            .OrderByDescending(answer => answer.Leader!.Epoch).ThenByDescending(answer => answer.Leads).FirstOrDefault()?.Leader;
+        var members = told.SelectMany(answer => answer.Members).GroupBy(member => member.Target, StringComparer.Ordinal)
+            .Select(group => new Member(group.Key, group.First().NodeId, [.. group])).Select(Named).ToArray();
+        var asked = answers.Select(answer => NodeRow.Of(answer, Array.Find(members, member => member.Is(answer))));
+        var heardOf = members.Where(member => !answers.Any(member.Is)).Select(NodeRow.Of);
+        NodeRow[] rows = [.. asked.Concat(heardOf).OrderBy(row => row.NodeId, StringComparer.Ordinal).ThenBy(row => row.Url, StringComparer.Ordinal)];
+        var status = new ClusterStatus(
+            best?.NodeId, null, best?.Epoch ?? 0, best is null ? 0 : best.LeaseRemainingMs, told.FirstOrDefault()?.Leader!.Quorum ?? "", ExitCode.Done, rows);
+        return status with { LeaderUrl = status.LeaderRow?.Url, ExitCode = Verdict(status, answers) };
+    }
+
+    private static ExitCode Verdict(ClusterStatus status, IReadOnlyList<NodeAnswer> answers)
+    {
+        // What a person can put right comes before what may pass.
+        if (answers.Any(answer => answer.Trouble?.Code == ExitCode.WrongToken))
+        {
+            return ExitCode.WrongToken;
+        }
+
+        if (answers.All(answer => answer.Trouble is not null))
+        {
+            return answers.Select(answer => answer.Trouble!.Code).OrderBy(code => code == ExitCode.NotReachable).First();
+        }
+
+        return status.Leader is null || status.IsSplit ? ExitCode.NoLeader
+            : status.Nodes.Any(row => row.Answers == false || !row.Up) ? ExitCode.SomeSilent
+            : ExitCode.Done;
+    }
+
+    /// <summary>Whoever has heard of it knows its name.</summary>
+    private static Member Named(Member member) =>
+        member with { NodeId = member.Views.Select(view => view.NodeId).FirstOrDefault(id => id.Length > 0) ?? "" };
+}
+
+/// <param name="Target">As members reach it.</param>
+/// <param name="NodeId">Empty: nobody has ever heard it.</param>
+/// <param name="Views">What each node that answered says of it.</param>
+internal sealed record Member(string Target, string NodeId, IReadOnlyList<PeerAnswer> Views)
+{
+    public bool Up => Views.Any(view => view.Up);
+
+    public string Role => Views.Where(view => view.Up).Select(view => view.Role).FirstOrDefault() ?? "unknown";
+
+    public bool Paused => Views.Any(view => view.Paused);
+
+    public bool Unhealthy => Views.Any(view => view.Unhealthy);
+
+    public string? ConfigMismatch => Views.Select(view => view.ConfigMismatch).FirstOrDefault(text => text is not null);
+
+    /// <summary>By its name, since not everybody reaches it at the same URL; one that is silent has its URL only.</summary>
+    public bool Is(NodeAnswer answer) =>
+        string.Equals(answer.Self is null ? answer.Url : answer.Self.NodeId, answer.Self is null ? Target : NodeId, StringComparison.Ordinal);
+}
+
+/// <summary>One node. Immutable.</summary>
+/// <param name="NodeId">Empty: it does not answer, and nobody knows whose URL this is.</param>
+/// <param name="Url">As it was given; of a node that was not, as members reach it.</param>
+/// <param name="Answers">Null: it was not asked, others told of it.</param>
+/// <param name="Up">It answers, or another one hears it.</param>
+/// <param name="Leads">It says so itself.</param>
+/// <param name="Role"><c>leader</c>, <c>candidate</c>, <c>follower</c>, <c>witness</c> or <c>unknown</c>.</param>
+/// <param name="Epoch">What it knows; 0: of no leader.</param>
+/// <param name="LeaseRemainingMs">What it knows of the leader's lease; null: no end, or it was not asked.</param>
+/// <param name="Paused">It was told not to lead.</param>
+/// <param name="Unhealthy">Its application's health keeps it from leading.</param>
+/// <param name="ConfigMismatch">How its settings differ from those of another one; null: they agree.</param>
+/// <param name="Error">Why it does not answer; null: it does, or was not asked.</param>
+internal sealed record NodeRow(
+    string NodeId,
+    string Url,
+    bool? Answers,
+    bool Up,
+    bool Leads,
+    string Role,
+    long Epoch,
+    long? LeaseRemainingMs,
+    bool Paused,
+    bool Unhealthy,
+    string? ConfigMismatch,
+    string? Error)
+{
+    /// <summary>A few words for people.</summary>
+    [JsonIgnore]
+    public string State { get; init; } = "";
+
+    public static NodeRow Of(NodeAnswer answer, Member? member) =>
+        answer is { Self: { } self, Leader: { } leader }
+            ? new NodeRow(
+                self.NodeId, answer.Url, Answers: true, Up: true, answer.Leads, self.Role, leader.Epoch, leader.LeaseRemainingMs, self.Paused,
+                self.Unhealthy, member?.ConfigMismatch, Error: null)
+            { State = answer.Leads ? "leader" : self.Role }
+            : Of(member ?? new Member(answer.Url, "", [])) with
+            {
+                Answers = false,
+                Error = answer.Trouble?.Words,
+                State = answer.Trouble?.Code switch
+                {
+                    ExitCode.NotReachable => "not answering",
+                    ExitCode.WrongToken => "wrong token",
+                    _ => "no answer of a node",
+                },
+            };
+
+    public static NodeRow Of(Member member) => new(
+        member.NodeId, member.Target, Answers: null, member.Up, Leads: false, member.Role, 0, LeaseRemainingMs: null, member.Paused, member.Unhealthy,
+        member.ConfigMismatch, Error: null)
+    {
+        State = member.Up ? member.Role : "down",
+    };
+}

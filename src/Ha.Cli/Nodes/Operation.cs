@@ -1,0 +1,128 @@
+using Ha.Configuration;
+using Ha.Http;
+
+namespace Ha.Cli.Nodes;
+
+/// <summary>Has one thing done and waits until it is so. What does not work ends it with a <see cref="CommandException"/>.</summary>
+/// <param name="target">The nodes.</param>
+/// <param name="patience">How long to wait.</param>
+/// <param name="output">Gets what was done.</param>
+internal sealed class Operation(Target target, TimeSpan patience, TextWriter output)
+{
+    private const int MaxMoves = 3;
+    private static readonly TimeProvider _clock = TimeProvider.System;
+
+    private readonly long _start = _clock.GetTimestamp();
+
+    private TimeSpan Left => TimeSpan.FromTicks(Math.Max(0, (patience - _clock.GetElapsedTime(_start)).Ticks));
+
+    public async Task<ExitCode> StepDownAsync(string? to, CancellationToken stop)
+    {
+        for (var move = 1; ; move++)
+        {
+            var before = await target.LookAsync(stop);
+            var leader = before.LeaderRow ?? throw NoLeader(before);
+            var answer = await target.PostAsync(leader, HaRoutes.StepDown, to, stop);
+            if (answer.Trouble is { Code: ExitCode.Refused, Words: "not leader" } && move < MaxMoves)
+            {
+                // Leadership moved in between.
+                continue;
+            }
+
+            Require(leader, answer);
+            await output.WriteLineAsync($"{StatusTable.Name(leader)} hands over{To(answer)}.");
+            var after = await UntilAsync(now => now.Leader is not null && (now.Leader != leader.NodeId || now.Epoch > before.Epoch), stop);
+            return after.Leader == leader.NodeId
+                ? throw new CommandException(ExitCode.Failed, $"The handoff failed: {StatusTable.Leader(after)}.")
+                : await SayLeaderAsync(after);
+        }
+    }
+
+    public async Task<ExitCode> PauseAsync(string nodeId, string? to, CancellationToken stop)
+    {
+        var (before, node) = await FindAsync(nodeId, stop);
+        Require(node, await target.PostAsync(node, HaRoutes.Pause, to, stop));
+        await output.WriteLineAsync($"{StatusTable.Name(node)} is paused.");
+        return await SayLeaderAsync(await UntilAsync(
+            now => now.Leader != nodeId && (now.Leader is not null || before.Leader != nodeId), stop));
+    }
+
+    public async Task<ExitCode> ResumeAsync(string nodeId, CancellationToken stop)
+    {
+        var (_, node) = await FindAsync(nodeId, stop);
+        Require(node, await target.PostAsync(node, HaRoutes.Resume, to: null, stop));
+        await output.WriteLineAsync($"{StatusTable.Name(node)} is resumed.");
+        return ExitCode.Done;
+    }
+
+    public async Task<ExitCode> WaitAsync(bool leader, bool ready, CancellationToken stop)
+    {
+        if (ready)
+        {
+            var (troubles, allReady) = await Target.PollAsync(
+                token => Task.WhenAll(target.Urls.Select(url => target.AskReadyAsync(url, token))), all => all.All(trouble => trouble is null), Left, stop);
+            if (!allReady)
+            {
+                throw TimedOut("not all nodes are ready", target.Urls.Zip(troubles).Where(node => node.Second is not null)
+                    .Select(node => $"{node.First}: {node.Second!.Words}"));
+            }
+
+            await output.WriteLineAsync(target.Urls.Count == 1 ? "The node is ready." : $"All {target.Urls.Count} nodes are ready.");
+        }
+
+        return leader ? await SayLeaderAsync(await UntilAsync(now => now.Leader is not null && !now.IsSplit, stop)) : ExitCode.Done;
+    }
+
+    private async Task<ClusterStatus> UntilAsync(Func<ClusterStatus, bool> until, CancellationToken stop)
+    {
+        // A token that is wrong does not become right by waiting.
+        var (last, _) = await Target.PollAsync(target.LookAsync, now => until(now) || now.ExitCode == ExitCode.WrongToken, Left, stop);
+        return until(last) ? last
+            : last.ExitCode == ExitCode.WrongToken ? throw NoLeader(last)
+            : throw TimedOut(StatusTable.Leader(last), Troubles(last));
+    }
+
+    private async Task<ExitCode> SayLeaderAsync(ClusterStatus status)
+    {
+        await output.WriteLineAsync($"{StatusTable.Leader(status)}.");
+        return ExitCode.Done;
+    }
+
+    private async Task<(ClusterStatus Status, NodeRow Node)> FindAsync(string nodeId, CancellationToken stop)
+    {
+        var status = await target.LookAsync(stop);
+        if (status.Nodes.FirstOrDefault(row => row.NodeId == nodeId) is { } found)
+        {
+            return (status, found);
+        }
+
+        var known = string.Join(", ", status.Nodes.Where(row => row.NodeId.Length > 0).Select(StatusTable.Name));
+        throw known.Length == 0 || status.Nodes.Any(row => row.NodeId.Length == 0)
+            ? new CommandException(
+                status.ExitCode is ExitCode.WrongToken or ExitCode.NoSuchRoute or ExitCode.Failed ? status.ExitCode : ExitCode.NotReachable,
+                Lines($"No node says that it is {nodeId}.", Troubles(status)))
+            : new CommandException(ExitCode.WrongUsage, $"There is no node {nodeId}, but {known}.");
+    }
+
+    private static void Require(NodeRow node, ActionAnswer answer)
+    {
+        if (answer.Trouble is { } trouble)
+        {
+            throw new CommandException(trouble.Code, $"{StatusTable.Name(node)} ({StatusTable.Plain(node.Url)}): {StatusTable.Plain(trouble.Words)}.");
+        }
+    }
+
+    private static string To(ActionAnswer answer) => answer.Successor.Length > 0 ? $" to {StatusTable.Plain(answer.Successor)}" : "";
+
+    private static CommandException NoLeader(ClusterStatus status) => new(
+        status.ExitCode is ExitCode.Done or ExitCode.SomeSilent ? ExitCode.NotReachable : status.ExitCode,
+        Lines(status.Leader is null ? $"{StatusTable.Leader(status)}." : $"{StatusTable.Leader(status)}, but no node says where it is; name its URL with --url.", Troubles(status)));
+
+    private CommandException TimedOut(string what, IEnumerable<string> troubles) =>
+        new(ExitCode.TimedOut, Lines($"After {DurationText.Format(patience)}: {what}.", troubles));
+
+    private static IEnumerable<string> Troubles(ClusterStatus status) =>
+        status.Nodes.Where(row => row.Error is not null).Select(row => $"{StatusTable.Plain(row.Url)}: {StatusTable.Plain(row.Error!)}");
+
+    private static string Lines(string first, IEnumerable<string> others) => string.Join("\n  ", others.Prepend(first));
+}

@@ -1,0 +1,202 @@
+using Ha.Cli;
+using Ha.Cli.Nodes;
+using Ha.Security;
+using Ha.Tests.Hosting;
+using Ha.Tests.Support;
+using Microsoft.AspNetCore.Http;
+
+namespace Ha.Tests.Cli;
+
+/// <summary>What <c>ha</c> makes of nodes that are alone, closed, gone wrong, or no nodes, and whom it gives the token.</summary>
+public sealed class NodeAnswerTests
+{
+    [Fact]
+    public async Task A_closed_node_behind_TLS_is_shown_to_those_with_authority_and_token()
+    {
+        using var authority = new TestAuthority();
+        await using var cluster = new KestrelCluster(["a"], [("BASE_ADMIN_TOKEN", CommandRun.Token), ("BASE_PUBLIC_INFO", "false")], authority: authority);
+        await cluster.StartAsync();
+        await cluster.HasLeaderAsync("a");
+        var own = authority.Issue("operator");
+        (string, string?)[] client = [("BASE_CLIENT_CERT_FILE", own.File), ("BASE_CLIENT_KEY_FILE", own.KeyFile)];
+        string[] status = ["status", "--url", cluster.Leader.Url];
+
+        var distrusted = (await CommandRun.RunAsync(client, status)).Ended(ExitCode.NotReachable);
+        Assert.Contains("an authority that this node does not trust", distrusted.Output, StringComparison.Ordinal);
+
+        string[] trusting = [.. status, "--ca", authority.File];
+        var unknown = (await CommandRun.RunAsync(client, trusting)).Ended(ExitCode.WrongToken);
+        Assert.Contains("wrong token", unknown.Output, StringComparison.Ordinal);
+        Assert.Contains("--token-file", unknown.Output, StringComparison.Ordinal);
+        (await CommandRun.RunAsync(client, [.. trusting, "--token-file", authority.Write("wrong", "another-token")])).Ended(ExitCode.WrongToken);
+        (await CommandRun.RunAsync(client, ["wait", "--leader", .. trusting[1..]])).Ended(ExitCode.WrongToken);
+
+        var file = authority.Write("token", $"{CommandRun.Token}\n");
+        var shown = (await CommandRun.RunAsync(client, [.. trusting, "--token-file", file])).Ended(ExitCode.Done);
+        Assert.Matches(@"\na +leader ", shown.Output);
+        (await CommandRun.RunAsync([.. client, ("BASE_ADMIN_TOKEN_FILE", file), ("BASE_CA_FILE", authority.File)], status)).Ended(ExitCode.Done);
+        (await CommandRun.RunAsync(client, ["wait", "--ready", .. trusting[1..]])).Ended(ExitCode.Done);
+    }
+
+    [Fact]
+    public async Task A_node_without_an_admin_token_has_no_such_route()
+    {
+        await using var cluster = new KestrelCluster(["a"]);
+        await cluster.StartAsync();
+        await cluster.HasLeaderAsync("a");
+        foreach (var command in new string[][] { ["step-down"], ["pause", "--node", "a"], ["resume", "--node", "a"] })
+        {
+            var run = (await CommandRun.WithTokenAsync([.. command, "--url", cluster.Leader.Url])).Ended(ExitCode.NoSuchRoute);
+            Assert.Contains("BASE_ADMIN_TOKEN is not set there", run.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task No_leader_and_two_leaders_are_no_cluster_to_work_with()
+    {
+        await using var waiting = await FakeNode.StartAsync("a", leader: null);
+        var nobody = (await CommandRun.RunAsync([], "status", "--url", waiting.Url)).Ended(ExitCode.NoLeader);
+        Assert.Contains("no leader; 1 of 1 nodes answer", nobody.Output, StringComparison.Ordinal);
+        (await CommandRun.WithTokenAsync("step-down", "--url", waiting.Url)).Ended(ExitCode.NoLeader);
+
+        await using var one = await FakeNode.StartAsync("a", leader: "a", epoch: 7);
+        await using var other = await FakeNode.StartAsync("b", leader: "b", epoch: 8);
+        var both = (await CommandRun.RunAsync([], "status", "--url", $"{one.Url},{other.Url}")).Ended(ExitCode.NoLeader);
+        Assert.Contains("a and b say that they lead", both.Output, StringComparison.Ordinal);
+        (await CommandRun.RunAsync([], "wait", "--leader", "--timeout", "300ms", "--url", $"{one.Url},{other.Url}")).Ended(ExitCode.TimedOut);
+    }
+
+    [Fact]
+    public async Task A_handoff_that_does_not_end_is_not_waited_for_for_ever()
+    {
+        await using var stays = await FakeNode.StartAsync("a", leader: "a");
+        foreach (var command in new string[][] { ["step-down"], ["pause", "--node", "a"] })
+        {
+            var run = (await CommandRun.WithTokenAsync([.. command, "--timeout", "300ms", "--url", stays.Url])).Ended(ExitCode.TimedOut);
+            Assert.Equal("After 300ms: a leads in epoch 7.\n", run.Error);
+        }
+    }
+
+    [Theory]
+    [InlineData("not leader", "b", 0, 2)]
+    [InlineData("not leader", "a", 1, 2)]
+    [InlineData("a handoff is already running", "b", 6, 1)]
+    public async Task A_step_down_that_meets_a_handoff_looks_again_or_says_so(string refusal, string next, int expected, int posts)
+    {
+        var (asked, done) = (0, false);
+        await using var node = await FakeNode.StartAsync(context =>
+        {
+            if (!HttpMethods.IsPost(context.Request.Method))
+            {
+                return FakeNode.AnswerAsync(context, "a", done ? next : "a", done ? 8 : 7);
+            }
+
+            if (++asked == 1)
+            {
+                context.Response.StatusCode = 409;
+                return context.Response.WriteAsJsonAsync(new { error = refusal });
+            }
+
+            done = true;
+            return FakeNode.AnswerAsync(context, "a", "a", 7);
+        });
+        (await CommandRun.WithTokenAsync("step-down", "--url", node.Url)).Ended((ExitCode)expected);
+        Assert.Equal(posts, asked);
+    }
+
+    [Theory]
+    [InlineData(200, "<html>", 1)]
+    [InlineData(200, "null", 1)]
+    [InlineData(200, "[{}]", 1)]
+    [InlineData(204, "", 1)]
+    [InlineData(404, "", 8)]
+    [InlineData(500, "", 1)]
+    public async Task What_is_no_node_is_not_taken_for_one(int status, string body, int expected)
+    {
+        await using var server = await FakeNode.StartAsync(context =>
+        {
+            context.Response.StatusCode = status;
+            context.Response.ContentType = "application/json";
+            return context.Response.WriteAsync(body);
+        });
+        var run = (await CommandRun.RunAsync([], "status", "--url", server.Url)).Ended((ExitCode)expected);
+        Assert.Contains("no answer of a node", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_node_that_never_answers_is_given_up()
+    {
+        await using var server = await FakeNode.StartAsync(context => Task.Delay(Timeout.Infinite, context.RequestAborted));
+        var run = (await CommandRun.RunAsync([], "status", "--url", server.Url)).Ended(ExitCode.NotReachable);
+        Assert.Contains("no answer within 2.0 s", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Control_characters_of_a_node_do_not_reach_the_terminal()
+    {
+        await using var server = await FakeNode.StartAsync("a\\u001b[2J", leader: null);
+        var run = (await CommandRun.RunAsync([], "status", "--url", server.Url)).Ended(ExitCode.NoLeader);
+        Assert.Contains("a?[2J", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_token_goes_to_the_leader_alone_and_not_after_a_redirect()
+    {
+        await using var leader = await FakeNode.StartAsync(context =>
+        {
+            context.Response.StatusCode = 307;
+            context.Response.Headers.Location = "http://127.0.0.1:9/_ha/step-down";
+            return Task.CompletedTask;
+        });
+        await using var follower = await FakeNode.StartAsync("b", leader: "a", epoch: 7, ("a", leader.Url));
+        var run = (await CommandRun.WithTokenAsync("step-down", "--url", follower.Url)).Ended(ExitCode.Failed);
+        Assert.Equal($"a ({leader.Url}): it answers 307, and redirects are not followed.\n", run.Error);
+        Assert.Equal([$"POST /_ha/step-down Bearer {CommandRun.Token}"], leader.Seen);
+        Assert.All(follower.Seen, request => Assert.DoesNotContain("Bearer", request, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_token_does_not_leave_TLS_on_the_word_of_a_node()
+    {
+        await using var elsewhere = await FakeNode.StartAsync("b", leader: "b");
+        var row = NodeRow.Of(new Member(elsewhere.Url, "b", []));
+        using var secure = new Target(["https://127.0.0.1:9"], CommandRun.Token, TlsMaterial.None);
+        var refusal = await Assert.ThrowsAsync<CommandException>(() => secure.PostAsync(row, "/_ha/pause", null, default));
+        Assert.Equal(ExitCode.NotReachable, refusal.Code);
+        Assert.Empty(elsewhere.Seen);
+
+        using var plain = new Target(["http://127.0.0.1:9"], CommandRun.Token, TlsMaterial.None);
+        Assert.Null((await plain.PostAsync(row, "/_ha/pause", null, default)).Trouble);
+    }
+
+    [Theory]
+    [InlineData("--url (node-1:8080) has no scheme", "status", "--url", "node-1:8080")]
+    [InlineData("--url (http://n/p) has something after", "watch", "--url", "http://n/p")]
+    [InlineData("--url (http://***@n) carries a user name or password", "wait", "--leader", "--url", "http://u:pass@n")]
+    [InlineData("--url or BASE_PEERS", "status")]
+    [InlineData("--ca (./no.pem) names a file that does not exist", "status", "--url", "http://n", "--ca", "./no.pem")]
+    [InlineData("--token-file (./no.txt) names a file that does not exist", "status", "--url", "http://n", "--token-file", "./no.txt")]
+    [InlineData("'soon' is not a duration", "wait", "--leader", "--url", "http://n", "--timeout", "soon")]
+    [InlineData("Wait for what?", "wait", "--url", "http://n")]
+    [InlineData("--node", "pause", "--url", "http://n")]
+    [InlineData("Unrecognized", "status", "--url", "http://n", "--token", "x")]
+    public async Task A_wrong_command_line_is_named(string expected, params string[] arguments)
+    {
+        var run = (await CommandRun.RunAsync([], arguments)).Ended(ExitCode.WrongUsage);
+        Assert.Contains(expected, run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("pass@", run.Output + run.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("BASE_PEERS (n:1) has no scheme", "BASE_PEERS", "n:1")]
+    [InlineData("are both set; remove one of them", "BASE_ADMIN_TOKEN_FILE", "/token", "BASE_ADMIN_TOKEN", "the-token")]
+    [InlineData("must be printable ASCII without spaces", "BASE_ADMIN_TOKEN", "the token")]
+    public async Task A_wrong_environment_is_named(string expected, params string[] variables)
+    {
+        (string, string?)[] nodes = variables[0] is "BASE_PEERS" ? [] : [("BASE_PEERS", "http://n")];
+        var run = (await CommandRun.RunAsync([.. nodes, .. variables.Chunk(2).Select(pair => (pair[0], (string?)pair[1]))], "status"))
+            .Ended(ExitCode.WrongUsage);
+        Assert.Contains(expected, run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("the token", run.Error, StringComparison.Ordinal);
+    }
+}
