@@ -25,7 +25,11 @@ internal static class HaCommand
     /// <param name="error">Default: the console's.</param>
     /// <param name="stop">Ends it.</param>
     public static async Task<int> RunAsync(
-        IReadOnlyList<string> arguments, IConfiguration environment, TextWriter? output = null, TextWriter? error = null, CancellationToken stop = default)
+        IReadOnlyList<string> arguments,
+        IConfiguration environment,
+        TextWriter? output = null,
+        TextWriter? error = null,
+        CancellationToken stop = default)
     {
         var root = new RootCommand(About) { ClusterCommand.New(), KeysCommand.New(environment) };
         foreach (var command in new NodeCommands(environment).All())

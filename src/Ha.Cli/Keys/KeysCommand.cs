@@ -20,7 +20,10 @@ internal static class KeysCommand
         // The form without a verb is the older one; scripts have it.
         var idsAlone = Ids();
         idsAlone.Hidden = true;
-        var keys = new Command("keys", "Makes and checks keys and secrets.") { idsAlone, NewKeys(idsAlone), Public(environment), Check(environment) };
+        var keys = new Command("keys", "Makes and checks keys and secrets.")
+        {
+            idsAlone, NewKeys(idsAlone), Public(environment), Check(environment),
+        };
         keys.SetAction(parsed => New(parsed.GetValue(idsAlone), parsed.InvocationConfiguration.Output));
         return keys;
     }
@@ -105,7 +108,8 @@ internal static class KeysCommand
             if (options is { ClusterSecrets.Count: 0, ClusterSecretFile: null, NodeKey: null, NodeKeyFile: null, PeerKeys.Count: 0 })
             {
                 throw new CommandException(
-                    ExitCode.WrongUsage, "There is nothing to check: set BASE_CLUSTER_SECRET, BASE_NODE_KEY, BASE_PEER_KEYS, or name a file.");
+                    ExitCode.WrongUsage,
+                    "There is nothing to check: set BASE_CLUSTER_SECRET, BASE_NODE_KEY, BASE_PEER_KEYS, or name a file.");
             }
 
             var problems = new List<string>();
@@ -142,7 +146,8 @@ internal static class KeysCommand
 
         if (owners.Length > 0)
         {
-            output.WriteLine($"The peers' keys are well-formed: {string.Join(", ", owners)}.{(own is null ? "" : $" That of {options.NodeId} fits the private key.")}");
+            var fit = own is null ? "" : $" That of {options.NodeId} fits the private key.";
+            output.WriteLine($"The peers' keys are well-formed: {string.Join(", ", owners)}.{fit}");
         }
     }
 
@@ -156,14 +161,16 @@ internal static class KeysCommand
         }
 
         var variables = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
-        foreach (var line in text.Content.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(line => line[0] != '#'))
+        var lines = text.Content.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        foreach (var line in lines.Where(line => line[0] != '#'))
         {
             var at = line.IndexOf('=', StringComparison.Ordinal);
             if (at <= 0 || !variables.TryAdd(line[..at], line[(at + 1)..].Trim('"', '\'')))
             {
                 // Of what stands there nothing is shown but a name: it may be a secret.
                 throw new CommandException(
-                    ExitCode.WrongUsage, at > 0 ? $"{path} has {line[..at]} twice; give each node a file of its own." : $"{path} has a line that is not KEY=VALUE.");
+                    ExitCode.WrongUsage,
+                    at > 0 ? $"{path} has {line[..at]} twice; give each node a file of its own." : $"{path} has a line that is not KEY=VALUE.");
             }
         }
 

@@ -6,7 +6,8 @@ namespace Ha.Cli.Nodes;
 /// <summary>Where the admin token comes from. There is no option that takes it: command lines are for everyone to see.</summary>
 internal static class AdminTokens
 {
-    public const string Missing = "it wants the admin token: set BASE_ADMIN_TOKEN or BASE_ADMIN_TOKEN_FILE, or name the file with --token-file";
+    public const string Missing =
+        "it wants the admin token: set BASE_ADMIN_TOKEN or BASE_ADMIN_TOKEN_FILE, or name the file with --token-file";
 
     /// <param name="options">What the environment holds.</param>
     /// <param name="option">What <c>--token-file</c> names; it wins. Null: nothing.</param>

@@ -16,7 +16,8 @@ internal sealed record ClusterStatus(
 {
     /// <summary>The one that leads; null: there is none, or nobody says where.</summary>
     [JsonIgnore]
-    public NodeRow? LeaderRow => Leader is null ? null : Nodes.FirstOrDefault(row => string.Equals(row.NodeId, Leader, StringComparison.Ordinal));
+    public NodeRow? LeaderRow =>
+        Leader is null ? null : Nodes.FirstOrDefault(row => string.Equals(row.NodeId, Leader, StringComparison.Ordinal));
 
     /// <summary>More than one node says that it leads.</summary>
     [JsonIgnore]
@@ -45,9 +46,15 @@ internal sealed record ClusterStatus(
             .Select(group => new Member(group.Key, group.First().NodeId, [.. group])).Select(Named).ToArray();
         var asked = answers.Select(answer => NodeRow.Of(answer, Array.Find(members, member => member.Is(answer))));
         var heardOf = members.Where(member => !answers.Any(member.Is)).Select(NodeRow.Of);
-        NodeRow[] rows = [.. asked.Concat(heardOf).OrderBy(row => row.NodeId, StringComparer.Ordinal).ThenBy(row => row.Url, StringComparer.Ordinal)];
+        var rows = asked.Concat(heardOf).OrderBy(row => row.NodeId, StringComparer.Ordinal).ThenBy(row => row.Url, StringComparer.Ordinal).ToArray();
         var status = new ClusterStatus(
-            best?.NodeId, null, best?.Epoch ?? 0, best is null ? 0 : best.LeaseRemainingMs, told.FirstOrDefault()?.Leader!.Quorum ?? "", ExitCode.Done, rows);
+            best?.NodeId,
+            LeaderUrl: null,
+            best?.Epoch ?? 0,
+            best is null ? 0 : best.LeaseRemainingMs,
+            told.FirstOrDefault()?.Leader!.Quorum ?? "",
+            ExitCode.Done,
+            rows);
         return status with { LeaderUrl = status.LeaderRow?.Url, ExitCode = Verdict(status, answers) };
     }
 
@@ -90,8 +97,9 @@ internal sealed record Member(string Target, string NodeId, IReadOnlyList<PeerAn
     public string? ConfigMismatch => Views.Select(view => view.ConfigMismatch).FirstOrDefault(text => text is not null);
 
     /// <summary>By its name, since not everybody reaches it at the same URL; one that is silent has its URL only.</summary>
-    public bool Is(NodeAnswer answer) =>
-        string.Equals(answer.Self is null ? answer.Url : answer.Self.NodeId, answer.Self is null ? Target : NodeId, StringComparison.Ordinal);
+    public bool Is(NodeAnswer answer) => answer.Self is { } self
+        ? string.Equals(self.NodeId, NodeId, StringComparison.Ordinal)
+        : string.Equals(answer.Url, Target, StringComparison.Ordinal);
 }
 
 /// <summary>One node. Immutable.</summary>
@@ -128,8 +136,8 @@ internal sealed record NodeRow(
     public static NodeRow Of(NodeAnswer answer, Member? member) =>
         answer is { Self: { } self, Leader: { } leader }
             ? new NodeRow(
-                self.NodeId, answer.Url, Answers: true, Up: true, answer.Leads, self.Role, leader.Epoch, leader.LeaseRemainingMs, self.Paused,
-                self.Unhealthy, member?.ConfigMismatch, Error: null)
+                self.NodeId, answer.Url, Answers: true, Up: true, answer.Leads, self.Role, leader.Epoch, leader.LeaseRemainingMs,
+                self.Paused, self.Unhealthy, member?.ConfigMismatch, Error: null)
             { State = answer.Leads ? "leader" : self.Role }
             : Of(member ?? new Member(answer.Url, "", [])) with
             {
@@ -144,8 +152,8 @@ internal sealed record NodeRow(
             };
 
     public static NodeRow Of(Member member) => new(
-        member.NodeId, member.Target, Answers: null, member.Up, Leads: false, member.Role, 0, LeaseRemainingMs: null, member.Paused, member.Unhealthy,
-        member.ConfigMismatch, Error: null)
+        member.NodeId, member.Target, Answers: null, member.Up, Leads: false, member.Role, 0, LeaseRemainingMs: null,
+        member.Paused, member.Unhealthy, member.ConfigMismatch, Error: null)
     {
         State = member.Up ? member.Role : "down",
     };

@@ -45,7 +45,8 @@ internal sealed class NodeClient : IDisposable
         }
 
         var self = Array.Find(members!, member => member is { IsSelf: true });
-        return self is null || leader!.NodeId is null || Array.Exists(members!, m => m is not { NodeId: not null, Target: not null, Role: not null })
+        var whole = leader?.NodeId is not null && Array.TrueForAll(members!, m => m is { NodeId: not null, Target: not null, Role: not null });
+        return self is null || !whole
             ? new NodeAnswer(url) { Trouble = NotANode() }
             : new NodeAnswer(url) { Leader = leader, Self = self, Members = members! };
     }
@@ -56,9 +57,12 @@ internal sealed class NodeClient : IDisposable
         {
             using var answer = await _http.GetAsync(url + HaRoutes.HealthReady, cancellationToken);
             var words = (await answer.Content.ReadAsStringAsync(cancellationToken)).Trim();
-            return answer.StatusCode == HttpStatusCode.ServiceUnavailable && words is "draining" or "quarantined" ? new Trouble(ExitCode.TimedOut, words)
-                : answer.StatusCode == HttpStatusCode.OK && words is "ok" ? null
-                : await TroubleOfAsync(answer, cancellationToken) ?? NotANode();
+            return (answer.StatusCode, words) switch
+            {
+                (HttpStatusCode.OK, "ok") => null,
+                (HttpStatusCode.ServiceUnavailable, "draining" or "quarantined") => new Trouble(ExitCode.TimedOut, words),
+                _ => await TroubleOfAsync(answer, cancellationToken) ?? NotANode(),
+            };
         }, trouble => trouble, cancellationToken);
 
     /// <summary>With the token, once.</summary>
@@ -85,7 +89,8 @@ internal sealed class NodeClient : IDisposable
     public void Dispose() => _http.Dispose();
 
     /// <summary>Without the token first: most clusters tell everybody who leads.</summary>
-    private Task<(T? Value, Trouble? Trouble)> GetAsync<T>(string url, string route, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    private Task<(T? Value, Trouble? Trouble)> GetAsync<T>(
+        string url, string route, JsonTypeInfo<T> type, CancellationToken cancellationToken)
         where T : class =>
         CatchAsync(async () =>
         {
@@ -132,7 +137,8 @@ internal sealed class NodeClient : IDisposable
 
     private async Task<Trouble?> TroubleOfAsync(HttpResponseMessage answer, CancellationToken cancellationToken) => answer.StatusCode switch
     {
-        HttpStatusCode.Unauthorized => new Trouble(ExitCode.WrongToken, _token is null ? AdminTokens.Missing : "it does not take this admin token"),
+        HttpStatusCode.Unauthorized => new Trouble(
+            ExitCode.WrongToken, _token is null ? AdminTokens.Missing : "it does not take this admin token"),
         HttpStatusCode.NotFound => new Trouble(
             ExitCode.NoSuchRoute, "it has no such route: BASE_ADMIN_TOKEN is not set there, or it is no node of an application with Ha"),
         HttpStatusCode.Conflict => new Trouble(

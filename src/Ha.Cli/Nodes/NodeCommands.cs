@@ -42,9 +42,11 @@ internal sealed class NodeCommands(IConfiguration environment)
         var leader = new Option<bool>("--leader") { Description = "Until a node leads." };
         var ready = new Option<bool>("--ready") { Description = "Until every node that was named takes requests." };
         var timeout = Duration("--timeout", $"How long at most ({DurationText.Format(_waitPatience)}).");
-        var command = New("wait", "Waits until there is a leader, or all nodes are ready, or both.", [leader, ready, timeout], (parsed, target, stop) =>
-            new Operation(target, parsed.GetValue(timeout) ?? _waitPatience, parsed.InvocationConfiguration.Output)
-                .WaitAsync(parsed.GetValue(leader), parsed.GetValue(ready), stop));
+        var command = New(
+            "wait",
+            "Waits until there is a leader, or all nodes are ready, or both.",
+            [leader, ready, timeout],
+            (parsed, target, stop) => Operation(parsed, target, parsed.GetValue(timeout) ?? _waitPatience).WaitAsync(parsed.GetValue(leader), parsed.GetValue(ready), stop));
         command.Validators.Add(result =>
         {
             if (!result.GetValue(leader) && !result.GetValue(ready))
@@ -59,17 +61,22 @@ internal sealed class NodeCommands(IConfiguration environment)
     {
         var to = To();
         var timeout = HandoffTimeout();
-        return New("step-down", "Has the leader hand over, whichever node that is, and waits until another one leads.", [to, timeout], (parsed, target, stop) =>
-            new Operation(target, parsed.GetValue(timeout) ?? _handoffPatience, parsed.InvocationConfiguration.Output)
-                .StepDownAsync(parsed.GetValue(to), stop));
+        return New(
+            "step-down",
+            "Has the leader hand over, whichever node that is, and waits until another one leads.",
+            [to, timeout],
+            (parsed, target, stop) => Operation(parsed, target, parsed.GetValue(timeout) ?? _handoffPatience).StepDownAsync(parsed.GetValue(to), stop));
     }
 
     private Command Pause()
     {
         var (node, to) = (Node(), To());
         var timeout = HandoffTimeout();
-        return New("pause", "Keeps a node from leading until it is resumed or restarted; if it leads, it hands over first.", [node, to, timeout],
-            (parsed, target, stop) => new Operation(target, parsed.GetValue(timeout) ?? _handoffPatience, parsed.InvocationConfiguration.Output)
+        return New(
+            "pause",
+            "Keeps a node from leading until it is resumed or restarted; if it leads, it hands over first.",
+            [node, to, timeout],
+            (parsed, target, stop) => Operation(parsed, target, parsed.GetValue(timeout) ?? _handoffPatience)
                 .PauseAsync(parsed.GetValue(node)!, parsed.GetValue(to), stop));
     }
 
@@ -77,8 +84,11 @@ internal sealed class NodeCommands(IConfiguration environment)
     {
         var node = Node();
         return New("resume", "Lets a paused node lead again.", [node], (parsed, target, stop) =>
-            new Operation(target, _handoffPatience, parsed.InvocationConfiguration.Output).ResumeAsync(parsed.GetValue(node)!, stop));
+            Operation(parsed, target, _handoffPatience).ResumeAsync(parsed.GetValue(node)!, stop));
     }
+
+    private static Operation Operation(ParseResult parsed, Target target, TimeSpan patience) =>
+        new(target, patience, parsed.InvocationConfiguration.Output);
 
     private static Option<string> Node() => new("--node") { Description = "The node's BASE_NODE_ID.", HelpName = "id", Required = true };
 

@@ -60,7 +60,10 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
         if (ready)
         {
             var (troubles, allReady) = await Target.PollAsync(
-                token => Task.WhenAll(target.Urls.Select(url => target.AskReadyAsync(url, token))), all => all.All(trouble => trouble is null), Left, stop);
+                token => Task.WhenAll(target.Urls.Select(url => target.AskReadyAsync(url, token))),
+                all => all.All(trouble => trouble is null),
+                Left,
+                stop);
             if (!allReady)
             {
                 throw TimedOut("not all nodes are ready", target.Urls.Zip(troubles).Where(node => node.Second is not null)
@@ -108,7 +111,8 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
     {
         if (answer.Trouble is { } trouble)
         {
-            throw new CommandException(trouble.Code, $"{StatusTable.Name(node)} ({StatusTable.Plain(node.Url)}): {StatusTable.Plain(trouble.Words)}.");
+            throw new CommandException(
+                trouble.Code, $"{StatusTable.Name(node)} ({StatusTable.Plain(node.Url)}): {StatusTable.Plain(trouble.Words)}.");
         }
     }
 
@@ -116,7 +120,9 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
 
     private static CommandException NoLeader(ClusterStatus status) => new(
         status.ExitCode is ExitCode.Done or ExitCode.SomeSilent ? ExitCode.NotReachable : status.ExitCode,
-        Lines(status.Leader is null ? $"{StatusTable.Leader(status)}." : $"{StatusTable.Leader(status)}, but no node says where it is; name its URL with --url.", Troubles(status)));
+        Lines(
+            $"{StatusTable.Leader(status)}{(status.Leader is null ? "" : ", but no node says where it is; name its URL with --url")}.",
+            Troubles(status)));
 
     private CommandException TimedOut(string what, IEnumerable<string> troubles) =>
         new(ExitCode.TimedOut, Lines($"After {DurationText.Format(patience)}: {what}.", troubles));

@@ -12,12 +12,13 @@ internal static class StatusTable
     {
         string[][] rows = [_head, .. status.Nodes.Select(Cells)];
         var widths = Enumerable.Range(0, _head.Length).Select(column => rows.Max(row => row[column].Length)).ToArray();
-        return [.. rows.Select(row => string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd()), "", Summary(status)];
+        var lines = rows.Select(row => string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+        return [.. lines, "", Summary(status)];
     }
 
     /// <summary>All of it on one line; the same as long as nothing changes but the lease.</summary>
     public static string Line(ClusterStatus status) =>
-        Plain($"{Leader(status)} · {string.Join(" · ", status.Nodes.Select(row => $"{Name(row)} {string.Join(", ", [row.State, .. Notes(row)])}"))}");
+        Plain(string.Join(" · ", status.Nodes.Select(row => $"{Name(row)} {string.Join(", ", [row.State, .. Notes(row)])}").Prepend(Leader(status))));
 
     /// <summary>Who leads, in a clause.</summary>
     public static string Leader(ClusterStatus status) =>

@@ -112,10 +112,11 @@ internal sealed class Target(IReadOnlyList<string> urls, string? token, TlsMater
         }
 
         // Whoever speaks https has a reason to, and a member's URL is only as good as the node that told it.
-        if (node.Answers is null && node.Url.StartsWith("http://", StringComparison.Ordinal) && urls.Any(url => url.StartsWith("https://", StringComparison.Ordinal)))
+        if (node.Answers is null && !IsSecure(node.Url) && urls.Any(IsSecure))
         {
             throw new CommandException(
-                ExitCode.NotReachable, $"The token is not sent to {StatusTable.Plain(node.Url)} without TLS; name the node with --url as you reach it.");
+                ExitCode.NotReachable,
+                $"The token is not sent to {StatusTable.Plain(node.Url)} without TLS; name the node with --url as you reach it.");
         }
 
         return _client.PostAsync(node.Url, route, to, cancellationToken);
@@ -152,4 +153,6 @@ internal sealed class Target(IReadOnlyList<string> urls, string? token, TlsMater
     }
 
     public void Dispose() => _client.Dispose();
+
+    private static bool IsSecure(string url) => url.StartsWith("https://", StringComparison.Ordinal);
 }

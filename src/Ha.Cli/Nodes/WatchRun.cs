@@ -30,9 +30,10 @@ internal static class WatchRun
         AnsiConsole.Live(new Text("")).Overflow(VerticalOverflow.Crop).StartAsync(frame => EachAsync(target, interval, status =>
         {
             // Cut, not wrapped: a line on two would move all below it.
-            string[] lines = [.. StatusTable.Lines(status), $"{_clock.GetLocalNow():HH:mm:ss}, every {DurationText.Format(interval)}; Ctrl-C ends it"];
+            var foot = $"{_clock.GetLocalNow():HH:mm:ss}, every {DurationText.Format(interval)}; Ctrl-C ends it";
             var width = Math.Max(AnsiConsole.Profile.Width - 1, 1);
-            frame.UpdateTarget(new Rows(lines.Select((line, i) => new Text(line.Length <= width ? line : $"{line[..(width - 1)]}…", StyleOf(i, status)))));
+            frame.UpdateTarget(new Rows(StatusTable.Lines(status).Append(foot).Select((line, i) =>
+                new Text(line.Length <= width ? line : $"{line[..(width - 1)]}…", StyleOf(i, status)))));
         }, ending));
 
     private static Style StyleOf(int line, ClusterStatus status)
