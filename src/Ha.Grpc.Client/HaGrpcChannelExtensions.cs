@@ -12,12 +12,14 @@ public static class HaGrpcChannelExtensions
     /// <summary>
     /// Lets a channel to an address such as <c>ha:///a:5001,b:5001</c> send its calls to the leader. Call it last: it takes the handler,
     /// the credentials and the service config as they are by then, makes what is missing (a handler; TLS) and sets the handler's connect
-    /// timeout and HTTP/2 pings where they still have the runtime's defaults.
+    /// timeout, HTTP/2 pings and number of connections where they still have the runtime's defaults.
     /// </summary>
     /// <param name="channel">For <c>GrpcChannel.ForAddress</c>; for one channel.</param>
     /// <param name="configure">Sets what differs from the defaults.</param>
     /// <returns><paramref name="channel"/>.</returns>
-    /// <exception cref="InvalidOperationException">An option is out of range, or the channel has an <c>HttpClient</c>.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// An option is out of range; or the channel has an <c>HttpClient</c>, a policy that retries or hedges, or a handler that is in use.
+    /// </exception>
     public static GrpcChannelOptions UseHaLeader(this GrpcChannelOptions channel, Action<HaLeaderOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(channel);

@@ -24,7 +24,10 @@ public static class HaRpcExceptionExtensions
     /// <summary>
     /// What the server said of an error: true after <see cref="MarkRetriable"/>, false after <see cref="MarkUnretriable"/>.
     /// </summary>
-    /// <param name="error">Caught from a call, or about to be thrown.</param>
+    /// <param name="error">
+    /// Caught from a call, or about to be thrown. Not one of a client with the repeats of <c>Ha.Grpc.Client</c>: there ask
+    /// <c>IsSafeToRepeat()</c>.
+    /// </param>
     /// <returns>Null: nothing was said, as by servers without this package.</returns>
     public static bool? IsMarkedRetriable(this RpcException error)
     {

@@ -16,6 +16,8 @@ internal static class LeaderSetup
     // A connection that died without a word ends its calls after twice this.
     private static readonly TimeSpan _ping = TimeSpan.FromSeconds(2);
 
+    private static readonly Lock _tuning = new();
+
     /// <param name="channel">As the application wants it; nothing of it may change afterwards.</param>
     /// <param name="options">Validated.</param>
     /// <param name="end">Ends all watches, since the client factory disposes of no channel.</param>
@@ -26,6 +28,13 @@ internal static class LeaderSetup
             throw new InvalidOperationException(
                 "The channel has a GrpcChannelOptions.HttpClient, whose connections cannot be told apart: "
                 + "set HttpHandler to a SocketsHttpHandler.");
+        }
+
+        if (channel.ServiceConfig?.MethodConfigs.Any(Repeats) == true)
+        {
+            throw new InvalidOperationException(
+                "The channel's ServiceConfig has a RetryPolicy or HedgingPolicy, which sends again what may have been executed and then "
+                + "passes for what was not: remove it, and name what may run twice in HaLeaderOptions.IdempotentMethods.");
         }
 
         if (channel.HttpHandler is null)
@@ -52,33 +61,54 @@ internal static class LeaderSetup
 
     private static void Tune(HttpMessageHandler handler)
     {
-        while (handler is DelegatingHandler { InnerHandler: { } inner })
-        {
-            handler = inner;
-        }
-
-        if (handler is not SocketsHttpHandler sockets)
-        {
-            return;
-        }
-
         try
         {
-            if (sockets.ConnectTimeout == Timeout.InfiniteTimeSpan)
+            lock (_tuning)
             {
-                sockets.ConnectTimeout = ConnectTimeout;
-            }
+                DelegatingHandler? last = null;
+                while (handler is DelegatingHandler { InnerHandler: { } inner } outer)
+                {
+                    (last, handler) = (outer, inner);
+                }
 
-            if (sockets.KeepAlivePingDelay == Timeout.InfiniteTimeSpan)
-            {
-                (sockets.KeepAlivePingDelay, sockets.KeepAlivePingTimeout) = (_ping, _ping);
+                if (handler is SocketsHttpHandler sockets)
+                {
+                    Tune(sockets);
+                    if (last is not (null or OnePassage))
+                    {
+                        last.InnerHandler = new OnePassage(sockets);
+                    }
+                }
             }
         }
-        catch (InvalidOperationException)
+        catch (InvalidOperationException error)
         {
-            // In use by another channel already, which has set them, or lives without.
+            throw new InvalidOperationException(
+                "The channel's HttpHandler is in use already, without the settings that a leader's channel needs: give it a handler of its "
+                + "own, or call UseHaLeader() before its first use.",
+                error);
         }
     }
+
+    private static void Tune(SocketsHttpHandler sockets)
+    {
+        if (sockets.ConnectTimeout == Timeout.InfiniteTimeSpan)
+        {
+            sockets.ConnectTimeout = ConnectTimeout;
+        }
+
+        if (sockets.KeepAlivePingDelay == Timeout.InfiniteTimeSpan)
+        {
+            (sockets.KeepAlivePingDelay, sockets.KeepAlivePingTimeout) = (_ping, _ping);
+        }
+
+        if (!sockets.EnableMultipleHttp2Connections)
+        {
+            sockets.EnableMultipleHttp2Connections = true;
+        }
+    }
+
+    private static bool Repeats(MethodConfig method) => method.RetryPolicy is not null || method.HedgingPolicy is not null;
 
     /// <summary>What the channel finds beside the application's services.</summary>
     private sealed class ChannelServices(IServiceProvider? others, ResolverFactory resolver, LoadBalancerFactory balancer)

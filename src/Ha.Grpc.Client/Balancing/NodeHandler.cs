@@ -38,14 +38,15 @@ internal sealed class NodeHandler(HttpMessageHandler inner) : DelegatingHandler(
             request.Headers.Host = authority;
         }
 
+        OnePassage.Begin(request);
         request.Content = request.Content is { } body ? new WholeContent(body) : null;
         if (!subchannel.Attributes.TryGetValue(Node.Key, out var node))
         {
-            return await base.SendAsync(request, cancellationToken);
+            return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
         }
 
         var sent = node.Moment;
-        var answer = await base.SendAsync(request, cancellationToken);
+        var answer = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
         if (One(answer, GrpcMarks.Retriable) == GrpcMarks.Yes && One(answer, GrpcMarks.Leader) is { } leader)
         {
             _ = long.TryParse(One(answer, GrpcMarks.Epoch), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch);

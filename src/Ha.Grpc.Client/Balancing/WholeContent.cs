@@ -10,7 +10,6 @@ namespace Ha.Grpc.Client.Balancing;
 internal sealed class WholeContent : HttpContent
 {
     private readonly HttpContent _content;
-    private long _written;
     private bool _isRepeated;
 
     public WholeContent(HttpContent content)
@@ -27,10 +26,15 @@ internal sealed class WholeContent : HttpContent
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        var copy = new Copy(this, stream, needed: _isRepeated ? Interlocked.Read(ref _written) : 0);
-        _isRepeated = true;
-        await _content.CopyToAsync(copy, context, cancellationToken);
-        copy.End();
+        if (!Interlocked.Exchange(ref _isRepeated, true))
+        {
+            await _content.CopyToAsync(stream, context, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        var again = new Again(stream);
+        await _content.CopyToAsync(again, context, cancellationToken).ConfigureAwait(false);
+        again.RefuseEmpty();
     }
 
     protected override bool TryComputeLength(out long length)
@@ -49,13 +53,10 @@ internal sealed class WholeContent : HttpContent
         base.Dispose(disposing);
     }
 
-    /// <summary>One passage of the body.</summary>
-    /// <param name="whole">Counts what was written in all of them.</param>
-    /// <param name="to">The connection.</param>
-    /// <param name="needed">Bytes that were written before and must come again.</param>
-    private sealed class Copy(WholeContent whole, Stream to, long needed) : Stream
+    /// <summary>A second passage of the body. That of a unary call begins with its message, that of a stream with a flush.</summary>
+    private sealed class Again(Stream to) : Stream
     {
-        private long _bytes;
+        private bool _hasBegun;
 
         public override bool CanRead => false;
 
@@ -71,32 +72,26 @@ internal sealed class WholeContent : HttpContent
             set => throw new NotSupportedException();
         }
 
-        public void End()
+        public void RefuseEmpty()
         {
-            if (_bytes < needed)
+            if (!_hasBegun)
             {
-                throw new IOException("The server refused the stream, and what was written to it cannot be written again.");
+                throw new RefusedBodyException();
             }
         }
 
         public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            _bytes += buffer.Length;
-            Interlocked.Add(ref whole._written, buffer.Length);
+            _hasBegun = true;
             return to.WriteAsync(buffer, cancellationToken);
         }
 
         public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
             WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-        /// <summary>The body of a stream begins with this, that of a unary call with its message.</summary>
         public override Task FlushAsync(CancellationToken cancellationToken)
         {
-            if (_bytes == 0)
-            {
-                End();
-            }
-
+            RefuseEmpty();
             return to.FlushAsync(cancellationToken);
         }
 
@@ -111,3 +106,7 @@ internal sealed class WholeContent : HttpContent
         public override void SetLength(long value) => throw new NotSupportedException();
     }
 }
+
+/// <summary>Nothing was executed: the runtime, and <see cref="OnePassage"/>, ask for a body again only if the first was refused.</summary>
+internal sealed class RefusedBodyException()
+    : IOException("The server refused the stream, and what was written to it cannot be written again.");

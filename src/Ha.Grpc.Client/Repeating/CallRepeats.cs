@@ -1,5 +1,4 @@
 using Grpc.Core;
-using Ha.Grpc.Errors;
 
 namespace Ha.Grpc.Client.Repeating;
 
@@ -7,7 +6,10 @@ namespace Ha.Grpc.Client.Repeating;
 internal sealed class CallRepeats
 {
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan _longestPause = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan _longestPause = TimeSpan.FromSeconds(1);
+
+    // No server has seen the attempt, and the next leader is to be found soon.
+    private static readonly TimeSpan _longestUnsent = TimeSpan.FromMilliseconds(250);
 
     private readonly HaLeaderOptions _options;
     private readonly bool _isIdempotent;
@@ -47,7 +49,8 @@ internal sealed class CallRepeats
             _mayHaveBeenExecuted = true;
         }
 
-        var pause = Backoff.Delay(_firstPause, _longestPause, _step++, _options.Jitter());
+        var longest = Failure.NothingWasExecuted(error.Status.DebugException) ? _longestUnsent : _longestPause;
+        var pause = Backoff.Delay(_firstPause, longest, _step++, _options.Jitter());
         return _options.Clock.GetUtcNow() + pause < _until ? pause : null;
     }
 
@@ -59,13 +62,13 @@ internal sealed class CallRepeats
     }
 
     /// <summary>
-    /// The last error, marked with what is known of the call as a whole: an attempt before it may have been executed, and what no server
-    /// has marked carries our own knowledge.
+    /// An attempt's error as the caller gets it, with what is known of the call as a whole: an attempt before it may have been executed.
     /// </summary>
-    public RpcException Told(RpcException error) => (RetriableMark.In(error.Trailers), Failure.IsSafeToRepeat(error)) switch
-    {
-        (_, true) when _mayHaveBeenExecuted => RetriableMark.On(error, retriable: false),
-        (null, true) => RetriableMark.On(error, retriable: true),
-        _ => error,
-    };
+    public RpcException Told(RpcException error) =>
+        Failure.IsSafeToRepeat(error) is { } isSafe ? Known.On(error, isSafe && !_mayHaveBeenExecuted) : error;
+
+    /// <summary>As gRPC ends a call that its caller gives up: here between two attempts.</summary>
+    /// <param name="error">The last attempt's.</param>
+    public RpcException GivenUp(RpcException error) =>
+        Told(new RpcException(new Status(StatusCode.Cancelled, "Call canceled by the client.", error), error.Trailers));
 }

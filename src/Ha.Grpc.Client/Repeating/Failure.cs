@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Grpc.Core;
+using Ha.Grpc.Client.Balancing;
 using Ha.Grpc.Errors;
 
 namespace Ha.Grpc.Client.Repeating;
@@ -15,7 +16,7 @@ internal static class Failure
 
     /// <returns>True: nothing was executed. False: a server says that it may have been. Null: nothing is known.</returns>
     public static bool? IsSafeToRepeat(RpcException error) =>
-        RetriableMark.In(error.Trailers) ?? (NothingWasSent(error.Status.DebugException) ? true : null);
+        Known.Of(error) ?? RetriableMark.In(error.Trailers) ?? (NothingWasExecuted(error.Status.DebugException) ? true : null);
 
     /// <summary>Nobody knows what came of the call, or its connection broke, or its stream was reset without a method's word.</summary>
     public static bool IsNoAnswer(Status status) =>
@@ -24,9 +25,11 @@ internal static class Failure
     public static string Describe(Status status) =>
         status.DebugException is { } cause ? cause.GetBaseException().Message : $"{status.StatusCode}: {status.Detail}";
 
-    private static bool NothingWasSent(Exception? cause) => cause switch
+    /// <param name="cause">Of an attempt that nobody between us and the connection has repeated.</param>
+    public static bool NothingWasExecuted(Exception? cause) => cause switch
     {
-        NoLeaderException => true,
+        NoLeaderException or RefusedBodyException => true,
+        { InnerException: RefusedBodyException } => true,
         HttpRequestException { InnerException: HttpProtocolException { ErrorCode: RefusedStream } } => true,
         HttpRequestException http => http.HttpRequestError is HttpRequestError.NameResolutionError
             or HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError,

@@ -12,11 +12,16 @@ internal sealed class RepeatInterceptor(HaLeaderOptions options) : Interceptor
         BlockingUnaryCallContinuation<TRequest, TResponse> continuation)
     {
         var repeats = new CallRepeats(options, context.Method, context.Options);
+        RpcException? last = null;
         while (true)
         {
             try
             {
-                return continuation(request, context);
+                return continuation(request, ForAttempt(context));
+            }
+            catch (ObjectDisposedException) when (last is not null)
+            {
+                throw repeats.Told(last);
             }
             catch (RpcException error)
             {
@@ -25,6 +30,7 @@ internal sealed class RepeatInterceptor(HaLeaderOptions options) : Interceptor
                     throw repeats.Told(error);
                 }
 
+                last = error;
                 repeats.WaitAsync(pause, CancellationToken.None).GetAwaiter().GetResult();
             }
         }
@@ -47,7 +53,7 @@ internal sealed class RepeatInterceptor(HaLeaderOptions options) : Interceptor
 
         SingleAttempt<TResponse> Start()
         {
-            var attempt = continuation(request, context);
+            var attempt = continuation(request, ForAttempt(context));
             return new SingleAttempt<TResponse>(
                 attempt.ResponseAsync, () => attempt.ResponseHeadersAsync, attempt.GetStatus, attempt.GetTrailers, attempt.Dispose);
         }
@@ -59,10 +65,10 @@ internal sealed class RepeatInterceptor(HaLeaderOptions options) : Interceptor
         ClientInterceptorContext<TRequest, TResponse> context,
         AsyncClientStreamingCallContinuation<TRequest, TResponse> continuation)
     {
+        var repeats = new CallRepeats(options, context.Method, context.Options);
         var (first, stream) = Start();
-        var requests = new KeptRequests<TRequest>(context.Method.RequestMarshaller, options.MaxKeptStreamBytes, stream);
-        var call = new SingleAnswer<TResponse>(
-            new CallRepeats(options, context.Method, context.Options), first, () => requests.RepeatAsync(Start), requests.Forget);
+        var requests = new KeptRequests<TRequest>(repeats, context.Method.RequestMarshaller, options.MaxKeptStreamBytes, stream);
+        var call = new SingleAnswer<TResponse>(repeats, first, () => requests.RepeatAsync(Start), requests.Forget);
         return new AsyncClientStreamingCall<TRequest, TResponse>(
             requests,
             call.Response,
@@ -72,13 +78,13 @@ internal sealed class RepeatInterceptor(HaLeaderOptions options) : Interceptor
             static call => Of(call).Dispose(),
             call);
 
-        (SingleAttempt<TResponse> Attempt, IClientStreamWriter<TRequest> Requests) Start()
+        (SingleAttempt<TResponse> Attempt, RequestStream<TRequest> Requests) Start()
         {
-            var attempt = continuation(context);
+            var attempt = continuation(ForAttempt(context));
             return (
                 new SingleAttempt<TResponse>(
                     attempt.ResponseAsync, () => attempt.ResponseHeadersAsync, attempt.GetStatus, attempt.GetTrailers, attempt.Dispose),
-                attempt.RequestStream);
+                new RequestStream<TRequest>(attempt.RequestStream, attempt.GetStatus, attempt.Dispose));
         }
 
         static SingleAnswer<TResponse> Of(object call) => (SingleAnswer<TResponse>)call;
@@ -101,7 +107,7 @@ internal sealed class RepeatInterceptor(HaLeaderOptions options) : Interceptor
 
         StreamAttempt<TResponse> Start()
         {
-            var attempt = continuation(request, context);
+            var attempt = continuation(request, ForAttempt(context));
             return new StreamAttempt<TResponse>(
                 attempt.ResponseStream, () => attempt.ResponseHeadersAsync, attempt.GetStatus, attempt.GetTrailers, attempt.Dispose);
         }
@@ -113,10 +119,10 @@ internal sealed class RepeatInterceptor(HaLeaderOptions options) : Interceptor
         ClientInterceptorContext<TRequest, TResponse> context,
         AsyncDuplexStreamingCallContinuation<TRequest, TResponse> continuation)
     {
+        var repeats = new CallRepeats(options, context.Method, context.Options);
         var (first, stream) = Start();
-        var requests = new KeptRequests<TRequest>(context.Method.RequestMarshaller, options.MaxKeptStreamBytes, stream);
-        var call = new StreamedAnswer<TResponse>(
-            new CallRepeats(options, context.Method, context.Options), first, () => requests.RepeatAsync(Start), requests.Forget);
+        var requests = new KeptRequests<TRequest>(repeats, context.Method.RequestMarshaller, options.MaxKeptStreamBytes, stream);
+        var call = new StreamedAnswer<TResponse>(repeats, first, () => requests.RepeatAsync(Start), requests.Forget);
         return new AsyncDuplexStreamingCall<TRequest, TResponse>(
             requests,
             call,
@@ -126,15 +132,35 @@ internal sealed class RepeatInterceptor(HaLeaderOptions options) : Interceptor
             static call => Of(call).Dispose(),
             call);
 
-        (StreamAttempt<TResponse> Attempt, IClientStreamWriter<TRequest> Requests) Start()
+        (StreamAttempt<TResponse> Attempt, RequestStream<TRequest> Requests) Start()
         {
-            var attempt = continuation(context);
+            var attempt = continuation(ForAttempt(context));
             return (
                 new StreamAttempt<TResponse>(
                     attempt.ResponseStream, () => attempt.ResponseHeadersAsync, attempt.GetStatus, attempt.GetTrailers, attempt.Dispose),
-                attempt.RequestStream);
+                new RequestStream<TRequest>(attempt.RequestStream, attempt.GetStatus, attempt.Dispose));
         }
 
         static StreamedAnswer<TResponse> Of(object call) => (StreamedAnswer<TResponse>)call;
+    }
+
+    /// <summary>With metadata of its own: interceptors further in add to what they find, once an attempt.</summary>
+    private static ClientInterceptorContext<TRequest, TResponse> ForAttempt<TRequest, TResponse>(
+        ClientInterceptorContext<TRequest, TResponse> call)
+        where TRequest : class
+        where TResponse : class
+    {
+        if (call.Options.Headers is not { } headers)
+        {
+            return call;
+        }
+
+        var copy = new Metadata();
+        foreach (var entry in headers)
+        {
+            copy.Add(entry);
+        }
+
+        return new ClientInterceptorContext<TRequest, TResponse>(call.Method, call.Host, call.Options.WithHeaders(copy));
     }
 }

@@ -37,7 +37,14 @@ internal sealed class SingleAnswer<TResponse>
     public async Task<Metadata> HeadersAsync()
     {
         await ((Task)Response).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return await _attempt.Headers();
+        try
+        {
+            return await _attempt.Headers().ConfigureAwait(false);
+        }
+        catch (RpcException error)
+        {
+            throw _repeats.Told(error);
+        }
     }
 
     public void Dispose()
@@ -57,11 +64,11 @@ internal sealed class SingleAnswer<TResponse>
             {
                 try
                 {
-                    return await _attempt.Response;
+                    return await _attempt.Response.ConfigureAwait(false);
                 }
                 catch (RpcException error)
                 {
-                    await RepeatAsync(error);
+                    await RepeatAsync(error).ConfigureAwait(false);
                 }
             }
         }
@@ -75,8 +82,14 @@ internal sealed class SingleAnswer<TResponse>
     {
         if (!_disposed.IsCancellationRequested && _repeats.PauseAfter(error) is { } pause)
         {
-            await _repeats.WaitAsync(pause, _disposed.Token);
-            if (!_disposed.IsCancellationRequested && await _next() is { } attempt)
+            await _repeats.WaitAsync(pause, _disposed.Token).ConfigureAwait(false);
+            if (_disposed.IsCancellationRequested)
+            {
+                _told = _repeats.GivenUp(error);
+                throw _told;
+            }
+
+            if (await NextAsync().ConfigureAwait(false) is { } attempt)
             {
                 _attempt.End();
                 _attempt = attempt;
@@ -91,5 +104,18 @@ internal sealed class SingleAnswer<TResponse>
 
         _told = _repeats.Told(error);
         throw _told;
+    }
+
+    /// <returns>Null also when the channel has ended since.</returns>
+    private async Task<SingleAttempt<TResponse>?> NextAsync()
+    {
+        try
+        {
+            return await _next().ConfigureAwait(false);
+        }
+        catch (ObjectDisposedException)
+        {
+            return null;
+        }
     }
 }

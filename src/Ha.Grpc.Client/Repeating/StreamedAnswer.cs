@@ -26,6 +26,7 @@ internal sealed class StreamedAnswer<TResponse> : IAsyncStreamReader<TResponse>
     private volatile bool _isSeen;
     private Task<bool>? _first;
     private bool _isRead;
+    private bool _isReading;
     private RpcException? _told;
 
     /// <param name="repeats">Decides.</param>
@@ -44,19 +45,35 @@ internal sealed class StreamedAnswer<TResponse> : IAsyncStreamReader<TResponse>
 
     public async Task<bool> MoveNext(CancellationToken cancellationToken)
     {
-        if (_isRead)
+        if (Interlocked.Exchange(ref _isReading, true))
         {
-            return await _attempt.Answers.MoveNext(cancellationToken);
+            throw new InvalidOperationException("Can't read the next message because the previous read is in progress.");
         }
 
-        bool more;
-        await using (cancellationToken.UnsafeRegister(static self => ((StreamedAnswer<TResponse>)self!).Dispose(), this))
+        try
         {
-            more = await FirstAsync();
-        }
+            if (_isRead)
+            {
+                return await _attempt.Answers.MoveNext(cancellationToken).ConfigureAwait(false);
+            }
 
-        _isRead = true;
-        return more;
+            var giveUp = cancellationToken.UnsafeRegister(static self => ((StreamedAnswer<TResponse>)self!).Dispose(), this);
+            await using (giveUp.ConfigureAwait(false))
+            {
+                var more = await FirstAsync().ConfigureAwait(false);
+                _isRead = true;
+                return more;
+            }
+        }
+        catch (RpcException error) when (_isRead)
+        {
+            _told = _repeats.Told(error);
+            throw _told;
+        }
+        finally
+        {
+            Volatile.Write(ref _isReading, false);
+        }
     }
 
     public async Task<Metadata> HeadersAsync()
@@ -67,7 +84,7 @@ internal sealed class StreamedAnswer<TResponse> : IAsyncStreamReader<TResponse>
             var attempt = _attempt;
             try
             {
-                var headers = await attempt.Headers();
+                var headers = await attempt.Headers().ConfigureAwait(false);
                 if (first.IsCompleted || RetriableMark.In(headers) is null)
                 {
                     See();
@@ -78,12 +95,12 @@ internal sealed class StreamedAnswer<TResponse> : IAsyncStreamReader<TResponse>
             {
                 // Whether that was the last attempt is being decided.
             }
-
-            await Task.WhenAny(first, attempt.Replaced.Task);
-            if (first.IsCompleted)
+            catch (RpcException error)
             {
-                return await _attempt.Headers();
+                throw _repeats.Told(error);
             }
+
+            await Task.WhenAny(first, attempt.Replaced.Task).ConfigureAwait(false);
         }
     }
 
@@ -118,11 +135,11 @@ internal sealed class StreamedAnswer<TResponse> : IAsyncStreamReader<TResponse>
             {
                 try
                 {
-                    return await _attempt.Answers.MoveNext(CancellationToken.None);
+                    return await _attempt.Answers.MoveNext(CancellationToken.None).ConfigureAwait(false);
                 }
                 catch (RpcException error)
                 {
-                    await RepeatAsync(error);
+                    await RepeatAsync(error).ConfigureAwait(false);
                 }
             }
         }
@@ -142,8 +159,14 @@ internal sealed class StreamedAnswer<TResponse> : IAsyncStreamReader<TResponse>
     {
         if (!_isSeen && !_disposed.IsCancellationRequested && _repeats.PauseAfter(error) is { } pause)
         {
-            await _repeats.WaitAsync(pause, _disposed.Token);
-            if (!_disposed.IsCancellationRequested && !_isSeen && await _next() is { } attempt)
+            await _repeats.WaitAsync(pause, _disposed.Token).ConfigureAwait(false);
+            if (_disposed.IsCancellationRequested)
+            {
+                _told = _repeats.GivenUp(error);
+                throw _told;
+            }
+
+            if (!_isSeen && await NextAsync().ConfigureAwait(false) is { } attempt)
             {
                 var before = _attempt;
                 _attempt = attempt;
@@ -160,5 +183,18 @@ internal sealed class StreamedAnswer<TResponse> : IAsyncStreamReader<TResponse>
 
         _told = _repeats.Told(error);
         throw _told;
+    }
+
+    /// <returns>Null also when the channel has ended since.</returns>
+    private async Task<StreamAttempt<TResponse>?> NextAsync()
+    {
+        try
+        {
+            return await _next().ConfigureAwait(false);
+        }
+        catch (ObjectDisposedException)
+        {
+            return null;
+        }
     }
 }

@@ -74,33 +74,35 @@ internal sealed class RefusalInterceptor(ILeaderProvider provider, IOptions<HaOp
         }
     }
 
-    // What is an error of gRPC's already says what it is to say.
+    // What is an error of gRPC's already says what it is to say, unless another server said it.
     private static Exception? RefusalIn(Exception thrown, ServerCallContext context) =>
-        thrown is RpcException ? null : context.GetHttpContext().KeepRefusal(thrown);
+        thrown is RpcException error ? (RetriableMark.IsReceived(error) ? error : null) : context.GetHttpContext().KeepRefusal(thrown);
 
     private RpcException ErrorOf(Exception refusal)
     {
-        if (refusal is not NotLeaderException notLeader)
+        if (refusal is RpcException received)
         {
-            return new RpcException(new Status(StatusCode.Unknown, "outcome unknown", refusal), Trailers(GrpcMarks.No));
+            return new RpcException(received.Status, RetriableMark.Others(received), received.Message);
         }
 
-        var trailers = Trailers(GrpcMarks.Yes);
+        if (refusal is not NotLeaderException notLeader)
+        {
+            return RetriableMark.On(new RpcException(new Status(StatusCode.Unknown, "outcome unknown", refusal)), retriable: false);
+        }
+
+        var error = new RpcException(new Status(StatusCode.Unavailable, "not leader", refusal));
         var current = provider.Current;
         var (leader, epoch) = notLeader.LeaderUrl is { } named ? (named, notLeader.Epoch)
             : current.IsLeader || current.LeaseRemaining == TimeSpan.Zero ? (null, null)
             : (current.LeaderUrl, (long?)current.Epoch);
-        if (leader is not null && options.Value.PublicInfo)
+        if (leader is null || !options.Value.PublicInfo)
         {
-            trailers.Add(GrpcMarks.Leader, leader);
-            if (epoch is { } known)
-            {
-                trailers.Add(GrpcMarks.Epoch, known.ToString(CultureInfo.InvariantCulture));
-            }
+            return RetriableMark.On(error, retriable: true);
         }
 
-        return new RpcException(new Status(StatusCode.Unavailable, "not leader", refusal), trailers);
+        var name = new Metadata.Entry(GrpcMarks.Leader, leader);
+        return epoch is { } known
+            ? RetriableMark.On(error, retriable: true, name, new(GrpcMarks.Epoch, known.ToString(CultureInfo.InvariantCulture)))
+            : RetriableMark.On(error, retriable: true, name);
     }
-
-    private static Metadata Trailers(string retriable) => new() { { GrpcMarks.Retriable, retriable } };
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Grpc.Core;
 using Ha.Http;
 
@@ -6,17 +7,41 @@ namespace Ha.Grpc.Errors;
 /// <summary>Writes and reads <see cref="GrpcMarks.Retriable"/>.</summary>
 internal static class RetriableMark
 {
+    // Tells them from errors that came over the wire with the same trailers.
+    private static readonly ConditionalWeakTable<RpcException, object> _marked = [];
+
     /// <summary>A copy: the trailers of an error that was made without any are read-only.</summary>
-    public static RpcException On(RpcException error, bool retriable)
+    public static RpcException On(RpcException error, bool retriable, params ReadOnlySpan<Metadata.Entry> leader)
     {
         ArgumentNullException.ThrowIfNull(error);
-        var trailers = new Metadata { { GrpcMarks.Retriable, retriable ? GrpcMarks.Yes : GrpcMarks.No } };
-        foreach (var entry in error.Trailers.Where(static entry => entry.Key != GrpcMarks.Retriable))
+        var trailers = Others(error);
+        trailers.Add(GrpcMarks.Retriable, retriable ? GrpcMarks.Yes : GrpcMarks.No);
+        foreach (var entry in leader)
         {
             trailers.Add(entry);
         }
 
-        return new RpcException(error.Status, trailers, error.Message);
+        var marked = new RpcException(error.Status, trailers, error.Message);
+        _marked.Add(marked, marked.Trailers);
+        return marked;
+    }
+
+    /// <summary>
+    /// True for an error with marks that were not made in this process: a method got it from a call of its own, and what another server
+    /// said there says nothing of this method.
+    /// </summary>
+    public static bool IsReceived(RpcException error) => !_marked.TryGetValue(error, out _) && error.Trailers.Any(IsMark);
+
+    /// <summary>All but the marks, the leader's name among them.</summary>
+    public static Metadata Others(RpcException error)
+    {
+        var trailers = new Metadata();
+        foreach (var entry in error.Trailers.Where(static entry => !IsMark(entry)))
+        {
+            trailers.Add(entry);
+        }
+
+        return trailers;
     }
 
     /// <returns>Null without a mark. Of several that contradict each other the careful one counts.</returns>
@@ -35,4 +60,6 @@ internal static class RetriableMark
 
         return retriable;
     }
+
+    private static bool IsMark(Metadata.Entry entry) => entry.Key is GrpcMarks.Retriable or GrpcMarks.Leader or GrpcMarks.Epoch;
 }

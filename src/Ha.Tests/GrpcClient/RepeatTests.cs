@@ -97,7 +97,187 @@ public sealed class RepeatTests
         var client = new Calls.CallsClient(channel.WithHaRepeats(o => o.RepeatWithin = TimeSpan.FromMilliseconds(100)));
         var error = await Assert.ThrowsAsync<RpcException>(async () => await client.UnaryAsync(new Said()));
         Assert.Equal((StatusCode.Unavailable, true), (error.StatusCode, error.IsSafeToRepeat()));
-        Assert.Equal("true", error.Trailers.GetValue("ha-retriable"));
+        Assert.Null(error.Trailers.GetValue("ha-retriable"));
+    }
+
+    /// <summary>A method that lets the error of a call of its own pass has done all that came before that call.</summary>
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task What_a_call_of_its_own_ended_with_says_nothing_of_a_method(bool plugin, bool marked)
+    {
+        await using var stock = await Server.StartAsync(Refusal(StatusCode.Unavailable).MarkRetriable(), last: true);
+        using var nobody = GrpcChannel.ForAddress("http://127.0.0.1:1", new GrpcChannelOptions { HttpHandler = Server.Transport() });
+        var charged = 0;
+        await using var orders = await LeaderNode.StartAsync("orders", new LeaderNodeSetup
+        {
+            Health = plugin ? HealthKind.Plugin : HealthKind.None,
+            Method = async (_, _, _) =>
+            {
+                Interlocked.Increment(ref charged);
+
+                // Without repeats the mark is where the server has put it.
+                var inner = marked && plugin ? new Calls.CallsClient(stock.Channel)
+                    : marked ? stock.Client(o => o.RepeatWithin = TimeSpan.Zero)
+                    : new Calls.CallsClient(nobody.WithHaRepeats(o => o.RepeatWithin = TimeSpan.Zero));
+                return (await inner.UnaryAsync(new Said(), new CallOptions())).Text;
+            },
+        });
+        orders.Leadership.Lead();
+        using var channel = Server.Connect(orders);
+        var client = new Calls.CallsClient(channel.WithHaRepeats(o => o.RepeatWithin = TimeSpan.FromMilliseconds(300)));
+        var error = await Assert.ThrowsAsync<RpcException>(async () => await client.UnaryAsync(new Said(), new CallOptions()));
+        Assert.Equal((StatusCode.Unavailable, null, 1), (error.StatusCode, error.IsSafeToRepeat(), charged));
+    }
+
+    [Fact]
+    public async Task A_message_that_cannot_be_sent_is_an_error_and_the_stream_goes_on_without_it()
+    {
+        await using var server = await Server.StartAsync();
+        using var channel = GrpcChannel.ForAddress(
+            server.Url, new GrpcChannelOptions { MaxSendMessageSize = 100, HttpHandler = Server.Transport() });
+        using var call = new Calls.CallsClient(channel.WithHaRepeats()).ClientStream(LeaderChannel.InHalfAMinute());
+        await call.RequestStream.WriteAsync(new Said { Text = "a" });
+        var error = await Assert.ThrowsAsync<RpcException>(() => call.RequestStream.WriteAsync(new Said { Text = new string('x', 200) }));
+        Assert.Equal(StatusCode.ResourceExhausted, error.StatusCode);
+        await call.RequestStream.WriteAsync(new Said { Text = "b" });
+        await call.RequestStream.CompleteAsync();
+        Assert.Equal("a b", (await call).Text);
+    }
+
+    [Fact]
+    public async Task Nor_is_it_sent_by_the_next_attempt()
+    {
+        await using var server = await Server.StartAsync(Refusal(StatusCode.Unavailable).MarkRetriable());
+        using var channel = GrpcChannel.ForAddress(
+            server.Url, new GrpcChannelOptions { MaxSendMessageSize = 100, HttpHandler = Server.Transport() });
+        using var call = new Calls.CallsClient(channel.WithHaRepeats()).ClientStream(LeaderChannel.InHalfAMinute());
+        await call.RequestStream.WriteAsync(new Said { Text = "a" });
+        await Assert.ThrowsAsync<RpcException>(() => call.RequestStream.WriteAsync(new Said { Text = new string('x', 200) }));
+        await call.RequestStream.CompleteAsync();
+        Assert.Equal("a", (await call).Text);
+        Assert.Equal(2, server.Attempts);
+    }
+
+    [Fact]
+    public async Task A_message_after_the_end_is_an_error()
+    {
+        await using var server = await Server.StartAsync();
+        using var call = server.Client().Duplex(LeaderChannel.InHalfAMinute());
+        await call.RequestStream.CompleteAsync();
+        await Assert.ThrowsAsync<InvalidOperationException>(() => call.RequestStream.WriteAsync(new Said { Text = "late" }));
+    }
+
+    [Fact]
+    public async Task The_error_of_a_stream_that_has_answered_says_what_is_known_of_all_attempts()
+    {
+        await using var server = await Server.StartAsync(
+            _ => throw Refusal(StatusCode.Unknown).MarkUnretriable(),
+            async answer =>
+            {
+                await answer!("first");
+                throw Refusal(StatusCode.Unavailable).MarkRetriable();
+            });
+        using var call = server.Client().ServerStream(new Said { Text = "a" }, LeaderChannel.InHalfAMinute().WithIdempotencyKey());
+        Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
+        var error = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(CancellationToken.None));
+        Assert.False(error.IsSafeToRepeat());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_channel_that_ends_between_two_attempts_ends_the_call_with_its_last_error(bool blocks)
+    {
+        await using var server = await Server.StartAsync(Refusal(StatusCode.Unavailable).MarkRetriable(), last: true);
+        var client = server.Client(o => o.Jitter = () =>
+        {
+            server.Channel.Dispose();
+            return 0;
+        });
+        var error = await Assert.ThrowsAsync<RpcException>(async () =>
+            _ = blocks ? client.Unary(new Said(), LeaderChannel.InHalfAMinute()) : await client.UnaryAsync(new Said(), LeaderChannel.InHalfAMinute()));
+        Assert.Equal((StatusCode.Unavailable, true, 1), (error.StatusCode, error.IsSafeToRepeat(), server.Attempts));
+    }
+
+    [Fact]
+    public async Task A_read_that_is_cancelled_between_two_attempts_ends_with_cancelled()
+    {
+        await using var server = await Server.StartAsync(Refusal(StatusCode.Unavailable).MarkRetriable(), last: true);
+        using var cancel = new CancellationTokenSource();
+        var client = server.Client(o => o.Jitter = () =>
+        {
+            cancel.Cancel();
+            return 0;
+        });
+        using var call = client.ServerStream(new Said(), LeaderChannel.InHalfAMinute());
+        var error = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(cancel.Token));
+        Assert.Equal((StatusCode.Cancelled, StatusCode.Cancelled), (error.StatusCode, call.GetStatus().StatusCode));
+    }
+
+    [Fact]
+    public async Task Two_reads_at_a_time_are_refused()
+    {
+        var go = new TaskCompletionSource();
+        await using var server = await Server.StartAsync(_ => go.Task);
+        using var call = server.Client().ServerStream(new Said { Text = "a" }, LeaderChannel.InHalfAMinute());
+        var first = call.ResponseStream.MoveNext(CancellationToken.None);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => call.ResponseStream.MoveNext(CancellationToken.None));
+        go.SetResult();
+        Assert.True(await first);
+        Assert.Equal("a", call.ResponseStream.Current.Text);
+    }
+
+    /// <summary>As threads of user interfaces have one.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task A_thread_with_a_synchronization_context_may_block_on_a_call(int way)
+    {
+        await using var a = await LeaderNode.StartAsync("a", new LeaderNodeSetup { Method = (_, _, _) => Task.FromResult("a") });
+        a.Leadership.Lead();
+        using var channel = new LeaderChannel(a);
+        await channel.MovesToAsync("a");
+        var done = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var thread = new Thread(() =>
+        {
+            SynchronizationContext.SetSynchronizationContext(new Deaf());
+            done.SetResult(Call());
+        })
+        {
+            IsBackground = true,
+        };
+        thread.Start();
+        Assert.Equal("a", await done.Task.WaitAsync(TimeSpan.FromSeconds(10)));
+
+        string Call()
+        {
+            switch (way)
+            {
+                case 0:
+                    return channel.Client.Unary(new Said()).Text;
+                case 1:
+                    return channel.Repeating.UnaryAsync(new Said()).ResponseAsync.GetAwaiter().GetResult().Text;
+                case 2:
+                    using (var call = channel.Repeating.ClientStream())
+                    {
+                        call.RequestStream.WriteAsync(new Said()).GetAwaiter().GetResult();
+                        call.RequestStream.CompleteAsync().GetAwaiter().GetResult();
+                        return call.ResponseAsync.GetAwaiter().GetResult().Text;
+                    }
+
+                default:
+                    using (var call = channel.Repeating.ServerStream(new Said()))
+                    {
+                        call.ResponseStream.MoveNext(CancellationToken.None).GetAwaiter().GetResult();
+                        return call.ResponseStream.Current.Text;
+                    }
+            }
+        }
     }
 
     [Fact]
@@ -185,17 +365,29 @@ public sealed class RepeatTests
 
     private static RpcException Refusal(StatusCode status) => new(new Status(status, "as asked"));
 
+    /// <summary>Its one thread is blocked.</summary>
+    private sealed class Deaf : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback d, object? state)
+        {
+            // Nobody comes to run it.
+        }
+    }
+
     /// <summary>Fails as often as it is told, then echoes.</summary>
     private sealed class Server : IAsyncDisposable
     {
         private readonly Queue<Func<Func<string, Task>?, Task>> _failures;
         private readonly bool _lastStays;
         private LeaderNode _node = null!;
-        private GrpcChannel _channel = null!;
         private int _attempts;
 
         private Server(IEnumerable<Func<Func<string, Task>?, Task>> failures, bool lastStays) =>
             (_failures, _lastStays) = (new(failures), lastStays);
+
+        public GrpcChannel Channel { get; private set; } = null!;
+
+        public string Url => $"http://{_node.Address}";
 
         public int Attempts => Volatile.Read(ref _attempts);
 
@@ -203,14 +395,17 @@ public sealed class RepeatTests
 
         public static SocketsHttpHandler Transport() => new() { UseProxy = false };
 
+        public static GrpcChannel Connect(LeaderNode node) => GrpcChannel.ForAddress(
+            $"http://{node.Address}", new GrpcChannelOptions { HttpHandler = Transport(), DisposeHttpClient = true });
+
         public static Task<Server> StartAsync(RpcException failure, bool last = false) => StartAsync([_ => throw failure], last);
 
         public static Task<Server> StartAsync(RpcException first, RpcException second, bool last = false) =>
             StartAsync([_ => throw first, _ => throw second], last);
 
-        public static Task<Server> StartAsync(Func<Func<string, Task>?, Task> failure) => StartAsync([failure], false);
+        public static Task<Server> StartAsync(params Func<Func<string, Task>?, Task>[] failures) => StartAsync(failures, false);
 
-        public Calls.CallsClient Client(Action<HaLeaderOptions>? configure = null) => new(_channel.WithHaRepeats(configure));
+        public Calls.CallsClient Client(Action<HaLeaderOptions>? configure = null) => new(Channel.WithHaRepeats(configure));
 
         public Task AttemptedAsync(int times) => Support.Eventually.True(() => Attempts >= times);
 
@@ -245,7 +440,7 @@ public sealed class RepeatTests
 
         public async ValueTask DisposeAsync()
         {
-            _channel.Dispose();
+            Channel.Dispose();
             await _node.DisposeAsync();
         }
 
@@ -253,8 +448,7 @@ public sealed class RepeatTests
         {
             var server = new Server(failures, last);
             server._node = await LeaderNode.StartAsync("a", new LeaderNodeSetup { Health = HealthKind.None, Method = server.RunAsync });
-            server._channel = GrpcChannel.ForAddress(
-                $"http://{server._node.Address}", new GrpcChannelOptions { HttpHandler = Transport(), DisposeHttpClient = true });
+            server.Channel = Connect(server._node);
             return server;
         }
 

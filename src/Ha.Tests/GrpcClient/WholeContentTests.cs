@@ -44,6 +44,30 @@ public sealed class WholeContentTests
         Assert.Equal(2, server.Requests);
     }
 
+    [Fact]
+    public async Task Also_when_it_was_refused_more_than_once()
+    {
+        await using var server = new RawHttp2Server(number => (number > 2 ? Ending.Answer : Ending.RefuseStream, 3));
+        using var channel = Channel(server);
+        await Assert.ThrowsAsync<RpcException>(() => channel.CallAsync());
+        Assert.Equal([0, 0, 0, 0, 3, 10, 1, (byte)'x'], Assert.Single(server.Answered));
+        Assert.Equal(3, server.Requests);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_stream_that_was_kept_is_repeated_whole_since_nothing_was_executed(bool goAway)
+    {
+        await using var server = Server(goAway);
+        using var channel = Channel(server);
+        using var call = channel.Repeating.ClientStream(LeaderChannel.InHalfAMinute());
+        await call.RequestStream.WriteAsync(new Said { Text = "x" });
+        await call.RequestStream.CompleteAsync();
+        await Assert.ThrowsAsync<RpcException>(() => call.ResponseAsync);
+        Assert.Equal([0, 0, 0, 0, 3, 10, 1, (byte)'x'], Assert.Single(server.Answered));
+    }
+
     private static RawHttp2Server Server(bool goAway) =>
         new(number => (number > 1 ? Ending.Answer : goAway ? Ending.GoAway : Ending.RefuseStream, 3));
 
