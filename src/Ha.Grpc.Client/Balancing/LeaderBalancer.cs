@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Grpc.Net.Client.Balancer;
 using Ha.Grpc.Client.Repeating;
+using Ha.Grpc.Client.Resolving;
 
 namespace Ha.Grpc.Client.Balancing;
 
@@ -23,8 +24,9 @@ internal sealed class LeaderBalancerFactory(HaLeaderOptions options, HttpMessage
 /// </summary>
 internal sealed class LeaderBalancer : LoadBalancer
 {
-    // How long a refusal is believed against a watch. Longer than the word of any node needs to arrive.
-    private static readonly TimeSpan _hintLifetime = TimeSpan.FromSeconds(1);
+    private const int LongestTrouble = 100;
+
+    private static readonly TimeSpan _pauseAfterFault = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
     private readonly IChannelControlHelper _controller;
@@ -34,9 +36,8 @@ internal sealed class LeaderBalancer : LoadBalancer
     private readonly CancellationTokenRegistration _end;
     private Node[] _nodes = [];
     private Status? _unresolved;
-    private Node? _hint;
-    private long _moment;
-    private long _epoch;
+    private bool _isPart;
+    private long _changes;
     private View _view = View.Nothing;
     private bool _publishing;
     private bool _changed;
@@ -51,9 +52,6 @@ internal sealed class LeaderBalancer : LoadBalancer
 
     /// <summary>Where calls go now.</summary>
     public View Now => Volatile.Read(ref _view);
-
-    /// <summary>Grows with each change of a node's health; tells whether something was known when a call was sent.</summary>
-    public long Moment => Interlocked.Read(ref _moment);
 
     public override void UpdateChannelState(ChannelState state)
     {
@@ -71,7 +69,7 @@ internal sealed class LeaderBalancer : LoadBalancer
         var gone = _nodes.Except(kept).ToArray();
         var isOpen = Change(() =>
         {
-            _unresolved = null;
+            (_unresolved, _isPart) = (null, addresses.Any(NodeAddress.IsOfPart));
             _nodes = [.. kept, .. made];
         });
         Array.ForEach(isOpen ? gone : made, static node => node.Dispose());
@@ -84,6 +82,12 @@ internal sealed class LeaderBalancer : LoadBalancer
     {
         Change(() =>
         {
+            if (state != ConnectivityState.Ready && node.Health != NodeHealth.Unknown)
+            {
+                // What answers at this address next may be another process.
+                (node.Health, node.Trouble) = (NodeHealth.Unknown, "has lost its connection");
+            }
+
             node.State = state;
             node.Trouble = trouble ?? node.Trouble;
             node.IsSettled |= state == ConnectivityState.TransientFailure;
@@ -109,67 +113,32 @@ internal sealed class LeaderBalancer : LoadBalancer
     public void OnHealth(Node node, NodeHealth health, string trouble) => Change(() =>
     {
         (node.IsSettled, node.Trouble) = (true, trouble);
+        node.KnowsName = health is NodeHealth.Serving or NodeHealth.NotServing || (node.KnowsName && health != NodeHealth.Plain);
         if (node.Health != health)
         {
-            (node.Health, node.Changed, node.IsRefuted) = (health, Interlocked.Increment(ref _moment), false);
-            _hint = health == NodeHealth.Serving ? null : _hint;
+            (node.Health, node.Changed) = (health, ++_changes);
         }
     });
-
-    /// <summary>
-    /// A node has refused a call and named another one as the leader: that one gets the next calls, without waiting for the watches. They
-    /// have the last word.
-    /// </summary>
-    /// <param name="node">Who refused.</param>
-    /// <param name="leader">The public URL of whom it named.</param>
-    /// <param name="epoch">That leader's epoch, or 0.</param>
-    /// <param name="sent">What <see cref="Moment"/> was when the call left.</param>
-    public void OnRefused(Node node, string leader, long epoch, long sent)
-    {
-        var named = _nodes.FirstOrDefault(other => other.IsAt(leader));
-        if (named is null || named == node)
-        {
-            return;
-        }
-
-        Change(() =>
-        {
-            if (epoch < _epoch || (named.Health == NodeHealth.Serving && !named.IsRefuted && named.Changed > node.Changed))
-            {
-                return;
-            }
-
-            _epoch = epoch;
-            node.IsRefuted |= node.Changed <= sent;
-            named.IsRefuted = false;
-            _hint = named;
-        });
-        _ = ForgetAsync(node, named);
-    }
 
     protected override void Dispose(bool disposing)
     {
         Node[] nodes;
         lock (_lock)
         {
+            if (_disposed)
+            {
+                return;
+            }
+
             nodes = _nodes;
             (_nodes, _disposed) = ([], true);
-            Volatile.Write(ref _view, View.Nothing with { Failure = Failure.NoLeader("the channel has ended") });
+            Volatile.Write(ref _view, View.Ended);
         }
 
         Array.ForEach(nodes, static node => node.Dispose());
         _end.Unregister();
+        Publish();
         base.Dispose(disposing);
-    }
-
-    private async Task ForgetAsync(Node node, Node named)
-    {
-        await Task.Delay(_hintLifetime, _options.Clock);
-        Change(() =>
-        {
-            node.IsRefuted = false;
-            _hint = _hint == named ? null : _hint;
-        });
     }
 
     private Node Make(BalancerAddress address)
@@ -201,13 +170,13 @@ internal sealed class LeaderBalancer : LoadBalancer
             waiting = before.CanPick && !now.CanPick ? _nodes : [];
         }
 
+        Array.ForEach(waiting, static node => node.Hurry());
+        Publish();
         if (before.Leader != now.Leader)
         {
             _log.LeaderMoved(before.Leader?.Name, now.Leader?.Name);
         }
 
-        Array.ForEach(waiting, static node => node.Hurry());
-        Publish();
         return true;
     }
 
@@ -238,9 +207,35 @@ internal sealed class LeaderBalancer : LoadBalancer
                 _changed = false;
             }
 
-            _controller.UpdateState(new BalancerState(Now.State, new LeaderPicker(this)));
+            try
+            {
+                _controller.UpdateState(new BalancerState(Now.State, new LeaderPicker(this)));
+            }
+            catch (Exception error)
+            {
+                lock (_lock)
+                {
+                    _publishing = false;
+                }
+
+                _ = PublishLaterAsync();
+                _log.Failed("Telling the channel where calls go", error);
+                return;
+            }
         }
     }
+
+    private async Task PublishLaterAsync()
+    {
+        await Task.Delay(_pauseAfterFault, _options.Clock).ConfigureAwait(false);
+        if (Now != View.Ended)
+        {
+            Publish();
+        }
+    }
+
+    /// <summary>A server's own words may be as long as it likes, and stand in every error.</summary>
+    private static string Cut(string trouble) => trouble.Length <= LongestTrouble ? trouble : trouble[..(LongestTrouble - 1)] + "…";
 
     private View Look()
     {
@@ -250,24 +245,24 @@ internal sealed class LeaderBalancer : LoadBalancer
         }
 
         var ready = _nodes.Where(static node => node.State == ConnectivityState.Ready).ToArray();
-        var serving = ready.Where(static node => node.Health == NodeHealth.Serving && !node.IsRefuted).ToArray();
 
         // Two at once: the word of the old leader is late, so the newest one counts.
-        var leader = _hint is { State: ConnectivityState.Ready } ? _hint : serving.MaxBy(static node => node.Changed);
-        if (leader is not null)
+        if (ready.Where(static node => node.Health == NodeHealth.Serving).MaxBy(static node => node.Changed) is { } leader)
         {
             return new View(leader, [], null);
         }
 
-        if (!_nodes.All(static node => node.IsSettled))
+        if (_isPart || !_nodes.All(static node => node.IsSettled))
         {
             return View.Nothing;
         }
 
-        var plain = ready.Where(static node => node.Health == NodeHealth.Plain).ToArray();
+        // A server without the plugin executes whatever it gets, so none stands in for a leader that is away.
+        var plain = _nodes.Any(static node => node.KnowsName) ? []
+            : ready.Where(static node => node.Health == NodeHealth.Plain).ToArray();
         return plain.Length > 0
             ? new View(null, plain, null)
-            : new View(null, [], Failure.NoLeader(string.Join("; ", _nodes.Select(static node => $"{node.Name} {node.Trouble}"))));
+            : new View(null, [], Failure.NoLeader(string.Join("; ", _nodes.Select(static node => $"{node.Name} {Cut(node.Trouble)}"))));
     }
 }
 
@@ -278,6 +273,9 @@ internal sealed class LeaderBalancer : LoadBalancer
 internal sealed record View(Node? Leader, Node[] Plain, Status? Failure)
 {
     public static readonly View Nothing = new(null, [], null);
+
+    /// <summary>The channel or the services that made it are gone, so calls that wait end as well and none is worth a repeat.</summary>
+    public static readonly View Ended = new(null, [], new Status(StatusCode.Cancelled, "The channel has ended."));
 
     public bool CanPick => Leader is not null || Plain.Length > 0;
 
@@ -299,7 +297,7 @@ internal sealed class LeaderPicker(LeaderBalancer balancer) : SubchannelPicker
         var now = balancer.Now;
         return now.Leader is { } leader ? PickResult.ForSubchannel(leader.Subchannel)
             : now.Plain is { Length: > 0 } plain ? PickResult.ForSubchannel(InTurn(plain).Subchannel)
-            : now.Failure is { } failure ? PickResult.ForFailure(failure)
+            : now.Failure is { } failure ? now == View.Ended ? PickResult.ForDrop(failure) : PickResult.ForFailure(failure)
             : PickResult.ForQueue();
     }
 

@@ -21,7 +21,7 @@ internal enum NodeHealth
     /// <summary>It does not.</summary>
     NotServing,
 
-    /// <summary>It has no health, or none of this name: a server without the plugin, as good as any other.</summary>
+    /// <summary>It has no health: a server without the plugin, as good as any other of them.</summary>
     Plain,
 }
 
@@ -30,13 +30,15 @@ internal enum NodeHealth
 /// </summary>
 internal sealed class Node : IDisposable
 {
-    public static readonly BalancerAttributesKey<Node> Key = new("Ha.Node");
-
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan _longestPause = TimeSpan.FromSeconds(1);
 
     // While nobody leads, whoever comes back may.
     private static readonly TimeSpan _longestPauseWithoutLeader = TimeSpan.FromMilliseconds(200);
+
+    // Of UNIMPLEMENTED, which may be a proxy's word while a node restarts.
+    private static readonly TimeSpan _firstRest = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _longestRest = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _ended = new();
     private readonly LeaderBalancer _balancer;
@@ -46,6 +48,9 @@ internal sealed class Node : IDisposable
     private readonly ClientLog _log;
     private TaskCompletionSource _turn = NewTurn();
     private bool _isConnected;
+    private int _losses;
+    private int _failures;
+    private int _rests;
 
     public Node(
         LeaderBalancer balancer,
@@ -57,7 +62,6 @@ internal sealed class Node : IDisposable
     {
         (_balancer, Subchannel, _address, _connections, _options, _log) = (balancer, subchannel, address, connections, options, log);
         Name = NodeAddress.NameOf(address);
-        subchannel.Attributes.Set(Key, this);
         subchannel.OnStateChanged(OnState);
     }
 
@@ -77,19 +81,13 @@ internal sealed class Node : IDisposable
     /// <summary>Its first word has come, or will be long in coming: nobody waits for it any more.</summary>
     public bool IsSettled { get; set; }
 
-    /// <summary>It says that it leads, but has refused a call since.</summary>
-    public bool IsRefuted { get; set; }
+    /// <summary>Its health spoke of the name when it last spoke, so it has the plugin, even while it is away.</summary>
+    public bool KnowsName { get; set; }
 
     /// <summary>Why it cannot be picked, for people.</summary>
     public string Trouble { get; set; } = "has not answered";
 
-    public long Moment => _balancer.Moment;
-
     public bool IsFor(BalancerAddress address) => NodeAddress.AreSame(_address, address);
-
-    public bool IsAt(string url) => NodeAddress.IsAt(_address, url);
-
-    public void Refused(string leader, long epoch, long sent) => _balancer.OnRefused(this, leader, epoch, sent);
 
     public void Start()
     {
@@ -110,7 +108,13 @@ internal sealed class Node : IDisposable
 
     private void OnState(SubchannelState state)
     {
-        Volatile.Write(ref _isConnected, state.State == ConnectivityState.Ready);
+        var isConnected = state.State == ConnectivityState.Ready;
+        if (Volatile.Read(ref _isConnected) && !isConnected)
+        {
+            Interlocked.Increment(ref _losses);
+        }
+
+        Volatile.Write(ref _isConnected, isConnected);
         Hurry();
         _balancer.OnState(this, state.State, state.State == ConnectivityState.TransientFailure ? Failure.Describe(state.Status) : null);
     }
@@ -119,7 +123,7 @@ internal sealed class Node : IDisposable
     {
         try
         {
-            await Task.Delay(LeaderSetup.ConnectTimeout, _options.Clock, _ended.Token);
+            await Task.Delay(LeaderSetup.ConnectTimeout, _options.Clock, _ended.Token).ConfigureAwait(false);
             _balancer.OnSettled(this);
         }
         catch (OperationCanceledException)
@@ -138,26 +142,33 @@ internal sealed class Node : IDisposable
             DisposeHttpClient = true,
         });
         var health = new HealthClient(channel);
-        try
+        while (!_ended.IsCancellationRequested)
         {
-            for (var failures = 0; ; failures++)
+            try
             {
-                await ConnectAsync(failures);
-                failures = await WatchAsync(health) ? -1 : failures;
+                await ConnectAsync().ConfigureAwait(false);
+                await WatchAsync(health).ConfigureAwait(false);
             }
-        }
-        catch (Exception) when (_ended.IsCancellationRequested)
-        {
-            // The node has left the list, or the channel is gone.
+            catch (Exception) when (_ended.IsCancellationRequested)
+            {
+                // The node has left the list, or the channel is gone.
+            }
+            catch (Exception error)
+            {
+                // Of a handler around the connections, say. Without this task calls would wait for ever.
+                _balancer.OnHealth(this, NodeHealth.Unknown, error.Message);
+                _log.Failed($"The watch of {Name}", error);
+                await Task.Delay(_longestPause, _options.Clock, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
     }
 
-    /// <param name="failures">How many watches in a row have ended without a word: what accepts connections need not answer.</param>
-    private async Task ConnectAsync(int failures)
+    private async Task ConnectAsync()
     {
-        if (failures > 0)
+        if (_failures > 0)
         {
-            await PauseAsync(failures - 1, CancellationToken.None);
+            // What accepts connections need not answer.
+            await Task.Delay(Pause(_failures - 1), _options.Clock, _ended.Token).ConfigureAwait(false);
         }
 
         for (var step = 0; ; step++)
@@ -170,31 +181,29 @@ internal sealed class Node : IDisposable
 
             // In a pause of the connection's own, which grows to minutes, this ends it.
             Subchannel.RequestConnection();
-            using var over = CancellationTokenSource.CreateLinkedTokenSource(_ended.Token);
-            await Task.WhenAny(turn, PauseAsync(step, over.Token));
-            await over.CancelAsync();
-            _ended.Token.ThrowIfCancellationRequested();
+            await WaitAsync(turn, Pause(step)).ConfigureAwait(false);
         }
     }
 
-    /// <returns>True: it had answered before it ended.</returns>
-    private async Task<bool> WatchAsync(HealthClient health)
+    private async Task WatchAsync(HealthClient health)
     {
-        var answered = false;
+        var (begun, losses, answered) = (_options.Clock.GetTimestamp(), Volatile.Read(ref _losses), false);
         var trouble = "has ended its watch";
         using var watch = health.Watch(new HealthCheckRequest { Service = _options.HealthService }, cancellationToken: _ended.Token);
         try
         {
-            while (await watch.ResponseStream.MoveNext(_ended.Token))
+            var words = watch.ResponseStream;
+            for (var more = await FirstAsync(words).ConfigureAwait(false); more;
+                more = await words.MoveNext(_ended.Token).ConfigureAwait(false))
             {
-                answered = true;
-                switch (watch.ResponseStream.Current.Status)
+                (answered, _rests) = (true, 0);
+                switch (words.Current.Status)
                 {
                     case ServingStatus.Serving:
                         _balancer.OnHealth(this, NodeHealth.Serving, "leads");
                         break;
                     case ServingStatus.ServiceUnknown:
-                        _balancer.OnHealth(this, NodeHealth.Plain, "knows no leader");
+                        _balancer.OnHealth(this, NodeHealth.NotServing, $"does not know the name '{_options.HealthService}'");
                         break;
                     default:
                         _balancer.OnHealth(this, NodeHealth.NotServing, "does not lead");
@@ -204,9 +213,9 @@ internal sealed class Node : IDisposable
         }
         catch (RpcException error) when (error.StatusCode == StatusCode.Unimplemented)
         {
-            _balancer.OnHealth(this, NodeHealth.Plain, "has no health");
-            await DisconnectedAsync();
-            return true;
+            (answered, trouble) = (true, "has no health");
+            _balancer.OnHealth(this, NodeHealth.Plain, trouble);
+            await RestAsync(losses).ConfigureAwait(false);
         }
         catch (RpcException error)
         {
@@ -215,27 +224,57 @@ internal sealed class Node : IDisposable
 
         _ended.Token.ThrowIfCancellationRequested();
         _log.WatchEnded(Name, trouble);
-        _balancer.OnHealth(this, NodeHealth.Unknown, trouble);
-        return answered;
+        if (!answered || losses != Volatile.Read(ref _losses))
+        {
+            // Otherwise its last word counts until the next watch over this connection has spoken: proxies cut streams.
+            _balancer.OnHealth(this, NodeHealth.Unknown, trouble);
+        }
+
+        var hasLasted = answered && _options.Clock.GetElapsedTime(begun) > _longestPause;
+        _failures = hasLasted ? 0 : _failures + 1;
     }
 
-    private async Task DisconnectedAsync()
+    /// <summary>A watch that stays silent ends what the one before it said.</summary>
+    private async Task<bool> FirstAsync(IAsyncStreamReader<HealthCheckResponse> words)
     {
+        var first = words.MoveNext(_ended.Token);
+        try
+        {
+            return await first.WaitAsync(LeaderSetup.ConnectTimeout, _options.Clock).ConfigureAwait(false);
+        }
+        catch (TimeoutException) when (!first.IsCompleted)
+        {
+            _balancer.OnHealth(this, NodeHealth.Unknown, "does not answer its watch");
+            return await first.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Until it is time to ask again, or the connection is lost.</summary>
+    private async Task RestAsync(int losses)
+    {
+        var begun = _options.Clock.GetTimestamp();
+        var rest = Backoff.Delay(_firstRest, _longestRest, _rests++, _options.Jitter());
         while (true)
         {
             var turn = Volatile.Read(ref _turn).Task;
-            if (!Volatile.Read(ref _isConnected))
+            var left = rest - _options.Clock.GetElapsedTime(begun);
+            if (left <= TimeSpan.Zero || losses != Volatile.Read(ref _losses))
             {
                 return;
             }
 
-            await turn.WaitAsync(_ended.Token);
+            await WaitAsync(turn, left).ConfigureAwait(false);
         }
     }
 
-    private Task PauseAsync(int step, CancellationToken over)
+    private async Task WaitAsync(Task turn, TimeSpan longest)
     {
-        var longest = _balancer.Now.CanPick ? _longestPause : _longestPauseWithoutLeader;
-        return Task.Delay(Backoff.Delay(_firstPause, longest, step, _options.Jitter()), _options.Clock, over);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(_ended.Token);
+        await Task.WhenAny(turn, Task.Delay(longest, _options.Clock, over.Token)).ConfigureAwait(false);
+        await over.CancelAsync().ConfigureAwait(false);
+        _ended.Token.ThrowIfCancellationRequested();
     }
+
+    private TimeSpan Pause(int step) =>
+        Backoff.Delay(_firstPause, _balancer.Now.CanPick ? _longestPause : _longestPauseWithoutLeader, step, _options.Jitter());
 }

@@ -1,13 +1,11 @@
-using System.Globalization;
 using Grpc.Net.Client.Balancer;
 using Ha.Grpc.Client.Resolving;
-using Ha.Http;
 
 namespace Ha.Grpc.Client.Balancing;
 
 /// <summary>
 /// Stands between a channel and its connections. Each request that leaves, call or watch, carries the name of its node as it was written,
-/// for the server's host filter and for the certificate; and an answer that names another leader moves the next picks at once.
+/// for the server's host filter and for the certificate.
 /// </summary>
 /// <param name="inner">The application's handlers, with a <see cref="SocketsHttpHandler"/> at their end.</param>
 internal sealed class NodeHandler(HttpMessageHandler inner) : DelegatingHandler(inner)
@@ -26,7 +24,7 @@ internal sealed class NodeHandler(HttpMessageHandler inner) : DelegatingHandler(
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        if (!request.Options.TryGetValue(_address, out var address) || !request.Options.TryGetValue(_subchannel, out var subchannel))
+        if (!request.Options.TryGetValue(_address, out var address) || !request.Options.TryGetValue(_subchannel, out _))
         {
             throw new NotSupportedException(
                 "A gRPC request does not say which connection it is for: "
@@ -40,25 +38,8 @@ internal sealed class NodeHandler(HttpMessageHandler inner) : DelegatingHandler(
 
         OnePassage.Begin(request);
         request.Content = request.Content is { } body ? new WholeContent(body) : null;
-        if (!subchannel.Attributes.TryGetValue(Node.Key, out var node))
-        {
-            return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
-        }
-
-        var sent = node.Moment;
-        var answer = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
-        if (One(answer, GrpcMarks.Retriable) == GrpcMarks.Yes && One(answer, GrpcMarks.Leader) is { } leader)
-        {
-            _ = long.TryParse(One(answer, GrpcMarks.Epoch), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch);
-            node.Refused(leader, epoch, sent);
-        }
-
-        return answer;
+        return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
     }
-
-    /// <summary>A refusal has no messages, so its trailers come with the headers.</summary>
-    private static string? One(HttpResponseMessage answer, string trailer) =>
-        answer.Headers.TryGetValues(trailer, out var values) && values.ToArray() is [var value] ? value : null;
 }
 
 /// <summary>Ends a call at one node, whatever the balancer would pick: the transport of the watches.</summary>

@@ -9,6 +9,8 @@ internal static class NodeAddress
     /// <summary>The entry as a server expects it in <c>:authority</c>; absent where it says no more than the address.</summary>
     public static readonly BalancerAttributesKey<string> Authority = new("Ha.Authority");
 
+    private static readonly BalancerAttributesKey<bool> _part = new("Ha.Part");
+
     private static readonly BalancerAttributesKey<string> _name = new("Ha.Name");
 
     private static readonly BalancerAttributesKey<string> _scheme = new("Ha.Scheme");
@@ -16,9 +18,11 @@ internal static class NodeAddress
     /// <param name="entry">A name or an IP address, with its port.</param>
     /// <param name="host">What to connect to: an IP address, or a name that stands for one node.</param>
     /// <param name="secure">Over TLS.</param>
-    public static BalancerAddress Of(ListedNode entry, string host, bool secure)
+    /// <param name="isPart">Others of the list are still being looked up for the first time.</param>
+    public static BalancerAddress Of(ListedNode entry, string host, bool secure, bool isPart)
     {
         var address = new BalancerAddress(host, entry.Port);
+        address.Attributes.Set(_part, isPart);
         address.Attributes.Set(_name, entry.Text);
         address.Attributes.Set(_scheme, secure ? "https" : "http");
         if (host != entry.Host)
@@ -28,6 +32,8 @@ internal static class NodeAddress
 
         return address;
     }
+
+    public static bool IsOfPart(BalancerAddress address) => address.Attributes.TryGetValue(_part, out var isPart) && isPart;
 
     public static bool AreSame(BalancerAddress one, BalancerAddress other) =>
         one.EndPoint.Equals(other.EndPoint) && Written(one) == Written(other);
@@ -42,21 +48,8 @@ internal static class NodeAddress
     public static string NameOf(BalancerAddress address) =>
         address.Attributes.TryGetValue(Authority, out _) ? $"{Written(address)} ({address.EndPoint.Host})" : Written(address);
 
-    /// <summary>True when a node's public URL is that of this address, by the name that was written or the one it stands for.</summary>
-    public static bool IsAt(BalancerAddress address, string url)
-    {
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Port != address.EndPoint.Port)
-        {
-            return false;
-        }
-
-        return Same(uri.IdnHost, address.EndPoint.Host) || Same($"{uri.IdnHost}:{uri.Port}", Written(address));
-    }
-
     private static string Written(BalancerAddress address) =>
         address.Attributes.TryGetValue(_name, out var name) ? name : $"{address.EndPoint.Host}:{address.EndPoint.Port}";
-
-    private static bool Same(string one, string other) => string.Equals(one, other, StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>One entry of the list in a channel's address.</summary>

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Net.Client.Balancer;
 using Ha.Grpc.Client.Balancing;
@@ -34,16 +33,22 @@ internal sealed class NodeResolverFactory(HaLeaderOptions options, NodeHandler h
 
 /// <summary>
 /// Turns the list of a channel's address into IP addresses. A name that stands for several is as many nodes. Names are looked up from
-/// time to time, and when the balancer has lost a connection; one that cannot be keeps what it stood for last.
+/// time to time, and when the balancer has lost a connection; one that cannot be keeps what it stood for last, and one that takes long is
+/// added when it is there.
 /// </summary>
 internal sealed class NodeResolver : PollingResolver
 {
+    // A look-up that takes longer holds nobody up, and one that takes longer still is begun anew.
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _longestLookup = TimeSpan.FromSeconds(30);
+
     private readonly ListedNode[] _list;
     private readonly bool _secure;
     private readonly HaLeaderOptions _options;
     private readonly CancellationTokenRegistration _end;
     private readonly ITimer _timer;
     private readonly Dictionary<ListedNode, IPAddress[]> _known = [];
+    private readonly Dictionary<ListedNode, Task<Answer>> _lookups = [];
     private long _last;
 
     public NodeResolver(ListedNode[] list, bool secure, HaLeaderOptions options, ResolverOptions channel, CancellationToken end)
@@ -64,19 +69,23 @@ internal sealed class NodeResolver : PollingResolver
             return;
         }
 
-        if (_last != 0 && _options.ShortestResolveInterval - _options.Clock.GetElapsedTime(_last) is { Ticks: > 0 } early)
+        var isFirst = _last == 0;
+        if (_lookups.Values.Any(static lookup => lookup.IsCompleted))
         {
-            await Task.Delay(early, _options.Clock, cancellationToken);
+            Take();
+            if (Addresses() is { Length: > 0 } late)
+            {
+                Listener(ResolverResult.ForResult(late));
+            }
         }
 
-        var answers = await Task.WhenAll(names.Select(name => LookupAsync(name, cancellationToken)));
+        if (!isFirst && _options.ShortestResolveInterval - _options.Clock.GetElapsedTime(_last) is { Ticks: > 0 } early)
+        {
+            await Task.Delay(early, _options.Clock, cancellationToken).ConfigureAwait(false);
+        }
+
+        var fault = await LookUpAsync(names, isFirst, cancellationToken).ConfigureAwait(false);
         _last = _options.Clock.GetTimestamp();
-        foreach (var (name, found, _) in answers.Where(static answer => answer.Fault is null))
-        {
-            _known[name] = found;
-        }
-
-        var fault = answers.Select(static answer => answer.Fault).FirstOrDefault(static fault => fault is not null);
         _timer.Change(fault is null ? _options.ResolveInterval : _options.ShortestResolveInterval, Timeout.InfiniteTimeSpan);
         var addresses = Addresses();
         Listener(addresses.Length > 0
@@ -91,25 +100,92 @@ internal sealed class NodeResolver : PollingResolver
         _end.Unregister();
     }
 
-    private async Task<(ListedNode Name, IPAddress[] Found, Exception? Fault)> LookupAsync(
-        ListedNode name, CancellationToken cancellationToken)
+    /// <summary>Until all have answered, or for as long as our patience lasts. Those that take longer go on.</summary>
+    /// <param name="names">What to look up.</param>
+    /// <param name="isFirst">Nodes are made known one by one, so that calls need not wait for the slowest name.</param>
+    /// <param name="cancellationToken">Ends with the channel.</param>
+    /// <returns>Why one of them is not known; null: all are.</returns>
+    private async Task<Exception?> LookUpAsync(ListedNode[] names, bool isFirst, CancellationToken cancellationToken)
+    {
+        foreach (var name in names.Where(name => !_lookups.ContainsKey(name)))
+        {
+            _lookups[name] = LookUpAsync(name, cancellationToken);
+        }
+
+        Exception? fault = null;
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var over = Task.Delay(_patience, _options.Clock, done.Token);
+        while (true)
+        {
+            fault = Take() ?? fault;
+            if (_lookups.Count == 0)
+            {
+                await done.CancelAsync().ConfigureAwait(false);
+                return fault;
+            }
+
+            if (over.IsCompleted)
+            {
+                break;
+            }
+
+            if (isFirst && Addresses(isPart: true) is { Length: > 0 } some)
+            {
+                Listener(ResolverResult.ForResult(some));
+            }
+
+            await Task.WhenAny([over, .. _lookups.Values]).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        foreach (var lookup in _lookups.Values)
+        {
+            _ = lookup.ContinueWith(_ => OnTimer(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+
+        return fault ?? new TimeoutException($"The name '{_lookups.Keys.First().Host}' has not been looked up yet.");
+    }
+
+    /// <summary>What has come in since the last time.</summary>
+    /// <returns>Why one of the names has not.</returns>
+    private Exception? Take()
+    {
+        Exception? fault = null;
+        foreach (var (name, lookup) in _lookups.Where(static pair => pair.Value.IsCompletedSuccessfully).ToArray())
+        {
+            _lookups.Remove(name);
+            var answer = lookup.Result;
+            fault ??= answer.Fault;
+            if (answer.Fault is null)
+            {
+                _known[name] = answer.Found;
+            }
+        }
+
+        return fault;
+    }
+
+    private async Task<Answer> LookUpAsync(ListedNode name, CancellationToken cancellationToken)
     {
         try
         {
-            var found = await _options.Lookup(name.Host, cancellationToken);
-            return (name, found, found.Length > 0 ? null : new InvalidOperationException($"The name '{name.Host}' stands for no address."));
+            var found = await _options.Lookup(name.Host, cancellationToken)
+                .WaitAsync(_longestLookup, _options.Clock, cancellationToken).ConfigureAwait(false);
+            return found.Length > 0
+                ? new Answer(found, null)
+                : new Answer([], new InvalidOperationException($"The name '{name.Host}' stands for no address."));
         }
-        catch (SocketException error)
+        catch (Exception error)
         {
-            return (name, [], new InvalidOperationException($"The name '{name.Host}' cannot be resolved: {error.Message}", error));
+            return new Answer([], new InvalidOperationException($"The name '{name.Host}' cannot be resolved: {error.Message}", error));
         }
     }
 
-    private BalancerAddress[] Addresses() =>
+    private BalancerAddress[] Addresses(bool isPart = false) =>
     [
         .. (from node in _list
             from host in node.IsOneNode ? [node.Host] : _known.GetValueOrDefault(node, []).Distinct().Select(static ip => ip.ToString())
-            select NodeAddress.Of(node, host, _secure)).Take(NodeList.Most),
+            select NodeAddress.Of(node, host, _secure, isPart)).Take(NodeList.Most),
     ];
 
     private void OnTimer()
@@ -123,4 +199,7 @@ internal sealed class NodeResolver : PollingResolver
             // The channel is gone.
         }
     }
+
+    /// <summary>What became of one look-up: addresses, or why there are none.</summary>
+    private sealed record Answer(IPAddress[] Found, Exception? Fault);
 }

@@ -1,10 +1,15 @@
 using System.Net;
 using Grpc.Core;
+using Grpc.Net.Client.Balancer;
+using Grpc.Net.Client.Configuration;
 using Ha.Grpc.Client;
+using Ha.Grpc.Client.Balancing;
 using Ha.Tests.GrpcCalls;
 using Ha.Tests.Http;
 using Ha.Tests.OnTheWire;
 using Ha.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using ServingStatus = Grpc.Health.V1.HealthCheckResponse.Types.ServingStatus;
 
 namespace Ha.Tests.GrpcClient;
@@ -123,37 +128,208 @@ public sealed class LeaderBalancerTests
     }
 
     [Fact]
-    public async Task A_refusal_that_names_another_node_moves_the_picks_before_the_watches_do_and_not_for_long()
+    public async Task A_call_that_the_old_leader_refuses_is_repeated_until_the_watch_of_the_new_one_says_so()
     {
         await using var b = await LeaderNode.StartAsync("b", new LeaderNodeSetup { Health = HealthKind.Set });
         b.Says(ServingStatus.NotServing);
-        var refusals = 0;
+        var refused = new TaskCompletionSource();
         await using var a = await LeaderNode.StartAsync("a", new LeaderNodeSetup
         {
-            Method = (_, _, _) => Interlocked.Increment(ref refusals) == 1
-                ? throw new NotLeaderException { LeaderUrl = $"http://{b.Address}", Epoch = 2 }
-                : Task.FromResult("a"),
+            Method = (_, _, _) =>
+            {
+                refused.TrySetResult();
+                throw new NotLeaderException { LeaderUrl = $"http://{b.Address}", Epoch = 2 };
+            },
         });
         a.Leadership.Lead();
         using var channel = new LeaderChannel(a, b);
-        Assert.True((await Assert.ThrowsAsync<RpcException>(() => channel.CallAsync())).IsSafeToRepeat());
-        Assert.Equal("b", await channel.CallAsync());
-
-        // The watches have the last word.
-        await channel.MovesToAsync("a");
+        var call = channel.Repeating.UnaryAsync(new Said(), LeaderChannel.InHalfAMinute()).ResponseAsync;
+        await refused.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        b.Says(ServingStatus.Serving);
+        Assert.Equal("b", (await call).Text);
     }
 
     [Fact]
     public async Task Servers_without_health_take_turns_until_one_leads()
     {
         await using var a = await LeaderNode.StartAsync("a", new LeaderNodeSetup { Health = HealthKind.None });
-        await using var b = await LeaderNode.StartAsync("b", new LeaderNodeSetup { Health = HealthKind.Set });
+        var b = await LeaderNode.StartAsync("b", new LeaderNodeSetup { Health = HealthKind.None });
         using var channel = new LeaderChannel(a, b);
         var first = await channel.CallAsync();
         Assert.Equal(first == "a" ? "b" : "a", await channel.CallAsync());
         Assert.Equal(first, await channel.CallAsync());
-        b.Says(ServingStatus.Serving);
+        var port = b.Port;
+        await b.DisposeAsync();
+        await using var again = await LeaderNode.StartAsync("b", new LeaderNodeSetup { Health = HealthKind.Set, Port = port });
+        again.Says(ServingStatus.Serving);
         await Eventually.True(async () => await channel.CallAsync() == "b" && await channel.CallAsync() == "b");
+    }
+
+    [Fact]
+    public async Task A_server_without_health_stands_in_for_no_leader_whose_health_is_known()
+    {
+        await using var old = await LeaderNode.StartAsync("old", new LeaderNodeSetup { Health = HealthKind.None });
+        var a = await LeaderNode.StartAsync("a");
+        a.Leadership.Lead();
+        using var channel = new LeaderChannel(a, old);
+        Assert.Equal("a", await channel.CallAsync());
+        a.Leadership.LoseLeader();
+        await channel.FailsAsync($"no leader: {a.Address} does not lead; {old.Address} has no health");
+
+        // Nor while it is away.
+        var port = a.Port;
+        await a.DisposeAsync();
+        var waiting = channel.CallAsync();
+        await channel.FailsAsync("Connection refused");
+        await using var again = await LeaderNode.StartAsync("a", new LeaderNodeSetup { Port = port });
+        again.Leadership.Lead(epoch: 2);
+        Assert.Equal("a", await waiting);
+        Assert.Empty(old.Calls);
+    }
+
+    [Fact]
+    public async Task A_name_that_no_health_knows_is_named_and_gets_no_calls()
+    {
+        await using var a = await LeaderNode.StartAsync("a");
+        a.Leadership.Lead();
+        var name = new string('x', 90);
+        using var channel = new LeaderChannel(a.Address, o => o.HealthService = name);
+        var error = await Assert.ThrowsAsync<RpcException>(() => channel.CallAsync(wait: false));
+        Assert.Equal($"no leader: {a.Address} does not know the name '{name[..75]}…", error.Status.Detail);
+        Assert.Empty(a.Calls);
+    }
+
+    [Fact]
+    public async Task A_watch_that_answers_and_ends_at_once_is_opened_ever_more_slowly_and_its_word_counts()
+    {
+        await using var server = await OddServer.StartAsync();
+        server.EndsAfterOneWord = true;
+        using var log = new CollectedLog();
+        using var channel = new LeaderChannel(server.Address, transport: o => o.LoggerFactory = log);
+        await channel.CallAsync();
+        var until = TimeProvider.System.GetTimestamp();
+        while (TimeProvider.System.GetElapsedTime(until) < TimeSpan.FromSeconds(2))
+        {
+            await channel.CallAsync(wait: false);
+        }
+
+        Assert.InRange(server.Watches, 2, 10);
+        Assert.Single(log.Lines, line => line.StartsWith("Calls go to", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_watch_that_is_cut_takes_no_leader_away_and_one_that_cannot_be_opened_again_does()
+    {
+        await using var server = await OddServer.StartAsync();
+        using var channel = new LeaderChannel(server.Address);
+        await channel.CallAsync();
+        server.Cut();
+        await Eventually.True(async () =>
+        {
+            await channel.CallAsync(wait: false);
+            return server.Watches == 2;
+        });
+        server.IsBroken = true;
+        server.Cut();
+        await channel.FailsAsync();
+    }
+
+    [Fact]
+    public async Task A_watch_that_is_opened_again_and_stays_silent_ends_the_word_of_the_one_before()
+    {
+        await using var server = await OddServer.StartAsync();
+        using var channel = new LeaderChannel(server.Address);
+        await channel.CallAsync();
+        server.IsSilent = true;
+        server.Cut();
+        await channel.FailsAsync("does not answer its watch");
+    }
+
+    [Fact]
+    public async Task A_node_whose_proxy_did_not_find_it_for_a_moment_is_watched_again_over_the_same_connection()
+    {
+        await using var a = await OddServer.StartAsync();
+        await using var b = await OddServer.StartAsync();
+        (a.IsAway, b.IsAway, b.Status) = (true, true, ServingStatus.NotServing);
+        using var channel = new LeaderChannel($"{a.Address},{b.Address}");
+        Assert.Equal(StatusCode.Unimplemented, (await Assert.ThrowsAsync<RpcException>(() => channel.CallAsync())).StatusCode);
+        await Eventually.True(() => a.NotFound > 0 && b.NotFound > 0);
+        a.IsAway = b.IsAway = false;
+        await Eventually.True(async () =>
+        {
+            var before = a.Calls;
+            for (var i = 0; i < 4; i++)
+            {
+                await channel.CallAsync();
+            }
+
+            return a.Calls - before == 4;
+        });
+        Assert.Equal((1, 1), (a.Watches, b.Watches));
+    }
+
+    [Fact]
+    public async Task Calls_that_wait_end_with_the_services_and_none_is_worth_a_repeat()
+    {
+        await using var a = await LeaderNode.StartAsync("a");
+        using var log = new CollectedLog();
+        var services = new ServiceCollection();
+        services.AddSingleton<ILoggerFactory>(log);
+        services.AddGrpcClient<Calls.CallsClient>(o => o.Address = new Uri($"ha:///{a.Address}"))
+            .AddHaLeader(static o => o.RepeatWithin = TimeSpan.FromSeconds(1))
+            .ConfigureChannel(o => o.Credentials = ChannelCredentials.Insecure);
+        Calls.CallsClient client;
+        Task<Said> waiting;
+        await using (var provider = services.BuildServiceProvider())
+        {
+            client = provider.GetRequiredService<Calls.CallsClient>();
+            await Assert.ThrowsAsync<RpcException>(
+                async () => await client.UnaryAsync(new Said(), new CallOptions()));
+            waiting = client.UnaryAsync(new Said(), new CallOptions().WithWaitForReady()).ResponseAsync;
+        }
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal((StatusCode.Cancelled, "The channel has ended.", null), (error.StatusCode, error.Status.Detail, error.IsSafeToRepeat()));
+        var later = client.UnaryAsync(new Said(), LeaderChannel.InHalfAMinute().WithIdempotencyKey()).ResponseAsync;
+        error = await Assert.ThrowsAsync<RpcException>(() => later.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal((StatusCode.Cancelled, null), (error.StatusCode, error.IsSafeToRepeat()));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_fails_in_a_log_or_in_the_watching_itself_ends_no_watch(bool inLog)
+    {
+        await using var a = await LeaderNode.StartAsync("a");
+        a.Leadership.Lead();
+        using var log = new CollectedLog { Fails = inLog };
+        var failures = inLog ? 1 : 0;
+        using var channel = new LeaderChannel(
+            a.Address,
+            o => o.Jitter = () => Interlocked.Increment(ref failures) == 1 ? throw new IOException("on purpose") : 0,
+            o => o.LoggerFactory = log);
+        Assert.Equal("a", await channel.CallAsync().WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Contains(log.Lines, line => line.StartsWith(inLog ? "Calls go to" : "The watch of", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_channel_that_fails_when_it_is_told_where_calls_go_is_told_again()
+    {
+        var services = new ServiceCollection();
+        services.AddSingleton<LoadBalancerFactory>(new FailingOnce());
+        await using var provider = services.BuildServiceProvider();
+        using var log = new CollectedLog();
+        using var channel = new LeaderChannel(
+            "away.test:1",
+            o => o.Lookup = (_, _) => throw new IOException("no such name"),
+            o =>
+            {
+                (o.ServiceProvider, o.LoggerFactory) = (provider, log);
+                o.ServiceConfig = new ServiceConfig { LoadBalancingConfigs = { new LoadBalancingConfig("failing_once") } };
+            });
+        var error = await Assert.ThrowsAsync<RpcException>(() => channel.CallAsync(wait: false).WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal("no leader: The name 'away.test' cannot be resolved: no such name", error.Status.Detail);
+        Assert.StartsWith("Telling the channel", Assert.Single(log.Lines), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -217,6 +393,39 @@ public sealed class LeaderBalancerTests
 
         await Eventually.True(() => a.Open + b.Open == 0);
         Assert.Equal((1, 1), (a.Accepted, b.Accepted));
+    }
+
+    /// <summary>The balancer, on a channel that takes its first word badly.</summary>
+    private sealed class FailingOnce : LoadBalancerFactory, IChannelControlHelper
+    {
+        private IChannelControlHelper? _channel;
+        private int _times;
+
+        public override string Name => "failing_once";
+
+        public override LoadBalancer Create(LoadBalancerOptions options)
+        {
+            _channel = options.Controller;
+            var log = new ClientLog(options.LoggerFactory.CreateLogger("Ha.Grpc.Client"));
+            return new LeaderBalancer(
+                this, new HaLeaderOptions(), new HttpMessageInvoker(new SocketsHttpHandler()), log, CancellationToken.None);
+        }
+
+        public void UpdateState(BalancerState state)
+        {
+            if (Interlocked.Increment(ref _times) == 1)
+            {
+                throw new InvalidOperationException("on purpose");
+            }
+
+            _channel!.UpdateState(state);
+        }
+
+        public Subchannel CreateSubchannel(SubchannelOptions options) => throw new NotSupportedException();
+
+        public void RefreshResolver()
+        {
+        }
     }
 
     /// <summary>Lets everything through, and from one moment on nothing, without closing.</summary>

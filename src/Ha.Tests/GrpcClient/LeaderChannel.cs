@@ -51,6 +51,21 @@ internal sealed class LeaderChannel : IDisposable
         },
         what: $"calls go to {name}");
 
+    /// <summary>Calls until one fails.</summary>
+    /// <param name="why">What its status must say.</param>
+    public async Task<RpcException> FailsAsync(string why = "")
+    {
+        RpcException? last = null;
+        await Eventually.True(
+            async () =>
+            {
+                last = await Record.ExceptionAsync(() => CallAsync(wait: false)) as RpcException;
+                return last?.Status.Detail.Contains(why, StringComparison.Ordinal) == true;
+            },
+            what: $"calls fail {why}");
+        return last!;
+    }
+
     public static CallOptions InHalfAMinute(bool wait = false) =>
         new CallOptions(deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(30)).WithWaitForReady(wait);
 

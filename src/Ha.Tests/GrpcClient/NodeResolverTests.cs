@@ -79,6 +79,53 @@ public sealed class NodeResolverTests
     }
 
     [Fact]
+    public async Task A_look_up_that_takes_long_holds_up_nobody_else_and_is_added_when_it_is_there()
+    {
+        await using var a = await LeaderNode.StartAsync("a");
+        await using var b = await LeaderNode.StartAsync("b");
+        a.Leadership.Lead();
+        var slow = new TaskCompletionSource<IPAddress[]>();
+        using var channel = new LeaderChannel(
+            $"slow.test:{b.Port},{a.Address}",
+            o =>
+            {
+                o.ShortestResolveInterval = TimeSpan.FromMinutes(1);
+                o.Lookup = (_, _) => slow.Task;
+            });
+        var begun = TimeProvider.System.GetTimestamp();
+        Assert.Equal("a", await channel.CallAsync(wait: false));
+        Assert.True(TimeProvider.System.GetElapsedTime(begun) < TimeSpan.FromSeconds(1.9));
+
+        a.Leadership.LoseLeader();
+        b.Leadership.Lead(epoch: 2);
+
+        // The name may be the leader's: calls wait for it, but not for long.
+        var error = await channel.FailsAsync("no leader: ");
+        Assert.True(TimeProvider.System.GetElapsedTime(begun) > TimeSpan.FromSeconds(1.9));
+        Assert.Equal($"no leader: {a.Address} does not lead", error.Status.Detail);
+        slow.SetResult([IPAddress.Loopback]);
+        await channel.MovesToAsync("b");
+    }
+
+    [Fact]
+    public async Task Whatever_a_look_up_fails_with_it_is_tried_again()
+    {
+        await using var a = await LeaderNode.StartAsync("a");
+        a.Leadership.Lead();
+        var times = 0;
+        using var channel = new LeaderChannel(
+            $"odd.test:{a.Port}",
+            o =>
+            {
+                o.ShortestResolveInterval = TimeSpan.FromMilliseconds(100);
+                o.Lookup = (_, _) => Interlocked.Increment(ref times) < 3
+                    ? throw new IOException("too long")
+                    : Task.FromResult<IPAddress[]>([IPAddress.Loopback]);
+            });
+        Assert.Equal("a", await channel.CallAsync());
+    }
+
+    [Fact]
     public async Task Fixed_addresses_and_localhost_are_not_looked_up()
     {
         await using var a = await LeaderNode.StartAsync("a");
