@@ -263,7 +263,7 @@ public sealed class LeaderBalancerTests
                 await channel.CallAsync();
             }
 
-            return a.Calls - before == 4;
+            return a.Calls - before == 4 && b.Watches > 0;
         });
         Assert.Equal((1, 1), (a.Watches, b.Watches));
     }
