@@ -40,6 +40,7 @@ internal sealed class NodeResolver : PollingResolver
 {
     // A look-up that takes longer holds nobody up, and one that takes longer still is begun anew.
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _lateness = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan _longestLookup = TimeSpan.FromSeconds(30);
 
     private readonly ListedNode[] _list;
@@ -91,6 +92,14 @@ internal sealed class NodeResolver : PollingResolver
         Listener(addresses.Length > 0
             ? ResolverResult.ForResult(addresses)
             : ResolverResult.ForFailure(new Status(StatusCode.Unavailable, fault!.Message, fault)));
+        foreach (var lookup in _lookups.Values)
+        {
+            _ = lookup.ContinueWith(
+                _ => _timer.Change(_lateness, _options.ShortestResolveInterval),
+                CancellationToken.None,
+                TaskContinuationOptions.None,
+                TaskScheduler.Default);
+        }
     }
 
     protected override void Dispose(bool disposing)
@@ -136,11 +145,6 @@ internal sealed class NodeResolver : PollingResolver
 
             await Task.WhenAny([over, .. _lookups.Values]).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
-        }
-
-        foreach (var lookup in _lookups.Values)
-        {
-            _ = lookup.ContinueWith(_ => OnTimer(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         }
 
         return fault ?? new TimeoutException($"The name '{_lookups.Keys.First().Host}' has not been looked up yet.");

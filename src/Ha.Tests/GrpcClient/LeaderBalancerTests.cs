@@ -72,22 +72,10 @@ public sealed class LeaderBalancerTests
         a.Leadership.Lead(lease: TimeSpan.FromSeconds(1));
         using var channel = new LeaderChannel(a);
         Assert.Equal("a", await channel.CallAsync());
-        RpcException? error = null;
-        await Eventually.True(async () =>
-        {
-            try
-            {
-                await channel.CallAsync(wait: false);
-            }
-            catch (RpcException refused)
-            {
-                error = refused;
-            }
 
-            return error is not null;
-        });
-        Assert.Equal(StatusCode.Unavailable, error!.StatusCode);
-        Assert.StartsWith("no leader", error.Status.Detail, StringComparison.Ordinal);
+        // A call that was under way may end with the server's own word.
+        var error = await channel.FailsAsync("no leader: ");
+        Assert.Equal(StatusCode.Unavailable, error.StatusCode);
         Assert.True(error.IsSafeToRepeat());
     }
 
@@ -263,9 +251,8 @@ public sealed class LeaderBalancerTests
                 await channel.CallAsync();
             }
 
-            return a.Calls - before == 4 && b.Watches > 0;
+            return a.Calls - before == 4 && (a.Watches, b.Watches) == (1, 1);
         });
-        Assert.Equal((1, 1), (a.Watches, b.Watches));
     }
 
     [Fact]
@@ -289,7 +276,8 @@ public sealed class LeaderBalancerTests
         }
 
         var error = await Assert.ThrowsAsync<RpcException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(10)));
-        Assert.Equal((StatusCode.Cancelled, "The channel has ended.", null), (error.StatusCode, error.Status.Detail, error.IsSafeToRepeat()));
+        Assert.Equal((StatusCode.Cancelled, null), (error.StatusCode, error.IsSafeToRepeat()));
+        Assert.Equal("The channel has ended.", error.Status.Detail);
         var later = client.UnaryAsync(new Said(), LeaderChannel.InHalfAMinute().WithIdempotencyKey()).ResponseAsync;
         error = await Assert.ThrowsAsync<RpcException>(() => later.WaitAsync(TimeSpan.FromSeconds(10)));
         Assert.Equal((StatusCode.Cancelled, null), (error.StatusCode, error.IsSafeToRepeat()));
