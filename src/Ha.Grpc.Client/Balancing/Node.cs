@@ -100,7 +100,8 @@ internal sealed class Node : IDisposable
 
     public void Dispose()
     {
-        _ended.Cancel();
+        // Under a lock of the channel's, maybe, and the end of a watch takes one of its connection's, under which that waits for the channel's.
+        _ = _ended.CancelAsync();
         Subchannel.Dispose();
     }
 

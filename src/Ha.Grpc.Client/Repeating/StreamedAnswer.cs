@@ -85,15 +85,15 @@ internal sealed class StreamedAnswer<TResponse> : IAsyncStreamReader<TResponse>
             try
             {
                 var headers = await attempt.Headers().ConfigureAwait(false);
-                if (first.IsCompleted || RetriableMark.In(headers) is null)
+                if (attempt == _attempt && (first.IsCompleted || RetriableMark.In(headers) is null))
                 {
                     See();
                     return headers;
                 }
             }
-            catch (RpcException) when (!first.IsCompleted)
+            catch (RpcException) when (attempt != _attempt || !first.IsCompleted)
             {
-                // Whether that was the last attempt is being decided.
+                // It was not the last attempt, or whether it was is being decided.
             }
             catch (RpcException error)
             {
