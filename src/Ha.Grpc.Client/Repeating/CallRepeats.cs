@@ -65,7 +65,9 @@ internal sealed class CallRepeats
     /// An attempt's error as the caller gets it, with what is known of the call as a whole: an attempt before it may have been executed.
     /// </summary>
     public RpcException Told(RpcException error) =>
-        Failure.IsSafeToRepeat(error) is { } isSafe ? Known.On(error, isSafe && !_mayHaveBeenExecuted) : error;
+        _mayHaveBeenExecuted ? Known.On(error, isSafeToRepeat: false)
+        : Failure.IsSafeToRepeat(error) is { } isSafe ? Known.On(error, isSafe)
+        : error;
 
     /// <summary>As gRPC ends a call that its caller gives up: here between two attempts.</summary>
     /// <param name="error">The last attempt's.</param>
