@@ -94,9 +94,9 @@ internal static class MutantList
             new Edit("Voter.cs", "IsQuarantined(now) && !votesInQuarantine", "IsQuarantined(now)"),
 
             // At a first start the wait for the lowest would hide it; after a lapse nothing does.
-            new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness && peer is { Paused: false, Unhealthy: false })", "false")),
+            new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness && peer.Stands)", "false")),
         new("no wait for the lowest in a cold start", 3,
-            new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness && peer is { Paused: false, Unhealthy: false })", "false")),
+            new Edit(Campaign, "(_voter.Floor == 0 && peer.Quarantined && !peer.Witness && peer.Stands)", "false")),
         new("a leader is known for what it said and no longer", 3,
             new Edit(Members, "Math.Max(from.LeaseRemainingMicros, renewed)", "from.LeaseRemainingMicros")),
         new("a node that stood still takes its leader for lost", 3,

@@ -256,7 +256,7 @@ internal sealed partial class ElectionCore
     /// the one that started first would lead until pre-emption.
     /// </summary>
     private bool IsWorthWaitingFor(Peer peer) =>
-        peer.Eligible || (_voter.Floor == 0 && peer.Quarantined && !peer.Witness && peer is { Paused: false, Unhealthy: false });
+        peer.Eligible || (_voter.Floor == 0 && peer.Quarantined && !peer.Witness && peer.Stands);
 
     /// <summary>Rule 6: is there a lower NodeID, this node included, that could lead and should be waited for?</summary>
     private bool DefersToLower(string askerId, long now)

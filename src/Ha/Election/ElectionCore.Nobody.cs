@@ -134,7 +134,7 @@ internal sealed partial class ElectionCore
             return $"{name} refused its vote: {ElectionWords.Of(peer.LastRefusal)}";
         }
 
-        if (peer.Paused || peer.Unhealthy)
+        if (!peer.Stands)
         {
             return peer.Paused ? $"{name} is heard and is paused" : $"{name} is heard, and its application's health keeps it from leading";
         }

@@ -5,48 +5,13 @@ internal sealed partial class ElectionCore
 {
     private long _yieldAt = Peer.Never;
 
-    public Standing Standing { get; } = new();
+    public Standing Standing { get; }
 
-    public HandoffStart Pause(string? toNodeId, long now)
-    {
-        var start = BeginHandoff(toNodeId, HandoffReason.Paused, now);
-        if (start.Result == HandoffResult.NotEligible && !Standing.Paused)
-        {
-            return start;
-        }
+    public HandoffStart Pause(string? toNodeId, long now) => Standing.Pause(this, _config.NodeId, toNodeId, now);
 
-        if (!Standing.Paused)
-        {
-            Standing.Paused = true;
-            Report(ElectionEventKind.Paused, null, Epoch, "asked to");
-            StandingChanged(now);
-        }
+    public void Resume(long now) => Standing.Resume(now);
 
-        var leader = Role == NodeRole.Leader && start.Result == HandoffResult.NotEligible ? _config.NodeId : LeaderSeenAt(now)?.Id;
-        return new HandoffStart(HandoffResult.Accepted, start.Successor ?? leader);
-    }
-
-    public void Resume(long now)
-    {
-        if (Standing.Paused)
-        {
-            Standing.Paused = false;
-            Report(ElectionEventKind.Resumed, null, Epoch, "asked to");
-            StandingChanged(now);
-        }
-    }
-
-    public void SetTrouble(string? trouble, long now)
-    {
-        var before = Standing.Trouble;
-        Standing.Trouble = trouble;
-        if (before is null != trouble is null)
-        {
-            var kind = trouble is null ? ElectionEventKind.Recovered : ElectionEventKind.Unhealthy;
-            Report(kind, null, Epoch, trouble ?? "its health checks pass");
-            StandingChanged(now);
-        }
-    }
+    public void SetTrouble(string? trouble, long now) => Standing.SetTrouble(trouble, now);
 
     /// <summary>The others must know, and a vote that this node got for itself is theirs.</summary>
     private void StandingChanged(long now)

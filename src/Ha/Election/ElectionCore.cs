@@ -40,6 +40,7 @@ internal sealed partial class ElectionCore : ILeadershipCore
         _ranking = new long[config.Voters];
         _wasQuarantined = quarantine > 0;
         (_createdAt, _nextRound, _lastNow, _lastWall) = (now, now, now, wall);
+        Standing = new Standing((kind, why) => Report(kind, null, Epoch, why), StandingChanged);
         Advance(now, wall);
     }
 

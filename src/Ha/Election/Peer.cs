@@ -53,6 +53,9 @@ internal sealed class Peer(string target)
     /// <inheritdoc cref="NodeFacts.Unhealthy" />
     public bool Unhealthy { get; set; }
 
+    /// <summary>It wants to lead, as far as it has said.</summary>
+    public bool Stands => !Paused && !Unhealthy;
+
     public NodeRole Role { get; set; }
 
     public int Reach { get; set; }

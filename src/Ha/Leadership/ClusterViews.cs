@@ -12,12 +12,7 @@ internal static class ClusterViews
     {
         var members = new List<ClusterMember>(config.Voters)
         {
-            new(config.NodeId, config.Target, config.PublicTarget, Up: true, 0, wall, leader.LeadsSelf, IsSelf: true,
-                config.Witness ? "witness" : WordConverter<NodeRole>.Of(core.Role), null, null)
-            {
-                Paused = core.Standing.Paused,
-                Unhealthy = core.Standing.Trouble is not null,
-            },
+            Self(config.NodeId, config.Target, config.PublicTarget, config.Witness, core, leader, wall),
         };
         for (var i = 0; i < core.PeerCount; i++)
         {
@@ -33,12 +28,7 @@ internal static class ClusterViews
     {
         var members = new List<ClusterMember>
         {
-            new(config.NodeId, config.Target, config.PublicTarget, Up: true, 0, wall, leader.LeadsSelf, IsSelf: true,
-                WordConverter<NodeRole>.Of(core.Role), null, null)
-            {
-                Paused = core.Standing.Paused,
-                Unhealthy = core.Standing.Trouble is not null,
-            },
+            Self(config.NodeId, config.Target, config.PublicTarget, witness: false, core, leader, wall),
         };
         members.AddRange(core.Members
             .Where(member => member.NodeId != config.NodeId)
@@ -102,6 +92,15 @@ internal static class ClusterViews
         Paused = peer.Paused,
         Unhealthy = peer.Unhealthy,
     };
+
+    private static ClusterMember Self(
+        string id, string target, string publicTarget, bool witness, ILeadershipCore core, LeadershipSnapshot leader, DateTimeOffset wall) =>
+        new(id, target, publicTarget, Up: true, 0, wall, leader.LeadsSelf, IsSelf: true,
+            witness ? "witness" : WordConverter<NodeRole>.Of(core.Role), null, null)
+        {
+            Paused = core.Standing.Paused,
+            Unhealthy = core.Standing.Trouble is not null,
+        };
 
     private static ClusterMember Of(LeaseMember member, LeaseCore core, LeadershipSnapshot leader, long now, DateTimeOffset wall)
     {

@@ -35,6 +35,7 @@ internal sealed partial class LeaseCore : ILeadershipCore
         _self = config.Member;
         _lease = TimeSpan.FromMicroseconds(config.LeaseMicros);
         (_nextRound, _lastNow, _lastWall, _pollAt) = (now, now, wall, now);
+        Standing = new Standing((kind, why) => Report(kind, null, Epoch, why), StandingChanged);
         Advance(now, wall);
     }
 
