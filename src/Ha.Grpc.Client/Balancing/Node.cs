@@ -2,6 +2,7 @@ using Grpc.Core;
 using Grpc.Health.V1;
 using Grpc.Net.Client;
 using Grpc.Net.Client.Balancer;
+using Ha.Client.Routing;
 using Ha.Grpc.Client.Repeating;
 using Ha.Grpc.Client.Resolving;
 using HealthClient = Grpc.Health.V1.Health.HealthClient;

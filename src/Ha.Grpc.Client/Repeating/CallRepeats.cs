@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Ha.Client.Routing;
 
 namespace Ha.Grpc.Client.Repeating;
 
