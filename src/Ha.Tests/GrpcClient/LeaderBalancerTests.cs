@@ -53,6 +53,10 @@ public sealed class LeaderBalancerTests
         Assert.Equal("b", await channel.CallAsync());
         var port = b.Port;
         await b.DisposeAsync();
+
+        // The library's pause has begun.
+        await Eventually.True(async () =>
+            (await Record.ExceptionAsync(() => channel.CallAsync(wait: false)))?.Message.Contains("Connection refused", StringComparison.Ordinal) == true);
         var waiting = channel.Repeating.UnaryAsync(new Said(), LeaderChannel.InHalfAMinute(wait: true).WithIdempotencyKey()).ResponseAsync;
         Assert.False(waiting.IsCompleted);
         a.Leadership.Lead(epoch: 2);
