@@ -38,7 +38,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
 
     public async Task DisturbAsync(int rounds)
     {
-        await AnswersAsync(200);
+        await load.AnswersAsync(200);
         for (var round = 0; round < rounds; round++)
         {
             await KillAsync();
@@ -53,7 +53,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
     {
         for (var i = 0; i < times; i++)
         {
-            await AnswersAsync(200);
+            await load.AnswersAsync(200);
             var leader = await cluster.WaitForLeaderAsync();
             var (node, epoch) = (cluster.Node(leader), leader.Epoch);
             var began = TimeProvider.System.GetTimestamp();
@@ -70,12 +70,12 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
     /// <summary>A node that was never there joins, and nobody else's settings change.</summary>
     public async Task JoinAsync(NodeProcess node)
     {
-        await AnswersAsync(200);
+        await load.AnswersAsync(200);
         node.Start();
         await cluster.WaitUntilServingAsync(node);
         await cluster.WaitForLeaderAsync();
         Through();
-        await AnswersAsync(200);
+        await load.AnswersAsync(200);
         var known = (await cluster.SendAsync(node, "GET", "/_ha/peers")).Json.GetArrayLength();
         say($"{node.Id} joined; the store knows of {known} members");
         Require(known == cluster.Nodes.Count, $"{node.Id} joined and sees {known} of {cluster.Nodes.Count} members");
@@ -84,12 +84,12 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
     /// <summary>A node leaves for good.</summary>
     public async Task LeaveAsync(NodeProcess node)
     {
-        await AnswersAsync(200);
+        await load.AnswersAsync(200);
         load.Through([.. Running.Except([node]).Select(n => (Door)n)]);
         node.Terminate();
         await node.WhenDead.WaitAsync(_patience);
         await cluster.WaitForLeaderAsync();
-        await AnswersAsync(200);
+        await load.AnswersAsync(200);
         var left = await Eventually.NotNull(async () =>
         {
             var peers = (await cluster.SendAsync(Running.First(), "GET", "/_ha/peers")).Json;
@@ -129,7 +129,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
         await cluster.WaitForLeaderAsync(epoch);
         _away.To = back;
         say($"store away: nobody led after {ended.TotalMilliseconds:0} ms, reads went on, a write was refused after {held.TotalMilliseconds:0} ms");
-        await AnswersAsync(200);
+        await load.AnswersAsync(200);
     }
 
     private async Task KillAsync() => await AtLeaderAsync(Kill, async leader =>
@@ -164,7 +164,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
         var began = TimeProvider.System.GetTimestamp();
         await begin(leader);
         await LeaderAfterAsync(epoch, others);
-        await AnswersAsync(300);
+        await load.AnswersAsync(300);
         await NoteFirstWriteAsync(what, began);
         await end(leader);
         await cluster.WaitForLeaderAsync(epoch);
@@ -178,7 +178,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
         var began = TimeProvider.System.GetTimestamp();
         await act(leader);
         await cluster.WaitForLeaderAsync();
-        await AnswersAsync(300);
+        await load.AnswersAsync(300);
         await NoteFirstWriteAsync(what, began);
     }
 
@@ -206,7 +206,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
 
     private async Task<(NodeProcess Node, long Epoch)> SettledLeaderAsync()
     {
-        await AnswersAsync(200);
+        await load.AnswersAsync(200);
         var leader = await cluster.WaitForLeaderAsync();
         return (cluster.Node(leader), leader.Epoch);
     }
@@ -217,10 +217,4 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
         _patience, $"one leads after epoch {epoch}");
 
     private Task<LeaderAnswer?[]> AnswersOfAllAsync() => Task.WhenAll(Running.Select(cluster.LeaderAsync));
-
-    private Task AnswersAsync(int more)
-    {
-        var goal = load.Results.Count + more;
-        return Eventually.True(() => load.Results.Count >= goal, _patience, $"{more} more writes are answered");
-    }
 }

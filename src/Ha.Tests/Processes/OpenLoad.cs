@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using Ha.Tests.Support;
 
 namespace Ha.Tests.Processes;
 
@@ -62,6 +63,13 @@ internal sealed class OpenLoad : IAsyncDisposable
 
     /// <summary>Takes effect for the writes that are due from now on.</summary>
     public void Through(params Door[] doors) => Volatile.Write(ref _through, _findsItsWay ? _through : doors);
+
+    /// <summary>Waits until so many more were answered, one way or the other; a minute at most.</summary>
+    public Task AnswersAsync(int more)
+    {
+        var goal = Results.Count + more;
+        return Eventually.True(() => Results.Count >= goal, TimeSpan.FromSeconds(60), $"{more} more writes are answered");
+    }
 
     /// <summary>Stops the schedule and waits for every answer.</summary>
     public async Task StopAsync()

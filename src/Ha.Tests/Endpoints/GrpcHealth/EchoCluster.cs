@@ -61,15 +61,16 @@ internal sealed class EchoCluster : IAsyncDisposable
     public async Task<NodeProcess[]> StartAsync()
     {
         Array.ForEach([.. Nodes], node => node.Start());
-        var leader = "";
-        await Eventually.True(async () =>
-        {
-            var answers = await Task.WhenAll(Nodes.Select(LeaderAsync));
-            leader = answers[0]?.NodeId ?? "";
-            return leader.Length > 0 && answers.All(answer => answer?.NodeId == leader);
-        }, TimeSpan.FromSeconds(60), "one leader");
-        return [.. Nodes.OrderByDescending(node => node.Id == leader)];
+        var leader = await LeaderAsync();
+        return [.. Nodes.OrderByDescending(node => node == leader)];
     }
+
+    /// <summary>Waits until all nodes agree on a leader.</summary>
+    public Task<NodeProcess> LeaderAsync() => Eventually.NotNull(async () =>
+    {
+        var answers = await Task.WhenAll(Nodes.Select(LeaderAsync));
+        return Nodes.FirstOrDefault(node => answers.All(answer => answer?.NodeId == node.Id));
+    }, TimeSpan.FromSeconds(60), "one leader");
 
     public async ValueTask DisposeAsync()
     {
@@ -84,8 +85,7 @@ internal sealed class EchoCluster : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    /// <summary>What a node says about the leader; null when it does not answer.</summary>
-    public async Task<LeaderAnswer?> LeaderAsync(NodeProcess node)
+    private async Task<LeaderAnswer?> LeaderAsync(NodeProcess node)
     {
         try
         {
@@ -116,8 +116,16 @@ internal sealed class EchoCluster : IAsyncDisposable
         }, TimeSpan.FromSeconds(60), $"{node.Id} is ready");
     }
 
-    private Dictionary<string, string?> Environment(string id, string url, string[] urls) => new(Variables(id, url, urls).Concat(_more).GroupBy(pair => pair.Key, StringComparer.Ordinal)
-        .Select(pairs => pairs.Last()), StringComparer.Ordinal);
+    private Dictionary<string, string?> Environment(string id, string url, string[] urls)
+    {
+        var environment = Variables(id, url, urls);
+        foreach (var (key, value) in _more)
+        {
+            environment[key] = value;
+        }
+
+        return environment;
+    }
 
     private Dictionary<string, string?> Variables(string id, string url, string[] urls) => new(StringComparer.Ordinal)
     {
