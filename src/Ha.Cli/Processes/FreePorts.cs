@@ -11,7 +11,10 @@ internal static class FreePorts
     private const int Lowest = 15_000;
     private const int Highest = 32_000;
 
-    /// <summary>Ports that were free on loopback a moment ago, no two alike.</summary>
+    // A port is bound only some time after it was found, and again after its node was down: nobody else may find it meanwhile.
+    private static readonly HashSet<int> _found = [];
+
+    /// <summary>Ports that were free on loopback a moment ago; none is found twice in one process. Safe for several threads.</summary>
     public static IReadOnlyList<int> Find(int count)
     {
         var held = new List<TcpListener>();
@@ -19,7 +22,13 @@ internal static class FreePorts
         {
             for (var tries = 0; held.Count < count; tries++)
             {
-                var listener = new TcpListener(IPAddress.Loopback, RandomNumberGenerator.GetInt32(Lowest, Highest));
+                var port = RandomNumberGenerator.GetInt32(Lowest, Highest);
+                if (!IsNew(port))
+                {
+                    continue;
+                }
+
+                var listener = new TcpListener(IPAddress.Loopback, port);
                 try
                 {
                     listener.Start();
@@ -36,6 +45,14 @@ internal static class FreePorts
         finally
         {
             held.ForEach(l => l.Dispose());
+        }
+    }
+
+    private static bool IsNew(int port)
+    {
+        lock (_found)
+        {
+            return _found.Count < Highest - Lowest ? _found.Add(port) : throw new InvalidOperationException("All ports have been used.");
         }
     }
 }

@@ -1,3 +1,4 @@
+using Ha.Cli.Processes;
 using Ha.Redis;
 using Ha.Testing;
 using Ha.Tests.Support;
@@ -41,7 +42,7 @@ public sealed class RedisClusterConformanceTests(RedisClusterConformanceTests.Se
         return true;
     }
 
-    public sealed class Server() : RedisServer("--cluster-enabled", "yes"), IAsyncLifetime
+    public sealed class Server() : RedisServer("--cluster-enabled", "yes", "--cluster-port", $"{FreePorts.Find(1)[0]}"), IAsyncLifetime
     {
         async Task IAsyncLifetime.InitializeAsync()
         {
