@@ -15,11 +15,12 @@ public static class Program
         var builder = WebApplication.CreateBuilder(args);
         var sql = await builder.AddNotesAsync(clock ?? TimeProvider.System);
 
-        // AddHa() alone is enough. The hook makes epochs rise even if the nodes' clocks disagree; the others let a
-        // database elect, where BASE_LEASE_STORE says so.
+        // AddHa() alone is enough. The first hook makes epochs rise even if the nodes' clocks disagree, the second spares the
+        // first writes after a failover what runs for the first time; the others let a database elect, where BASE_LEASE_STORE says so.
         builder.Services.AddHa(options =>
         {
             options.RaiseFence = (epoch, stop) => sql.Fence.RaiseAsync(sql.Source, epoch, stop);
+            options.WarmUp += WarmUp.RunAsync;
             options.UsePostgreSql();
             options.UseRedis();
         });

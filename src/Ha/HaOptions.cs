@@ -228,6 +228,16 @@ public sealed class HaOptions
     public Func<long, CancellationToken, ValueTask<long>>? RaiseFence { get; set; }
 
     /// <value>
+    /// Runs once in each process, when the server listens and before this node stands for leadership, so that what the first write
+    /// would have to wait for (code to compile, connections, caches) is there by then. Several add up (<c>+=</c>) and run one after the
+    /// other, each with the services of a scope of its own. Another node may lead meanwhile, so it must write nothing that is shared.
+    /// After 10 s for all of them together the token fires and the node stands without them; that, and a failure, is logged and no more.
+    /// Not called where nobody is elected: without a cluster, with <see cref="StaticLeader"/>, without dependency injection.
+    /// Default null: the node stands at once.
+    /// </value>
+    public Func<IServiceProvider, CancellationToken, Task>? WarmUp { get; set; }
+
+    /// <value>
     /// The application's services, root scope, for delegates that run later such as <see cref="RaiseFence"/>: do not resolve
     /// while options are being configured. Null for options made by hand.
     /// </value>

@@ -15,8 +15,9 @@ internal sealed class HeartbeatJob(NotesDatabase database, ILeaderProvider leade
 
     protected override async Task ExecuteAsLeaderAsync(LeadershipSnapshot leadership, CancellationToken cancellationToken)
     {
+        // The first beat leaves the way to the writes that have waited for this leader.
         using var timer = new PeriodicTimer(_every, clock);
-        do
+        while (await timer.WaitForNextTickAsync(cancellationToken))
         {
             try
             {
@@ -27,7 +28,6 @@ internal sealed class HeartbeatJob(NotesDatabase database, ILeaderProvider leade
                 // Another process holds the database; the next beat comes soon.
             }
         }
-        while (await timer.WaitForNextTickAsync(cancellationToken));
     }
 
     private async Task<long> BeatAsync(FencedTransaction transaction)

@@ -4,6 +4,7 @@ namespace MinimalApiApp.Notes;
 
 internal static class NotesEndpoints
 {
+    public const string Add = "add";
     private const int PageSize = 1000;
 
     public static void MapNotes(this WebApplication app)
@@ -13,7 +14,7 @@ internal static class NotesEndpoints
         var notes = app.MapGroup("/notes");
         notes.MapGet("/", ListAsync);
         notes.MapGet("/{id:long}", GetAsync).WithName("note");
-        notes.MapPost("/", AddAsync).HonorsIdempotencyKey();
+        notes.MapPost("/", AddAsync).HonorsIdempotencyKey().WithName(Add);
         notes.MapPut("/{id:long}", ReplaceAsync).HonorsIdempotencyKey();
         notes.MapDelete("/{id:long}", DeleteAsync).HonorsIdempotencyKey();
         notes.MapBatch();

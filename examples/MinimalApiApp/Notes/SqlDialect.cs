@@ -32,6 +32,9 @@ internal sealed record SqlDialect
     /// <summary>Runs first in the transaction that creates the tables: several nodes may start at once.</summary>
     public required string LockSchema { get; init; }
 
+    /// <summary>A transaction locks out all others, of other nodes too.</summary>
+    public required bool IsOneFile { get; init; }
+
     public required string AscendingId { get; init; }
 
     /// <summary>The operator that matches without regard to case.</summary>
@@ -53,6 +56,7 @@ internal sealed record SqlDialect
             // Readers go on while the one writer commits, in this process and in the other nodes' processes.
             Prepare = "PRAGMA journal_mode = WAL",
             LockSchema = "",
+            IsOneFile = true,
             // AUTOINCREMENT: the id of a deleted note is never used again.
             AscendingId = "INTEGER PRIMARY KEY AUTOINCREMENT",
             Like = "LIKE",
@@ -75,6 +79,7 @@ internal sealed record SqlDialect
             Prepare = "",
             // CREATE TABLE IF NOT EXISTS of two sessions at once can fail; the number only has to be the same everywhere.
             LockSchema = "SELECT pg_advisory_xact_lock(7237001)",
+            IsOneFile = false,
             AscendingId = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
             Like = "ILIKE",
             IsBusy = e => e is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable },

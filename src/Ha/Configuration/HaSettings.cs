@@ -84,6 +84,8 @@ internal sealed record HaSettings
 
     public required Func<long, CancellationToken, ValueTask<long>>? RaiseFence { get; init; }
 
+    public required Func<IServiceProvider, CancellationToken, Task>? WarmUp { get; init; }
+
     /// <summary>Null: health makes no difference.</summary>
     public required StandingRule? Standing { get; init; }
 
@@ -183,6 +185,7 @@ internal sealed record HaSettings
             Tls = tls,
             AdminToken = adminToken,
             RaiseFence = options.RaiseFence,
+            WarmUp = options.WarmUp,
             Standing = options.Standing,
             KeysWithoutEffect = [],
         };

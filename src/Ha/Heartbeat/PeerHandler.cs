@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using Ha.Http;
 using Ha.Security;
+using Ha.Telemetry;
 
 namespace Ha.Heartbeat;
 

@@ -16,14 +16,15 @@ internal static class EarlyCompilation
     private static int _started;
 
     /// <summary>In the background, once per process. Takes about a quarter of a second of one core.</summary>
-    public static void Start()
+    /// <param name="rehearse">Runs what can be run ahead, afterwards.</param>
+    public static void Start(Func<Task> rehearse)
     {
-        if (!RuntimeFeature.IsDynamicCodeCompiled || Interlocked.Exchange(ref _started, 1) != 0)
+        if (Interlocked.Exchange(ref _started, 1) != 0)
         {
             return;
         }
 
-        var thread = new Thread(CompileAll)
+        var thread = new Thread(() => Run(rehearse))
         {
             IsBackground = true,
             Name = "Ha early compilation",
@@ -32,18 +33,25 @@ internal static class EarlyCompilation
         thread.Start();
     }
 
-    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "What was trimmed away needs no compiling.")]
-    private static void CompileAll()
+    private static void Run(Func<Task> rehearse)
     {
         try
         {
-            Array.ForEach(typeof(EarlyCompilation).Assembly.GetTypes(), Compile);
+            if (RuntimeFeature.IsDynamicCodeCompiled)
+            {
+                CompileAll();
+            }
+
+            rehearse().GetAwaiter().GetResult();
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             // Saves time and nothing else. What cannot be compiled is found out by whoever calls it.
         }
     }
+
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "What was trimmed away needs no compiling.")]
+    private static void CompileAll() => Array.ForEach(typeof(EarlyCompilation).Assembly.GetTypes(), Compile);
 
     /// <summary>Generic code is left out, it is compiled for each use; so is what has no code, such as a delegate's members.</summary>
     [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "What was trimmed away needs no compiling.")]

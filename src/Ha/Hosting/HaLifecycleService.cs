@@ -1,9 +1,12 @@
 using Ha.Configuration;
 using Ha.Forwarding;
 using Ha.Leadership;
+using Ha.Security;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Ha.Hosting;
 
@@ -39,21 +42,47 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
 
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        if (_node is { Settings: { IsActive: true, Standing: { } rule } } node)
+        if (_node is { } node)
         {
-            _ = HealthStanding.RunAsync(node, rule, services, logger, shutdown.Token);
-        }
-        else
-        {
-            _node?.Control?.SetReady();
+            _ = StandAsync(node);
         }
 
-        if (_node?.Control is not null)
+        if (_node is { Control: { } control, Settings: { IsActive: true } settings })
         {
-            EarlyCompilation.Start();
+            WarmUp(control, settings);
         }
 
         return Task.CompletedTask;
+    }
+
+    /// <summary>What this plugin itself runs and connects first at a failover. In the quarantine after a start nobody waits for it.</summary>
+    private void WarmUp(ILeadershipControl control, HaSettings settings)
+    {
+        var tls = services.GetRequiredService<NodeTls>();
+        var server = services.GetRequiredService<IOptions<KestrelServerOptions>>();
+        EarlyCompilation.Start(() => Rehearsal.RunAsync(settings, tls, server));
+        if (settings.ForwardMode == ForwardMode.Proxy || settings.ForwardOverride)
+        {
+            _ = new WarmConnections(services.GetRequiredService<ForwardingServices>(), control).RunAsync(shutdown.Token);
+        }
+    }
+
+    /// <summary>At once where there is nothing to wait for. Meanwhile this node is a member like any other, except that it does not lead.</summary>
+    private async Task StandAsync(HaNode node)
+    {
+        if (node is { Control: not null, Settings: { IsActive: true, WarmUp: { } hooks } })
+        {
+            await new ApplicationWarmUp(hooks, services, logger, node.Clock).RunAsync(shutdown.Token);
+        }
+
+        if (node is { Settings: { IsActive: true, Standing: { } rule } })
+        {
+            await HealthStanding.RunAsync(node, rule, services, logger, shutdown.Token);
+        }
+        else
+        {
+            node.Control?.SetReady();
+        }
     }
 
     /// <summary>

@@ -44,6 +44,15 @@ internal static partial class HostingLog
     [LoggerMessage(1412, LogLevel.Warning, "StandsWhile({Tag}) has no effect: this node's leader is fixed, or its provider does not ask for the application's health.")]
     public static partial void HealthWithoutEffect(this ILogger logger, string tag);
 
+    [LoggerMessage(1413, LogLevel.Warning, "WarmUp failed, so this node may be slow to take its first writes as the leader; it stands all the same.")]
+    public static partial void WarmUpFailed(this ILogger logger, Exception error);
+
+    [LoggerMessage(1414, LogLevel.Warning, "WarmUp did not end in {Patience}, so this node may be slow to take its first writes as the leader; it stands all the same.")]
+    public static partial void WarmUpLate(this ILogger logger, string patience);
+
+    [LoggerMessage(1415, LogLevel.Information, "WarmUp took {Elapsed}.")]
+    public static partial void WarmedUp(this ILogger logger, TimeSpan elapsed);
+
     [LoggerMessage(1430, LogLevel.Warning, "Hub {Hub} says neither RequireLeader() nor AllowOnAnyNode(), so its clients cannot connect through a follower. Say one of them where it is mapped (app.MapHub<T>(...).RequireLeader(), for Blazor app.MapRazorComponents<App>().AddInteractiveServerRenderMode().RequireLeader()), and call app.UseHa().")]
     public static partial void HubUndecided(this ILogger logger, string hub);
 }

@@ -315,16 +315,17 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
     private void Act(Effects effects)
     {
         effects.Published.Fire();
+        if (effects.RaiseFenceTo is { } epoch)
+        {
+            // Before all that may wait: writes wait for it.
+            _ = RaiseFenceAsync(_fence!, epoch);
+        }
+
         effects.Send?.Invoke();
         _events.Tell();
         if (effects.Drain)
         {
             _ = DrainAsync();
-        }
-
-        if (effects.RaiseFenceTo is { } epoch)
-        {
-            _ = RaiseFenceAsync(_fence!, epoch);
         }
     }
 

@@ -6,6 +6,7 @@ using Ha.Http;
 using Ha.Security;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Ha.Forwarding.Proxy;
 
@@ -38,6 +39,7 @@ internal sealed class LeaderForwarder : IDisposable
     private readonly Http2OnlyPeers _http2Only = new();
     private readonly string _via;
     private readonly ForwardingReports _reports;
+    private readonly ForwardingReports _nobody = new(NullLoggerFactory.Instance, TimeProvider.System);
 
     /// <param name="settings">This node's id, whether answers may name it, and the lease, which bounds the time to connect.</param>
     /// <param name="tls">How to check an <c>https</c> leader and show this node to it.</param>
@@ -79,7 +81,26 @@ internal sealed class LeaderForwarder : IDisposable
     {
         using var activity = HaActivitySource.Source.StartActivity(HaActivitySource.Forward, ActivityKind.Client);
         activity?.SetTag("ha.leader", target);
+        return await AttemptAsync(context, target, body, waited, activity, _reports, givenUp);
+    }
 
+    /// <summary>
+    /// Takes a write that means nothing to a member and back, the way of all writes: so that the next one finds a connection, TLS
+    /// included, and code that has run. The member answers 405 and tells nobody; neither does this node of a failure.
+    /// </summary>
+    /// <param name="target">The member's URL, normalised.</param>
+    /// <param name="givenUp">Ends it.</param>
+    public async Task KeepWarmAsync(string target, CancellationToken givenUp)
+    {
+        var context = RehearsedWrite.Create(HaRoutes.Health);
+        using var body = new ReplayableBody(context.Request);
+        await AttemptAsync(context, target, body, waited: TimeSpan.Zero, activity: null, _nobody, givenUp);
+    }
+
+    private async Task<ForwardResult> AttemptAsync(
+        HttpContext context, string target, ReplayableBody body, TimeSpan waited, Activity? activity, ForwardingReports reports,
+        CancellationToken givenUp)
+    {
         // Step 1: lift the limits.
         body.LiftLimits();
 
@@ -107,17 +128,17 @@ internal sealed class LeaderForwarder : IDisposable
 
             if (HttpsLoop.IsClosedBy(answer, context))
             {
-                _reports.HttpsLoop(target);
+                reports.HttpsLoop(target);
             }
 
             // Steps 7 to 9: the way back.
             activity?.SetTag("http.response.status_code", (int)answer.StatusCode);
-            return await AnswerCopy.ToClientAsync(answer, context, _via, _reports, givenUp);
+            return await AnswerCopy.ToClientAsync(answer, context, _via, reports, givenUp);
         }
         catch (Exception failure) when (IsExpected(failure, context, body))
         {
             activity?.SetStatus(ActivityStatusCode.Error);
-            return Classify(context, message, body, target, failure);
+            return Classify(context, message, body, target, failure, reports);
         }
         finally
         {
@@ -151,7 +172,8 @@ internal sealed class LeaderForwarder : IDisposable
         || body.ClientFault is not null
         || context.RequestAborted.IsCancellationRequested;
 
-    private ForwardResult Classify(HttpContext context, ForwardMessage message, ReplayableBody body, string target, Exception failure)
+    private ForwardResult Classify(
+        HttpContext context, ForwardMessage message, ReplayableBody body, string target, Exception failure, ForwardingReports reports)
     {
         var cancelledHere = context.RequestAborted.IsCancellationRequested;
         if (body.ClientFault is not null && !cancelledHere)
@@ -166,7 +188,7 @@ internal sealed class LeaderForwarder : IDisposable
                 return ForwardResult.NotExecuted;
             }
 
-            _reports.NoHttp2(target);
+            reports.NoHttp2(target);
             return ForwardResult.NoHttp2;
         }
 
@@ -179,7 +201,7 @@ internal sealed class LeaderForwarder : IDisposable
         {
             if (!cancelledHere)
             {
-                _reports.Unreachable(target, TlsFailure.Explain(failure) ?? failure.GetBaseException().Message);
+                reports.Unreachable(target, TlsFailure.Explain(failure) ?? failure.GetBaseException().Message);
             }
 
             return ForwardResult.Unreachable;
@@ -187,7 +209,7 @@ internal sealed class LeaderForwarder : IDisposable
 
         if (!cancelledHere)
         {
-            _reports.Broken(target, failure);
+            reports.Broken(target, failure);
         }
 
         return ForwardResult.OutcomeUnknown;

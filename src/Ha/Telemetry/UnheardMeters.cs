@@ -1,10 +1,11 @@
 using System.Diagnostics.Metrics;
 
-namespace Ha.Heartbeat;
+namespace Ha.Telemetry;
 
 /// <summary>
 /// Meters that are disposed before their instruments are made, which then nobody gets to see. Heartbeats have instruments
-/// of their own (<c>ha.heartbeat.*</c>); several a second would drown the application's calls in <c>http.client.*</c>.
+/// of their own (<c>ha.heartbeat.*</c>); several a second would drown the application's calls in <c>http.client.*</c>. And what is
+/// only rehearsed must not be counted.
 /// </summary>
 internal sealed class UnheardMeters : IMeterFactory
 {
