@@ -18,7 +18,7 @@ public interface ILeadershipControl
     /// <summary>The members as this node sees them now. Does not block.</summary>
     ClusterView View();
 
-    /// <summary>Called once the server listens; before, this node must not lead.</summary>
+    /// <summary>Called once the server listens and <see cref="HaOptions.WarmUp"/> has ended; before, this node must not lead.</summary>
     void SetReady();
 
     /// <summary>Begins to hand leadership over: <c>POST /_ha/step-down</c>. Returns at once.</summary>

@@ -1,19 +1,15 @@
 using System.Net;
-using Ha.Configuration;
 using Ha.Forwarding;
-using Ha.Security;
 using Ha.Tests.Hosting;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Options;
 
 namespace Ha.Tests.Forwarding;
 
-/// <summary>What is there before the first write needs it: connections, and code that has run.</summary>
+/// <summary>Connections to members are there before a write needs one.</summary>
 public sealed class WarmConnectionsTests
 {
     [Fact]
@@ -42,20 +38,14 @@ public sealed class WarmConnectionsTests
         await cluster.HasLeaderAsync("a");
         await warmed.Task.WaitAsync(TimeSpan.FromSeconds(30));
 
+        // That one's answer may still be on its way back. Of this one the connection is free again.
+        var forwarder = cluster.Nodes[1].App.Services.GetRequiredService<ForwardingServices>().Forwarder;
+        await forwarder.KeepWarmAsync(cluster.Nodes[0].Url, CancellationToken.None);
+
         // Kestrel's identifier is the connection's and the number of the request on it.
         using var answer = await cluster.Nodes[1].PostAsync("/which");
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        Assert.EndsWith(":00000002", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_rehearsal_comes_to_its_end()
-    {
-        await using var app = TestApp.Create(TestApp.FixedFollower);
-        var services = app.Services;
-        var run = Rehearsal.RunAsync(
-            services.GetRequiredService<HaSettings>(), services.GetRequiredService<NodeTls>(), services.GetRequiredService<IOptions<KestrelServerOptions>>());
-        await run.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.False((await answer.Content.ReadAsStringAsync()).Contains(":00000001", StringComparison.Ordinal));
     }
 
     private sealed class Before(Action<HttpContext> look) : IStartupFilter

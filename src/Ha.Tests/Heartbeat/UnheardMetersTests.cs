@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Net;
-using Ha.Telemetry;
+using Ha.Heartbeat;
 using Microsoft.AspNetCore.Builder;
 
 namespace Ha.Tests.Heartbeat;

@@ -1,13 +1,18 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Http.Json;
 using Ha.Configuration;
 using Ha.Hosting;
 using Ha.Leadership;
+using Ha.Security;
+using Ha.Tests.Configuration;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Ha.Tests.Hosting;
@@ -164,7 +169,7 @@ public sealed class WarmUpTests
         await cluster.Nodes[2].StopAsync();
         using var write = await cluster.Nodes[0].PostAsync("/notes");
         Assert.Equal(HttpStatusCode.Created, write.StatusCode);
-        Assert.Equal("b", await write.Content.ReadAsStringAsync());
+        Assert.Equal("b", await write.Content.ReadFromJsonAsync<string>());
 
         // It does not take over before it is through.
         Assert.False(cluster.Nodes[0].App.Services.GetRequiredService<HaNode>().Control!.View().Members.Single(member => member.IsSelf).IsLeader);
@@ -174,6 +179,19 @@ public sealed class WarmUpTests
             ((ElectedLeader)cluster.Nodes[1].Provider).TryStepDown("a");
             return await Task.FromResult(cluster.Nodes[0].Provider.IsLeader);
         });
+    }
+
+    [Theory]
+    [InlineData("BASE_STATIC_LEADER", "http://b:1")]
+    [InlineData("BASE_PEERS", "http://b:1,http://c:1")]
+    [InlineData("BASE_WITNESS", "true")]
+    public async Task What_the_plugin_runs_first_at_a_failover_can_be_rehearsed(string key, string value)
+    {
+        await using var app = TestApp.Create(Settings.Cluster((key, value)));
+        var services = app.Services;
+        var run = Rehearsal.RunAsync(
+            services.GetRequiredService<HaSettings>(), services.GetRequiredService<NodeTls>(), services.GetRequiredService<IOptions<KestrelServerOptions>>());
+        Assert.Equal((200, 200), await run.WaitAsync(TimeSpan.FromSeconds(30)));
     }
 
     [Fact]

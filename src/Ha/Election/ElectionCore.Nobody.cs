@@ -47,7 +47,7 @@ internal sealed partial class ElectionCore
 
         if (!_ready)
         {
-            return "this node does not listen yet";
+            return "this node does not listen yet or still warms up";
         }
 
         if (!Standing.Stands)

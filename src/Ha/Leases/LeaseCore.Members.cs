@@ -146,7 +146,7 @@ internal sealed partial class LeaseCore
         }
 
         var self = _draining ? "this node is shutting down"
-            : !_ready ? "this node does not listen yet"
+            : !_ready ? "this node does not listen yet or still warms up"
             : !Standing.Stands ? $"this node {Standing.Why}"
             : "this node could not raise the application's fence and lets others try";
         return $"{record}; {self}";

@@ -78,7 +78,7 @@ internal static partial class HaLog
     [LoggerMessage(1022, LogLevel.Information, "Leadership stays with {Leader}, in epoch {Epoch}: {Why}.")]
     public static partial void LeaderStays(this ILogger logger, string leader, long epoch, string why);
 
-    [LoggerMessage(1023, LogLevel.Warning, "Something waits for a leader, and this node's server does not listen yet, so it cannot lead. Where the start waits for that, no node ever does: wait in BackgroundService.ExecuteAsync, in IHostedLifecycleService.StartedAsync or after StartAsync(), not in StartAsync of a service or before Run().")]
+    [LoggerMessage(1023, LogLevel.Warning, "Something waits for a leader, and this node's server does not listen yet, or WarmUp has not ended, so it cannot lead. Where the start waits for that, no node ever does: wait in BackgroundService.ExecuteAsync, in IHostedLifecycleService.StartedAsync or after StartAsync(), not in StartAsync of a service or before Run().")]
     public static partial void AwaitedBeforeReady(this ILogger logger);
 
     [LoggerMessage(1040, LogLevel.Warning, "Nobody leads: {Why}.")]

@@ -1,0 +1,60 @@
+using Ha.Configuration;
+using Ha.Forwarding;
+using Ha.Forwarding.Proxy;
+using Ha.Http;
+using Ha.Leadership;
+using Ha.Security;
+using Ha.Telemetry;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Ha.Hosting;
+
+/// <summary>
+/// Takes two writes through a failover before there is one: a node of its own wins with nobody but itself, raises a fence that is
+/// nowhere, lets in what it had held, and hands over. The parts are the real ones, but nobody hears of it and nothing is sent. What runs
+/// for the first time takes several times as long, and not only for want of compiled code (<see cref="EarlyCompilation"/>): the
+/// framework's generic code is compiled for the types it is used with, and native code has to be found and read, too.
+/// </summary>
+internal static class Rehearsal
+{
+    private static readonly TimeSpan _untilHeld = TimeSpan.FromMilliseconds(10);
+
+    /// <param name="settings">In effect.</param>
+    /// <param name="tls">As of all connections to members.</param>
+    /// <param name="server">How header values are written and read.</param>
+    /// <returns>What the two writes were answered.</returns>
+    public static async Task<(int Held, int Admitted)> RunAsync(HaSettings settings, NodeTls tls, IOptions<KestrelServerOptions> server)
+    {
+        var alone = settings with
+        {
+            LocalTarget = "http://ha.invalid",
+            PublicTarget = "http://ha.invalid",
+            Peers = [],
+            StaticLeader = null,
+            UsesMajority = true,
+            Witness = false,
+            Keys = FileBacked<KeyRing>.Fixed(new KeyRing([])),
+            Prefixes = PathPrefixes.None,
+            WriteHold = TimeSpan.FromSeconds(10),
+            RaiseFence = static (_, _) => ValueTask.FromResult(0L),
+        };
+        var telemetry = new ElectionTelemetry(NullLoggerFactory.Instance, new HaMetrics(UnheardMeters.Instance), BootClock.Instance);
+        using var leader = new LuxLeader(alone, handler: null, BootClock.Instance, telemetry, tls);
+        using var services = new ForwardingServices(
+            new HaNode(alone, leader, BootClock.Instance), telemetry.Metrics, NullLoggerFactory.Instance, tls, server);
+        var middleware = services.Create(static context => context.Response.WriteAsync("{}"), routingRan: true);
+
+        var held = RehearsedWrite.Create("/");
+        var write = middleware.InvokeAsync(held);
+        await Task.Delay(_untilHeld);
+        leader.SetReady();
+        await write;
+        var admitted = RehearsedWrite.Create("/");
+        await middleware.InvokeAsync(admitted);
+        await leader.StopAsync();
+        return (held.Response.StatusCode, admitted.Response.StatusCode);
+    }
+}
