@@ -98,11 +98,17 @@ public sealed class WarmUpTests
             blocked.Wait();
             return Task.CompletedTask;
         });
-        await app.StartAsync();
-        await began.WaitAsync();
-        clock.Advance(ApplicationWarmUp.Patience);
-        await Eventually.True(() => Leads(app));
-        blocked.Release();
+        try
+        {
+            await Task.Run(() => app.StartAsync()).WaitAsync(TimeSpan.FromSeconds(30));
+            await began.WaitAsync();
+            clock.Advance(ApplicationWarmUp.Patience);
+            await Eventually.True(() => Leads(app));
+        }
+        finally
+        {
+            blocked.Release();
+        }
     }
 
     [Fact]

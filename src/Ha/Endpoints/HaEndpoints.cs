@@ -46,7 +46,8 @@ internal sealed class HaEndpoints(EndpointSources sources)
 
     private Task AliveAsync(HttpContext context)
     {
-        if (sources.OwnAddress.Recognises(context.Request))
+        // Nothing is forwarded here: with that mark it is a member that keeps its connection warm.
+        if (sources.OwnAddress.Recognises(context.Request) || context.Request.Headers.ContainsKey(HaHeaders.ForwardedBy))
         {
             Unrecorded.Make(context);
         }
