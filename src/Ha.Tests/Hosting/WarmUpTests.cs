@@ -95,7 +95,7 @@ public sealed class WarmUpTests
         await using var app = Alone(clock, options => options.WarmUp = (_, _) =>
         {
             began.Release();
-            blocked.Wait();
+            blocked.Wait(CancellationToken.None);
             return Task.CompletedTask;
         });
         try
