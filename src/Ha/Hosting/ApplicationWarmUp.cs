@@ -12,7 +12,7 @@ namespace Ha.Hosting;
 internal sealed class ApplicationWarmUp(
     Func<IServiceProvider, CancellationToken, Task> hooks, IServiceProvider services, ILogger logger, TimeProvider clock)
 {
-    /// <summary>As for one try to raise the fence: what takes longer hangs, and a node that starts alone must not wait for it for ever.</summary>
+    /// <summary>As for one try to raise the fence: what takes longer hangs, and a node that starts alone must not wait for ever.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     /// <summary>Ends after <see cref="Patience"/> at the latest, or when <paramref name="stopping"/> fires; does not throw.</summary>

@@ -55,7 +55,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
         return Task.CompletedTask;
     }
 
-    /// <summary>What this plugin itself runs and connects first at a failover. In the quarantine after a start nobody waits for it.</summary>
+    /// <summary>What this plugin itself runs first at a failover, and connects. In the quarantine after a start nobody waits.</summary>
     private void WarmUp(ILeadershipControl control, HaSettings settings)
     {
         var tls = services.GetRequiredService<NodeTls>();
@@ -67,7 +67,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
         }
     }
 
-    /// <summary>At once where there is nothing to wait for. Meanwhile this node is a member like any other, except that it does not lead.</summary>
+    /// <summary>At once where there is nothing to wait for. Meanwhile this node is a member like any other, but does not lead.</summary>
     private async Task StandAsync(HaNode node)
     {
         if (node is { Control: not null, Settings: { IsActive: true, WarmUp: { } hooks } })
