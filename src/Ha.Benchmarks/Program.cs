@@ -13,8 +13,8 @@ const string Usage = """
       redirect         307 of a follower and of a bare middleware
       bare             reads and writes with and without the plugin
                        these take [rounds=N] [seconds=S] [pin] [only=NAME] [size=BYTES] [before=FILE]
-      failover         leaders killed: Ha, etcd, keepalived; and handoffs [trials=N] [only=500/1500,etcd,…]
-      stability        leadership changes though nobody dies [minutes=N] [timing=50/150] [load] [env=KEY:VALUE,…]
+      failover         leaders killed: Ha, etcd, keepalived; and handoffs [trials=N] [only=500/1500,etcd,…] [example=PATH]
+      stability        leadership changes though nobody dies [minutes=N] [timing=50/150] [load] [example=PATH] [env=KEY:VALUE,…]
       members          cost of heartbeats for 3 to 100 members [seconds=N] [plot=FILE]
       fence DATABASE   what UseHaFence adds to SaveChanges on a PostgreSQL of yours
       watches          watches of gRPC health: idle, told of a change, told of a lapse [count=N] [seconds=S] [rounds=N]

@@ -4,11 +4,13 @@ using Ha.Benchmarks.Load;
 namespace Ha.Benchmarks.Failover;
 
 /// <summary>
-/// <c>stability [minutes=N] [timing=H/T] [load] [env=KEY:VALUE,…]</c>: three members on this machine, idle or with both
-/// cores full and the collector at work; how often leadership changed although nobody died.
+/// <c>stability [minutes=N] [timing=H/T] [load] [example=PATH] [env=KEY:VALUE,…]</c>: three members on this machine, idle or with
+/// both cores full and the collector at work; how often leadership changed although nobody died.
 /// </summary>
 internal static class StabilityCommand
 {
+    private const int NotesOfAPage = 1000;
+
     public static async Task<int> RunAsync(string[] args)
     {
         var values = args.Select(arg => arg.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair.ElementAtOrDefault(1) ?? "");
@@ -17,12 +19,19 @@ internal static class StabilityCommand
         var environment = values.GetValueOrDefault("env", "").Split(',', StringSplitOptions.RemoveEmptyEntries)
             .Select(pair => pair.Split(':', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
         var load = values.ContainsKey("load");
+        var example = values.GetValueOrDefault("example");
+        var path = example is null ? "/garbage" : "/notes";
 
-        await using var cluster = new HaCluster(3, timing[0], timing[1], environment);
+        await using var cluster = new HaCluster(3, timing[0], timing[1], environment, example);
         await cluster.StartAsync();
         if (load)
         {
-            await LoadAsync(cluster, TimeSpan.FromSeconds(15));
+            if (example is not null)
+            {
+                await FillAsync(cluster);
+            }
+
+            await LoadAsync(cluster, path, TimeSpan.FromSeconds(15));
         }
 
         await cluster.SettleAsync();
@@ -32,7 +41,7 @@ internal static class StabilityCommand
         var requests = 0L;
         if (load)
         {
-            requests = await LoadAsync(cluster, TimeSpan.FromMinutes(minutes));
+            requests = await LoadAsync(cluster, path, TimeSpan.FromMinutes(minutes));
         }
         else
         {
@@ -40,19 +49,29 @@ internal static class StabilityCommand
         }
 
         var took = Stopwatch.GetElapsedTime(started);
-        Console.WriteLine("| settings | load | minutes | requests/s | CPU of the members, cores | answers of /_ha/leader | leadership changes | two leaders at once |");
-        Console.WriteLine("|---|---|---:|---:|---:|---:|---:|---:|");
+        Console.WriteLine("| application | settings | load | minutes | requests/s | CPU of the members, cores | answers of /_ha/leader | leadership changes | two leaders at once |");
+        Console.WriteLine("|---|---|---|---:|---:|---:|---:|---:|---:|");
         Console.WriteLine(
-            $"| {timing[0]}/{timing[1]} {string.Join(' ', environment.Select(pair => $"{pair.Key}={pair.Value}"))} | {(load ? "full, 1 MB of garbage per request" : "idle")} | {took.TotalMinutes:F1} | " +
+            $"| {cluster.Name} | {cluster.Settings} {string.Join(' ', environment.Select(pair => $"{pair.Key}={pair.Value}"))} | " +
+            $"{(load ? $"full, {(example is null ? "1 MB of garbage" : $"{NotesOfAPage} notes")} per request" : "idle")} | {took.TotalMinutes:F1} | " +
             $"{requests / took.TotalSeconds:F0} | {(Cpu(cluster) - cpu) / took:F2} | {cluster.Watch.Answers} | {cluster.Watch.Terms - terms} | {cluster.Watch.Overlaps} |");
         return 0;
     }
 
+    private static async Task FillAsync(HaCluster cluster)
+    {
+        var leader = await cluster.SettleAsync();
+        for (var note = 0; note < NotesOfAPage; note++)
+        {
+            await cluster.WriteAsync(leader, CancellationToken.None);
+        }
+    }
+
     // To all members at once: a GET, so that each does its own work.
-    private static async Task<long> LoadAsync(HaCluster cluster, TimeSpan time)
+    private static async Task<long> LoadAsync(HaCluster cluster, string path, TimeSpan time)
     {
         var runs = await Task.WhenAll(Enumerable.Range(0, cluster.Count).Select(node =>
-            Wrk.RunAsync(cluster.Url(node, "/garbage"), time.TotalSeconds, bodyBytes: 0, connections: 16)));
+            Wrk.RunAsync(cluster.Url(node, path), time.TotalSeconds, bodyBytes: 0, connections: 16)));
         return runs.Sum(run => run.Requests);
     }
 
