@@ -165,7 +165,7 @@ public class LeaseStandingTests
     {
         Lead("a", "b");
         _bed["b"].Pause(null, _bed.Now);
-        _bed.Run(LeaseBed.Lease);
+        _bed.Run(LeaseBed.Lease + LeaseBed.Interval / 2);
         _bed["a"].SetTrouble("its database is gone", _bed.Now);
         _bed["b"].Resume(_bed.Now);
         Assert.True(_bed.Run(LeaseBed.Interval - 1, () => _bed["a"].Members.Any(member => member is { NodeId: "b", Eligible: true })));
