@@ -253,7 +253,7 @@ public sealed class HaOptions
     /// <param name="interval">From run to run, 10 ms to 1 h. Default 1 s.</param>
     /// <param name="timeout">For all checks of a run together, up to <paramref name="interval"/>. Default: as long.</param>
     /// <param name="failures">How many in a row, one more on the leader, until it does not stand; at least 1.</param>
-    /// <param name="successes">How many in a row until it stands again; at least 1.</param>
+    /// <param name="successes">How many in a row, one more on a node that does not lead, until it stands again; at least 1.</param>
     /// <returns>These options.</returns>
     /// <exception cref="ArgumentException">The tag is empty or a number is out of range.</exception>
     public HaOptions StandsWhile(

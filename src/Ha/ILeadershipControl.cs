@@ -33,7 +33,8 @@ public interface ILeadershipControl
     /// <returns>
     /// <see cref="HandoffResult.Accepted"/>, with whoever is to lead next or leads now, as often as it is asked;
     /// <see cref="HandoffResult.NotEligible"/>: this node leads and nobody, or not the named one, could take over, so nothing was
-    /// changed; <see cref="HandoffResult.NotSupported"/>: this provider cannot be paused, the default.
+    /// changed; <see cref="HandoffResult.AlreadyRunning"/>: nothing either, it is handing over to another than the named one;
+    /// <see cref="HandoffResult.NotSupported"/>: this provider cannot be paused, the default.
     /// </returns>
     HandoffStart Pause(string? toNodeId = null) => new(HandoffResult.NotSupported);
 
@@ -42,8 +43,8 @@ public interface ILeadershipControl
     bool Resume() => false;
 
     /// <summary>
-    /// Tells of the application's health what <see cref="HaOptions.StandsWhile"/> found, whenever it changes. While there is trouble
-    /// this node does not stand; if it leads it hands over as soon as somebody can take over, and leads until then.
+    /// Tells of the application's health what <see cref="HaOptions.StandsWhile"/> found, whenever that or its wording changes. While
+    /// there is trouble this node does not stand; if it leads it hands over as soon as somebody can take over, and leads until then.
     /// </summary>
     /// <param name="trouble">In a few words that anybody may see, what is wrong; null: nothing.</param>
     /// <returns>False: it makes no difference to this provider, the default.</returns>

@@ -152,6 +152,28 @@ public class TestClusterTests
 
     [Theory]
     [MemberData(nameof(Arbiters))]
+    public void A_leader_opens_its_gate_again_when_nobody_is_left_to_take_over(TestArbiter arbiter)
+    {
+        using var cluster = new TestCluster(["a", "b", "c"], arbiter);
+        var leader = cluster.ExpectOneLeader(_within);
+        cluster.Run(_within);
+        var leadership = leader.Current;
+
+        leader.Gate.Enter();
+        Assert.Equal(HandoffResult.Accepted, leader.Control.Pause().Result);
+        cluster.ExpectWithin(_within, "the gate to close", IsHandingOver);
+        Assert.All(cluster.Nodes.Where(node => node != leader), node => Assert.True(node.Control.ReportHealth("its database is gone")));
+        cluster.ExpectWithin(TimeSpan.FromSeconds(1), "the gate to open", () => !IsHandingOver());
+        cluster.Run(TimeSpan.FromMinutes(1));
+        Assert.Same(leader, cluster.ExpectOneLeader(TimeSpan.Zero));
+        Assert.True(leadership.IsLeader);
+        leader.Gate.Exit();
+
+        bool IsHandingOver() => leader.ToString().EndsWith(", handing over", StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Arbiters))]
     public void The_same_run_goes_the_same_way_again_beside_any_number_of_others(TestArbiter arbiter)
     {
         var first = RunOnce(arbiter, seed: 5);

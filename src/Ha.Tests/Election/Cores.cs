@@ -27,6 +27,9 @@ internal sealed class Cores
 
     public long Now { get; private set; } = 1_000_000_000;
 
+    /// <summary>Nobody hears them, and they hear nobody.</summary>
+    public HashSet<string> Silent { get; } = new(StringComparer.Ordinal);
+
     public ElectionCore this[string id] => _cores[Array.IndexOf(_ids, id)];
 
     /// <summary>A new process with an empty memory takes the place of a node.</summary>
@@ -36,6 +39,8 @@ internal sealed class Cores
         _cores[at] = new ElectionCore(Config(at, _majority, _awaitFloor), Now, Now);
         _cores[at].SetReady(Now);
     }
+
+    public void Replace(string id, ElectionCore core) => _cores[Array.IndexOf(_ids, id)] = core;
 
     /// <summary>From now on a node answers that it has a fixed leader, and elects no more; null: it is an ordinary member.</summary>
     public void SetFixedLeader(string id, bool? verified)
@@ -97,7 +102,10 @@ internal sealed class Cores
     public void TakeReply(string from, string to, BeatReply reply) => this[from].ReceiveReply(PeerIndex(from, to), reply, Now, Now);
 
     private List<(string From, string To)> Wanted() =>
-        [.. from a in _ids from b in _ids where a != b && !_fixedLeaders.ContainsKey(a) && this[a].WantsBeat(PeerIndex(a, b)) select (a, b)];
+        [.. from a in _ids.Except(Silent)
+            from b in _ids.Except(Silent)
+            where a != b && !_fixedLeaders.ContainsKey(a) && this[a].WantsBeat(PeerIndex(a, b))
+            select (a, b)];
 
     private int PeerIndex(string from, string to) => Array.IndexOf([.. _ids.Where(id => id != from)], to);
 

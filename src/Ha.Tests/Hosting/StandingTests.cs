@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Ha.Configuration;
+using Ha.Testing;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;
@@ -79,6 +80,67 @@ public class StandingTests
     }
 
     [Fact]
+    public async Task A_leader_that_is_paused_takes_writes_again_when_nobody_is_left_to_take_over()
+    {
+        await using var cluster = new KestrelCluster(["a", "b", "c"], [.. _proxy, ("BASE_DRAIN_TIMEOUT", "25s")]);
+        var (a, b, c) = (cluster.Nodes[0], cluster.Nodes[1], cluster.Nodes[2]);
+        var (began, end) = (NewSource(), NewSource());
+        a.App.MapPost("/slow", async () =>
+        {
+            began.SetResult();
+            await end.Task;
+        });
+        try
+        {
+            await cluster.StartAsync();
+            await cluster.HasLeaderAsync("a");
+            Assert.Equal(HttpStatusCode.Accepted, (await PostAsync(c, "/_ha/pause")).Status);
+            await Eventually.True(async () => (await PausedAsync(a)).SequenceEqual(["c"]));
+            var slow = a.PostAsync("/slow");
+            await began.Task;
+
+            Assert.Equal((HttpStatusCode.Accepted, """{"paused":true,"successor":"b"}"""), await PostAsync(a, "/_ha/pause"));
+            await Eventually.True(() => !a.Provider.Current.AdmitsWrites);
+            Assert.Equal((HttpStatusCode.Accepted, """{"paused":true,"successor":"a"}"""), await PostAsync(b, "/_ha/pause"));
+            using var written = await b.PostAsync("/notes");
+            Assert.Equal((HttpStatusCode.Created, "\"a\""), (written.StatusCode, await written.Content.ReadAsStringAsync()));
+
+            Assert.Equal(HttpStatusCode.Accepted, (await PostAsync(c, "/_ha/resume")).Status);
+            await Eventually.True(() => !a.Provider.Current.AdmitsWrites);
+            end.SetResult();
+            using var answer = await slow;
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            await cluster.HasLeaderAsync("c");
+        }
+        finally
+        {
+            end.TrySetResult();
+        }
+    }
+
+    [Fact]
+    public async Task Over_a_lease_store_leadership_follows_health_too()
+    {
+        await using var store = new InMemoryLeaseStore();
+        var ill = new ConcurrentDictionary<string, bool>(StringComparer.Ordinal);
+        await using var a = OverStore("a", store, ill);
+        await using var b = OverStore("b", store, ill);
+        var (first, second) = (a.Services.GetRequiredService<ILeaderProvider>(), b.Services.GetRequiredService<ILeaderProvider>());
+        await a.StartAsync();
+        await Eventually.True(() => first.IsLeader);
+        await b.StartAsync();
+        await Eventually.True(() => first.Control!.View().Members.Any(member => member is { NodeId: "b", Up: true }));
+
+        ill["a"] = true;
+        await Eventually.True(() => second.IsLeader);
+        ill["b"] = true;
+        await Eventually.True(() => second.Control!.View().Members.Any(member => member is { NodeId: "b", Unhealthy: true }));
+        Assert.True(second.IsLeader);
+        ill["a"] = false;
+        await Eventually.True(() => first.IsLeader);
+    }
+
+    [Fact]
     public async Task A_node_that_starts_in_trouble_does_not_lead_before_it_is_over()
     {
         var ill = new ConcurrentDictionary<string, bool>(StringComparer.Ordinal) { ["a"] = true };
@@ -115,6 +177,24 @@ public class StandingTests
         await Eventually.True(() => control.Calls.Count == 2);
         Assert.Equal(["health check database fails", "ready"], control.Calls);
         await Eventually.True(() => logs.Entries.Any(entry => entry.Id == 1412) != asksForHealth);
+    }
+
+    [Fact]
+    public async Task A_provider_that_throws_may_lead_all_the_same_and_is_told_again()
+    {
+        using var logs = new RecordedLogs();
+        using var control = new RecordedControl(asksForHealth: true) { Failures = 2 };
+        await using var app = TestApp.Create([], builder =>
+        {
+            builder.Services.AddSingleton<ILoggerFactory>(logs);
+            builder.Services.AddSingleton<ILeaderProvider>(control);
+            builder.Services.AddHealthChecks().AddCheck("database", () => HealthCheckResult.Healthy(), tags: ["db"]);
+            builder.Services.AddHa(options => options.StandsWhile("db", TimeSpan.FromMilliseconds(50)));
+        });
+        await app.StartAsync();
+        await Eventually.True(() => control.Calls.Count >= 2);
+        Assert.Equal("ready", control.Calls.First());
+        Assert.Equal(2, logs.Entries.Count(entry => entry.Id == 1416));
     }
 
     [Fact]
@@ -182,6 +262,22 @@ public class StandingTests
         builder.Services.AddHa(options => options.StandsWhile("db", TimeSpan.FromMilliseconds(50), failures: 2, successes: 2));
     }
 
+    private static WebApplication OverStore(string id, InMemoryLeaseStore store, ConcurrentDictionary<string, bool> ill) => TestApp.Create(
+        [
+            ("BASE_NODE_ID", id),
+            ("BASE_LOCAL_TARGET", $"http://{id}:1"),
+            ("BASE_LEASE_STORE", "memory:"),
+            ("BASE_LEASE_TIMEOUT", "600ms"),
+            ("BASE_HEARTBEAT_INTERVAL", "200ms"),
+        ],
+        builder =>
+        {
+            builder.Services.AddHa(options => options.LeaseStores["memory"] = _ => store.Connect());
+            WithHealth(builder, ill);
+        });
+
+    private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private static async Task WriteAsync(KestrelCluster.Node node, ConcurrentQueue<HttpStatusCode> statuses, CancellationToken enough)
     {
         while (!enough.IsCancellationRequested)
@@ -222,6 +318,8 @@ public class StandingTests
 
         public ConcurrentQueue<string?> Calls { get; } = [];
 
+        public int Failures { get; set; }
+
         public LeadershipSnapshot Current => _leader.Current;
 
         public bool IsLeader => _leader.IsLeader;
@@ -248,6 +346,11 @@ public class StandingTests
 
         public bool ReportHealth(string? trouble)
         {
+            if (Failures-- > 0)
+            {
+                throw new InvalidOperationException("not now");
+            }
+
             Calls.Enqueue(trouble);
             return asksForHealth;
         }

@@ -72,6 +72,8 @@ internal static class LeaseMutantList
                 "record.HolderId == _config.NodeId && record.Incarnation == _self.Incarnation && _unanswered")) with { From = 45_000 },
         Of("standing: a paused node stands",
             new Edit("LeaseCore.cs", "!_draining && Standing.Stands && now", "!_draining && now")),
+        Of("handoff: completed where nobody could take over",
+            new Edit(Handoff, "!IsBlind && SuccessorNow(now) is null", "false")) with { From = 800 },
         Of("claim: a record that is gone was released",
             new Edit(Claim, "TimeSpan.FromMicroseconds(_seen.WaitMicros), successor", "TimeSpan.Zero, successor")),
         Of("claim: an absence is waited out without a mark",

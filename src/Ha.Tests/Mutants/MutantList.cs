@@ -107,6 +107,10 @@ internal static class MutantList
             new Edit("ElectionCore.Standing.cs", "Role == NodeRole.Candidate && !Standing.Stands", "false")),
         new("a leader that does not stand keeps what it has", 3,
             new Edit(Handoff, "case HandoffPhase.None when !Standing.Stands:", "case HandoffPhase.None when false:")),
+        new("a handoff is completed where nobody could take over", 3,
+            new Edit(Handoff, "SuccessorNow(now) is null && !GoesInAnyCase(_handoff.Reason)", "false")),
+        new("a handoff is called off while the lease runs out", 3,
+            new Edit(Handoff, "case HandoffPhase.Draining when SuccessorNow", "case HandoffPhase.Draining or HandoffPhase.Lapsing when SuccessorNow")),
         new("two off-mode leaders do not yield", 2,
             new Edit(Receiving, "        if (yields)", "        if (yields && _config.Majority)")),
     ];

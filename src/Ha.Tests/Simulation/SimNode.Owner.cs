@@ -59,7 +59,7 @@ internal sealed partial class SimNode
         Tell(core);
         if (core.GateClosed && Inside == 0)
         {
-            Touch(now).CompleteDrain(now);
+            CompleteDrain(core, now);
             Tell(core);
         }
 
@@ -81,6 +81,15 @@ internal sealed partial class SimNode
             int life = Life;
             _world.Schedule(_world.Now + _world.Random.Between(1_000, 20_000), () => Stop(life, "ends after SIGTERM"));
         }
+    }
+
+    private void CompleteDrain(ElectionCore core, long now)
+    {
+        bool mayGo = _stopping || core.HandoffPhase == HandoffPhase.Lapsing || now >= core.LeaseUntil
+            || Enumerable.Range(0, core.PeerCount).Any(peer => core.PeerAt(peer).Eligible && core.IsAlive(peer, now));
+        Touch(now).CompleteDrain(now);
+        if (!mayGo && core.Role != NodeRole.Leader)
+            _world.Break("handoff: nothing is given up while nobody could take over", Name);
     }
 
     private void Send(ElectionCore core, int peer, long now)

@@ -28,7 +28,7 @@ internal enum HandoffPhase
 /// <param name="Phase">How far it is.</param>
 /// <param name="Reason">Why; a shutdown may take over a handoff that began for another reason.</param>
 /// <param name="Successor">Who is asked or was chosen; null: nobody.</param>
-/// <param name="Fixed">The successor was named by whoever asked for the handoff: no other one will do.</param>
+/// <param name="Fixed">The successor was named by whoever asked for the handoff: no other one will do, unless this node must go.</param>
 /// <param name="Declined">Those that were asked and could not; null: nobody.</param>
 internal readonly record struct Handoff(HandoffPhase Phase, HandoffReason Reason, Peer? Successor, bool Fixed, Peer[]? Declined);
 
@@ -70,13 +70,11 @@ internal sealed partial class ElectionCore
     /// <summary>No writer is inside any more and none can enter: the lease may go.</summary>
     public void CompleteDrain(long now)
     {
+        var wasClosed = GateClosed; // nobody counted behind a gate that closes only now
         Advance(now, WallAt(now));
-        if (Role == NodeRole.Leader && GateClosed)
+        if (wasClosed && GateClosed && Role == NodeRole.Leader)
         {
-            var successor = _handoff.Successor is { } chosen && chosen.IsAlive(now, _config.LeaseMicros)
-                ? chosen
-                : NextSuccessor(null, now);
-            GiveUp(now, successor?.Id, ElectionEventKind.LeadershipReleased, $"handed over ({ElectionWords.Of(_handoff.Reason)})");
+            GiveUp(now, SuccessorNow(now)?.Id, ElectionEventKind.LeadershipReleased, $"handed over ({ElectionWords.Of(_handoff.Reason)})");
         }
 
         NextDeadline = ComputeDeadline(now);
@@ -85,7 +83,7 @@ internal sealed partial class ElectionCore
     private HandoffStart Begin(string? toNodeId, HandoffReason reason, long now)
     {
         var successor = NextSuccessor(toNodeId, now);
-        if (successor is null && reason is not (HandoffReason.Shutdown or HandoffReason.FixedLeader))
+        if (successor is null && !GoesInAnyCase(reason))
         {
             return new HandoffStart(HandoffResult.NotEligible, null);
         }
@@ -105,20 +103,17 @@ internal sealed partial class ElectionCore
         return new HandoffStart(HandoffResult.Accepted, successor?.Id);
     }
 
-    /// <summary>The lowest node that could lead and has not declined in this handoff; or the named one. Nobody beside a fixed leader.</summary>
+    /// <summary>For these reasons a leader goes though nobody could take over. For any other that would only leave the cluster without one.</summary>
+    private static bool GoesInAnyCase(HandoffReason reason) => reason is HandoffReason.Shutdown or HandoffReason.FixedLeader;
+
+    /// <summary>The lowest node that could take over; or the named one.</summary>
     private Peer? NextSuccessor(string? id, long now)
     {
-        if (MeetsFixedLeader(now))
-        {
-            return null;
-        }
-
         Peer? lowest = null;
         foreach (var peer in _peers)
         {
-            if (peer.Eligible && peer.IsAlive(now, _config.LeaseMicros) && !IsDuplicate(peer, now)
+            if (CouldTakeOver(peer, now)
                 && (id is null || peer.Id == id)
-                && _handoff.Declined?.Contains(peer) != true
                 && (lowest is null || string.CompareOrdinal(peer.Id, lowest.Id) < 0))
             {
                 lowest = peer;
@@ -127,6 +122,23 @@ internal sealed partial class ElectionCore
 
         return lowest;
     }
+
+    /// <summary>Still the chosen one if it could take over; else another, unless only the named one will do.</summary>
+    private Peer? SuccessorNow(long now)
+    {
+        if (_handoff.Successor is { } chosen && CouldTakeOver(chosen, now))
+        {
+            return chosen;
+        }
+
+        var mustGo = _handoff.Reason == HandoffReason.Shutdown || !Standing.Stands;
+        return _handoff.Fixed && !mustGo ? null : NextSuccessor(null, now);
+    }
+
+    /// <summary>Could lead, and has not declined in this handoff. Nobody beside a fixed leader.</summary>
+    private bool CouldTakeOver(Peer peer, long now) =>
+        peer.Eligible && peer.IsAlive(now, _config.LeaseMicros) && !IsDuplicate(peer, now) && !MeetsFixedLeader(now)
+        && _handoff.Declined?.Contains(peer) != true;
 
     private void AdvanceHandoff(long now)
     {
@@ -146,6 +158,9 @@ internal sealed partial class ElectionCore
             case HandoffPhase.Preparing when now >= _handoffDeadline:
                 PrepareFailed(now, "no answer");
                 break;
+            case HandoffPhase.Draining when SuccessorNow(now) is null && !GoesInAnyCase(_handoff.Reason):
+                StayLeader("nobody could take over any more");
+                break;
             case HandoffPhase.Draining when now >= _handoffDeadline:
                 _handoff = _handoff with { Phase = HandoffPhase.Lapsing };
                 _handoffDeadline = Peer.Never;
@@ -160,26 +175,40 @@ internal sealed partial class ElectionCore
         _handoffDeadline = now + _config.DrainMicros;
     }
 
+    /// <summary>
+    /// Ends a handoff in which nothing was given up: up to the end of the drain the lease is renewed as ever, and writers may enter
+    /// again. Never from <see cref="HandoffPhase.Lapsing"/>.
+    /// </summary>
+    private void StayLeader(string why)
+    {
+        Report(ElectionEventKind.HandoffAborted, _handoff.Successor?.Id, Epoch, why);
+        EndHandoff();
+    }
+
+    private void EndHandoff()
+    {
+        _handoff = default;
+        _handoffDeadline = Peer.Never;
+    }
+
     private void PrepareFailed(long now, string why)
     {
         Report(ElectionEventKind.HandoffAborted, _handoff.Successor?.Id, Epoch, why);
         _handoff = _handoff with { Declined = [.. _handoff.Declined ?? [], _handoff.Successor!] };
-        var next = _handoff.Fixed && _handoff.Reason != HandoffReason.Shutdown ? null : NextSuccessor(null, now);
-        if (next is not null)
+        if (SuccessorNow(now) is { } next)
         {
             _handoff = _handoff with { Successor = next, Fixed = false };
             _handoffDeadline = now + 2 * _config.IntervalMicros;
             next.Due = true;
         }
-        else if (_handoff.Reason == HandoffReason.Shutdown)
+        else if (GoesInAnyCase(_handoff.Reason))
         {
             _handoff = _handoff with { Successor = null };
             CloseGate(now);
         }
         else
         {
-            _handoff = default;
-            _handoffDeadline = Peer.Never;
+            EndHandoff();
         }
     }
 

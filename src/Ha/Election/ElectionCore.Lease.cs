@@ -116,8 +116,7 @@ internal sealed partial class ElectionCore
         Role = NodeRole.Follower;
         Epoch = 0;
         _campaignUntil = Peer.Never;
-        _handoff = default;
-        _handoffDeadline = Peer.Never;
+        EndHandoff();
         _floorConfirmed = true;
     }
 

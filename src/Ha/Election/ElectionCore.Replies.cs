@@ -58,6 +58,10 @@ internal sealed partial class ElectionCore
         {
             Begin(null, HandoffReason.FixedLeader, now);
         }
+        else if (Role == NodeRole.Leader && verified && _handoff.Reason != HandoffReason.Shutdown)
+        {
+            _handoff = _handoff with { Reason = HandoffReason.FixedLeader };
+        }
 
         Advance(now, WallAt(now));
     }

@@ -16,10 +16,15 @@ internal sealed partial class ElectionCore
     /// <summary>The others must know, and a vote that this node got for itself is theirs.</summary>
     private void StandingChanged(long now)
     {
-        Advance(now, WallAt(now));
+        // Before time passes: a silent member that counts no more would make a leader of this candidate.
         if (Role == NodeRole.Candidate && !Standing.Stands)
         {
             CancelCampaign(now, Standing.Why);
+        }
+
+        if (_handoff.Phase is HandoffPhase.Preparing or HandoffPhase.Draining && Standing.MakesPointless(_handoff.Reason))
+        {
+            StayLeader("this node stands again");
         }
 
         RequestBeats();

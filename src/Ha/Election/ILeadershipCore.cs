@@ -53,7 +53,7 @@ internal interface ILeadershipCore
 
     /// <summary>
     /// From now on this node does not stand, and hands over first if it leads. Refused, with nothing changed, where it leads and
-    /// nobody can take over; never refused twice.
+    /// nobody can take over, or is handing over to another than the named one; not refused while it is paused already.
     /// </summary>
     /// <returns>With <see cref="HandoffResult.Accepted"/>, who is to lead next or leads now; null: nobody is known to.</returns>
     HandoffStart Pause(string? toNodeId, long now);

@@ -20,6 +20,9 @@ internal sealed class Standing(Action<ElectionEventKind, string> report, Action<
     /// <summary>Why leadership is given away; only while not <see cref="Stands"/>.</summary>
     public HandoffReason Reason => Paused ? HandoffReason.Paused : HandoffReason.Unhealthy;
 
+    /// <summary>True for a handoff that began because this node did not stand, now that it does.</summary>
+    public bool MakesPointless(HandoffReason handoff) => Stands && handoff is HandoffReason.Paused or HandoffReason.Unhealthy;
+
     /// <summary>Follows "this node"; only while not <see cref="Stands"/>.</summary>
     public string Why => Paused ? "is paused" : $"does not stand: {Trouble}";
 
@@ -31,7 +34,8 @@ internal sealed class Standing(Action<ElectionEventKind, string> report, Action<
     public HandoffStart Pause(ILeadershipCore core, string nodeId, string? toNodeId, long now)
     {
         var start = core.BeginHandoff(toNodeId, HandoffReason.Paused, now);
-        if (start.Result == HandoffResult.NotEligible && !Paused)
+        var goesElsewhere = start.Result == HandoffResult.AlreadyRunning && toNodeId is not null && toNodeId != start.Successor;
+        if (!Paused && (start.Result == HandoffResult.NotEligible || goesElsewhere))
         {
             return start;
         }

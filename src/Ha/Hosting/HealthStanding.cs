@@ -49,23 +49,29 @@ internal static class HealthStanding
 
         var ready = false;
         var checks = services.GetRequiredService<HealthCheckService>();
-        await new HealthWatch(rule, CheckAsync, () => node.Provider.IsLeader, Report, node.Clock).RunAsync(stopping);
+        await new HealthWatch(
+            rule, CheckAsync, () => node.Provider.IsLeader, Report, e => logger.HealthNotPassedOn(e, rule.Tag), node.Clock).RunAsync(stopping);
 
         bool Report(string? trouble)
         {
-            var matters = control.ReportHealth(trouble);
-            if (!matters)
+            try
             {
-                logger.HealthWithoutEffect(rule.Tag);
-            }
+                var matters = control.ReportHealth(trouble);
+                if (!matters)
+                {
+                    logger.HealthWithoutEffect(rule.Tag);
+                }
 
-            if (!ready)
+                return matters;
+            }
+            finally
             {
-                ready = true;
-                control.SetReady();
+                if (!ready)
+                {
+                    control.SetReady();
+                    ready = true;
+                }
             }
-
-            return matters;
         }
 
         async Task<string?> CheckAsync(CancellationToken cancellationToken)

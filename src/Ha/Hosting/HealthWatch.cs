@@ -8,14 +8,23 @@ namespace Ha.Hosting;
 /// </summary>
 /// <param name="rule">How often, how long, how many.</param>
 /// <param name="check">One run; in words what is wrong, null: nothing. May throw or never end.</param>
-/// <param name="leads">True while this node leads.</param>
-/// <param name="report">Told what is wrong, or null, whenever that changes; false: it does not matter to anybody.</param>
+/// <param name="leads">True while this node leads. May throw.</param>
+/// <param name="report">
+/// Told what is wrong, or null, whenever that changes; false: it does not matter to anybody. When it throws it is told the next result.
+/// </param>
+/// <param name="failed">Told what <paramref name="leads"/> or <paramref name="report"/> has thrown.</param>
 /// <param name="clock">Of intervals and limits.</param>
 internal sealed class HealthWatch(
-    StandingRule rule, Func<CancellationToken, Task<string?>> check, Func<bool> leads, Func<string?, bool> report, TimeProvider clock)
+    StandingRule rule,
+    Func<CancellationToken, Task<string?>> check,
+    Func<bool> leads,
+    Func<string?, bool> report,
+    Action<Exception> failed,
+    TimeProvider clock)
 {
     private Task<string?> _running = Task.FromResult<string?>(null);
     private bool? _stands;
+    private string? _told;
     private int _inARow;
 
     /// <summary>Ends when <paramref name="stopping"/> fires, or when nobody wants to know; does not throw.</summary>
@@ -25,7 +34,7 @@ internal sealed class HealthWatch(
         {
             var began = clock.GetTimestamp();
             var trouble = await CheckAsync(stopping);
-            if (stopping.IsCancellationRequested || !Count(trouble))
+            if (stopping.IsCancellationRequested || !TryCount(trouble))
             {
                 return;
             }
@@ -65,28 +74,50 @@ internal sealed class HealthWatch(
         }
     }
 
+    private bool TryCount(string? trouble)
+    {
+        try
+        {
+            return Count(trouble);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // A provider may be anybody's.
+            failed(e);
+            return true;
+        }
+    }
+
     /// <summary>Takes one result.</summary>
     /// <returns>False: nobody wants to know.</returns>
     public bool Count(string? trouble)
     {
         var well = trouble is null;
-        if (_stands is null)
+        if (_stands is null || _stands == well)
         {
-            _stands = well;
-            return report(trouble);
+            _inARow = 0;
+            if (_stands == well && trouble == _told)
+            {
+                return true;
+            }
         }
-
-        _inARow = _stands == well ? 0 : _inARow + 1;
-
-        // What all nodes depend on fails for all. A leader waits for one more result, so that the others have found out by then
-        // whether they are any better off.
-        var needed = well ? rule.Successes : rule.Failures + (leads() ? 1 : 0);
-        if (_inARow < needed)
+        else if (++_inARow < Needed(well))
         {
             return true;
         }
 
-        (_stands, _inARow) = (well, 0);
-        return report(trouble);
+        var matters = report(trouble);
+        (_stands, _told, _inARow) = (well, trouble, 0);
+        return matters;
+    }
+
+    /// <summary>
+    /// What all nodes depend on fails for all and comes back for all. So a leader is the last to fall and the first to stand again: when
+    /// it falls the others know whether they are any better off, and when they stand it does too.
+    /// </summary>
+    private int Needed(bool well)
+    {
+        var leading = leads();
+        return well ? rule.Successes + (leading ? 0 : 1) : rule.Failures + (leading ? 1 : 0);
     }
 }

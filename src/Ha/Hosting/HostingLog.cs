@@ -53,6 +53,9 @@ internal static partial class HostingLog
     [LoggerMessage(1415, LogLevel.Information, "WarmUp took {Elapsed}.")]
     public static partial void WarmedUp(this ILogger logger, TimeSpan elapsed);
 
+    [LoggerMessage(1416, LogLevel.Error, "What StandsWhile({Tag}) found could not be passed on to the provider, which is told again with the next result.")]
+    public static partial void HealthNotPassedOn(this ILogger logger, Exception error, string tag);
+
     [LoggerMessage(1430, LogLevel.Warning, "Hub {Hub} says neither RequireLeader() nor AllowOnAnyNode(), so its clients cannot connect through a follower. Say one of them where it is mapped (app.MapHub<T>(...).RequireLeader(), for Blazor app.MapRazorComponents<App>().AddInteractiveServerRenderMode().RequireLeader()), and call app.UseHa().")]
     public static partial void HubUndecided(this ILogger logger, string hub);
 }

@@ -18,6 +18,8 @@ internal sealed partial class LeaseCore
 
     public bool GateClosed => _handoff.Phase != HandoffPhase.None;
 
+    public HandoffPhase HandoffPhase => _handoff.Phase;
+
     /// <summary>True while nothing of this node is left to be released, or it can do nothing more about it.</summary>
     public bool ReleaseIsKnown(long now) =>
         Role == NodeRole.Follower && _releaseUntil <= now && _outstanding is not { Kind: CallKind.Claim };
@@ -43,10 +45,11 @@ internal sealed partial class LeaseCore
 
     public void CompleteDrain(long now)
     {
+        var wasClosed = GateClosed; // nobody counted behind a gate that closes only now
         Advance(now, WallAt(now));
-        if (Role == NodeRole.Leader && GateClosed)
+        if (wasClosed && GateClosed && Role == NodeRole.Leader)
         {
-            var successor = (NextSuccessor(_handoff.Successor, _lastNow) ?? NextSuccessor(null, _lastNow))?.NodeId;
+            var successor = SuccessorNow(_lastNow)?.NodeId;
             GiveUp(_lastNow, successor, ElectionEventKind.LeadershipReleased, $"handed over ({ElectionWords.Of(_handoff.Reason)})");
             StartRelease(successor, _lastNow);
         }
@@ -68,8 +71,16 @@ internal sealed partial class LeaseCore
         return new HandoffStart(HandoffResult.Accepted, successor);
     }
 
+    /// <summary>Still the chosen one if it could take over, else another.</summary>
+    private LeaseMember? SuccessorNow(long now) => NextSuccessor(_handoff.Successor, now) ?? NextSuccessor(null, now);
+
     private void AdvanceHandoff(long now)
     {
+        if (_handoff.Phase == HandoffPhase.Draining && _handoff.Reason != HandoffReason.Shutdown && !IsBlind && SuccessorNow(now) is null)
+        {
+            StayLeader("nobody could take over any more");
+        }
+
         if (_handoff.Phase == HandoffPhase.Draining && now >= _handoffDeadline)
         {
             _handoff = _handoff with { Phase = HandoffPhase.Lapsing };
@@ -86,6 +97,22 @@ internal sealed partial class LeaseCore
         {
             _releaseUntil = Peer.Never;
         }
+    }
+
+    /// <summary>
+    /// Ends a handoff in which nothing was given up: up to the end of the drain the lease is renewed as ever, and writers may enter
+    /// again. Never from <see cref="HandoffPhase.Lapsing"/>.
+    /// </summary>
+    private void StayLeader(string why)
+    {
+        Report(ElectionEventKind.HandoffAborted, _handoff.Successor, Epoch, why);
+        EndHandoff();
+    }
+
+    private void EndHandoff()
+    {
+        _handoff = default;
+        _handoffDeadline = Peer.Never;
     }
 
     /// <summary>This node leads no more and says so, until the store has it, or for a lease: then it has run out by itself.</summary>

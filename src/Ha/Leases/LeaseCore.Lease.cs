@@ -147,7 +147,6 @@ internal sealed partial class LeaseCore
         _bumpEpoch = 0;
         _trustAfter = null;
         _floorConfirmed = true;
-        _handoff = default;
-        _handoffDeadline = Peer.Never;
+        EndHandoff();
     }
 }

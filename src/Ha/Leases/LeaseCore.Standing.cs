@@ -22,6 +22,11 @@ internal sealed partial class LeaseCore
             BecomeFollower();
         }
 
+        if (_handoff.Phase == HandoffPhase.Draining && Standing.MakesPointless(_handoff.Reason))
+        {
+            StayLeader("this node stands again");
+        }
+
         AskSoon(now);
     }
 

@@ -295,7 +295,7 @@ internal sealed class LeaseNode
     {
         var core = Core!;
         if (core.GateClosed && Inside == 0)
-            core.CompleteDrain(now);
+            CompleteDrain(core, now);
 
         if (core.TakeCall(now, Clock.Wall(_world.Now)) is { } call)
             Ask(core, call, now);
@@ -321,6 +321,15 @@ internal sealed class LeaseNode
             int life = Life;
             _world.Schedule(_world.Now + _world.Random.Between(1_000, 20_000), () => End(life));
         }
+    }
+
+    private void CompleteDrain(LeaseCore core, long now)
+    {
+        bool mayGo = _stopping || core.HandoffPhase == HandoffPhase.Lapsing || now >= core.LeaseUntil || core.MembersAt == Peer.Never
+            || core.Members.Any(member => member.Eligible && member.NodeId != Name && core.IsAlive(member, now));
+        core.CompleteDrain(now);
+        if (!mayGo && core.Role != NodeRole.Leader)
+            _world.Break("handoff: nothing is given up while nobody could take over", Name);
     }
 
     private void Ask(LeaseCore core, StoreCall call, long now)
