@@ -105,14 +105,15 @@ internal static class KeysCommand
         {
             var options = new HaOptions();
             new ConfigureHaOptions(parsed.GetValue(file) is { } path ? Lines(path) : environment).Configure(options);
-            if (options is { ClusterSecrets.Count: 0, ClusterSecretFile: null, NodeKey: null, NodeKeyFile: null, PeerKeys.Count: 0 })
+            List<string> problems = [.. KeyNames.Mistyped(options.KeysFound), .. KeyNames.Removed(options.KeysFound), .. options.Malformed];
+            if (problems.Count == 0
+                && options is { ClusterSecrets.Count: 0, ClusterSecretFile: null, NodeKey: null, NodeKeyFile: null, PeerKeys.Count: 0 })
             {
                 throw new CommandException(
                     ExitCode.WrongUsage,
                     "There is nothing to check: set BASE_CLUSTER_SECRET, BASE_NODE_KEY, BASE_PEER_KEYS, or name a file.");
             }
 
-            var problems = new List<string>();
             NameRules.Check(options, problems);
             var members = options.Peers.Count > 0 ? MemberRules.Parse(options, problems) : Nobody;
             var ring = KeyRules.Load(options, members, SecretText.Read, problems)?.AtStart;
@@ -179,8 +180,25 @@ internal static class KeysCommand
 
     private static Members Nobody => new(LocalTarget: null, PublicTarget: null, StaticLeader: null, Peers: [], UsesMajority: false);
 
-    private static Argument<string[]> Ids() =>
-        new("node-id") { Description = "A node's BASE_NODE_ID; none: a shared secret.", Arity = ArgumentArity.ZeroOrMore };
+    private static Argument<string[]> Ids()
+    {
+        var ids = new Argument<string[]>("node-id")
+        {
+            Description = "A node's BASE_NODE_ID; none: a shared secret.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        ids.Validators.Add(result =>
+        {
+            var problems = new List<string>();
+            foreach (var id in result.Tokens)
+            {
+                NameRules.Check(HaKeys.NodeId, id.Value, problems);
+            }
+
+            problems.ForEach(result.AddError);
+        });
+        return ids;
+    }
 
     private static Argument<string?> File(string description) =>
         new("file") { Description = description, Arity = ArgumentArity.ZeroOrOne };

@@ -16,12 +16,20 @@ internal sealed record ClusterStatus(
 {
     /// <summary>The one that leads; null: there is none, or nobody says where.</summary>
     [JsonIgnore]
-    public NodeRow? LeaderRow =>
-        Leader is null ? null : Nodes.FirstOrDefault(row => string.Equals(row.NodeId, Leader, StringComparison.Ordinal));
+    public NodeRow? LeaderRow => Leader is null ? null
+
+        // All that others know of a fixed leader is its URL.
+        : RowOf(Leader) ?? Nodes.FirstOrDefault(row => row.NodeId.Length == 0 && string.Equals(row.Url, Leader, StringComparison.Ordinal));
 
     /// <summary>More than one node says that it leads.</summary>
     [JsonIgnore]
     public bool IsSplit => Nodes.Where(row => row.Leads).DistinctBy(row => row.NodeId, StringComparer.Ordinal).Count() > 1;
+
+    /// <summary>Of a node that was named under several URLs the one that answers.</summary>
+    public NodeRow? RowOf(string nodeId) => Nodes
+        .Where(row => string.Equals(row.NodeId, nodeId, StringComparison.Ordinal))
+        .OrderByDescending(row => row.Leads).ThenByDescending(row => row.Answers == true)
+        .FirstOrDefault();
 
     /// <summary>Asks all nodes at once.</summary>
     public static async Task<ClusterStatus> LookAsync(NodeClient client, IReadOnlyList<string> urls, CancellationToken cancellationToken)
@@ -42,8 +50,10 @@ internal sealed record ClusterStatus(
         var told = answers.Where(answer => answer.Leader is not null).ToArray();
         var best = told.Where(answer => answer.Leader!.NodeId.Length > 0)
             .OrderByDescending(answer => answer.Leader!.Epoch).ThenByDescending(answer => answer.Leads).FirstOrDefault()?.Leader;
-        var members = told.SelectMany(answer => answer.Members).GroupBy(member => member.Target, StringComparer.Ordinal)
-            .Select(group => new Member(group.Key, group.First().NodeId, [.. group])).Select(Named).ToArray();
+        var members = told.SelectMany(answer => answer.Members, (answer, view) => (View: view, answer.HearsOthers))
+            .GroupBy(item => item.View.Target, StringComparer.Ordinal)
+            .Select(group => Member.Of(group.Key, [.. group.Select(item => item.View)], group.Any(item => item.HearsOthers)))
+            .ToArray();
         var asked = answers.Select(answer => NodeRow.Of(answer, Array.Find(members, member => member.Is(answer))));
         var heardOf = members.Where(member => !answers.Any(member.Is)).Select(NodeRow.Of);
         var rows = asked.Concat(heardOf).OrderBy(row => row.NodeId, StringComparer.Ordinal).ThenBy(row => row.Url, StringComparer.Ordinal).ToArray();
@@ -55,7 +65,11 @@ internal sealed record ClusterStatus(
             told.FirstOrDefault()?.Leader!.Quorum ?? "",
             ExitCode.Done,
             rows);
-        return status with { LeaderUrl = status.LeaderRow?.Url, ExitCode = Verdict(status, answers) };
+        return status with
+        {
+            LeaderUrl = status.LeaderRow is { Url.Length: > 0 } leader ? leader.Url : null,
+            ExitCode = Verdict(status, answers),
+        };
     }
 
     private static ExitCode Verdict(ClusterStatus status, IReadOnlyList<NodeAnswer> answers)
@@ -72,20 +86,20 @@ internal sealed record ClusterStatus(
         }
 
         return status.Leader is null || status.IsSplit ? ExitCode.NoLeader
-            : status.Nodes.Any(row => row.Answers == false || !row.Up) ? ExitCode.SomeSilent
+            : status.Nodes.Any(row => row.IsDown) ? ExitCode.SomeSilent
             : ExitCode.Done;
     }
-
-    /// <summary>Whoever has heard of it knows its name.</summary>
-    private static Member Named(Member member) =>
-        member with { NodeId = member.Views.Select(view => view.NodeId).FirstOrDefault(id => id.Length > 0) ?? "" };
 }
 
 /// <param name="Target">As members reach it.</param>
 /// <param name="NodeId">Empty: nobody has ever heard it.</param>
 /// <param name="Views">What each node that answered says of it.</param>
-internal sealed record Member(string Target, string NodeId, IReadOnlyList<PeerAnswer> Views)
+/// <param name="IsHeard">One of these would hear it if it is up.</param>
+internal sealed record Member(string Target, string NodeId, IReadOnlyList<PeerAnswer> Views, bool IsHeard)
 {
+    public static Member Of(string target, IReadOnlyList<PeerAnswer> views, bool isHeard) =>
+        new(target, views.Select(view => view.NodeId).FirstOrDefault(id => id.Length > 0) ?? "", views, isHeard);
+
     public bool Up => Views.Any(view => view.Up);
 
     public string Role => Views.Where(view => view.Up).Select(view => view.Role).FirstOrDefault() ?? "unknown";
@@ -133,15 +147,20 @@ internal sealed record NodeRow(
     [JsonIgnore]
     public string State { get; init; } = "";
 
+    /// <summary>It was asked and does not answer, or was not and those that would hear it do not.</summary>
+    [JsonIgnore]
+    public bool IsDown { get; init; }
+
     public static NodeRow Of(NodeAnswer answer, Member? member) =>
         answer is { Self: { } self, Leader: { } leader }
             ? new NodeRow(
                 self.NodeId, answer.Url, Answers: true, Up: true, answer.Leads, self.Role, leader.Epoch, leader.LeaseRemainingMs,
                 self.Paused, self.Unhealthy, member?.ConfigMismatch, Error: null)
             { State = answer.Leads ? "leader" : self.Role }
-            : Of(member ?? new Member(answer.Url, "", [])) with
+            : Of(member ?? new Member(answer.Url, "", [], IsHeard: false)) with
             {
                 Answers = false,
+                IsDown = true,
                 Error = answer.Trouble?.Words,
                 State = answer.Trouble?.Code switch
                 {
@@ -155,6 +174,7 @@ internal sealed record NodeRow(
         member.NodeId, member.Target, Answers: null, member.Up, Leads: false, member.Role, 0, LeaseRemainingMs: null,
         member.Paused, member.Unhealthy, member.ConfigMismatch, Error: null)
     {
-        State = member.Up ? member.Role : "down",
+        State = member.Up ? member.Role : member.IsHeard ? "down" : "not asked",
+        IsDown = !member.Up && member.IsHeard,
     };
 }

@@ -24,6 +24,9 @@ internal sealed record NodeAnswer(string Url)
     public Trouble? Trouble { get; init; }
 
     public bool Leads => Leader is { IsSelf: true };
+
+    /// <summary>False: its leader is fixed, or a provider of the application's own says who it is, so it cannot tell who is up.</summary>
+    public bool HearsOthers => Leader is { Quorum: not ("static" or "provider") };
 }
 
 /// <summary>What came of a request to do something.</summary>

@@ -20,14 +20,17 @@ internal sealed class NodeClient : IDisposable
 
     private readonly HttpClient _http;
     private readonly string? _token;
+    private readonly string _whyNoToken;
     private readonly TimeSpan _patience;
 
     /// <param name="token">The admin token; null: there is none.</param>
     /// <param name="patience">How long one node may take to answer.</param>
     /// <param name="tls">How to check the nodes and what to show them; null: as the machine does, and nothing.</param>
-    public NodeClient(string? token, TimeSpan patience, SslClientAuthenticationOptions? tls = null)
+    /// <param name="whyNoToken">A clause about a node that wants the token.</param>
+    public NodeClient(
+        string? token, TimeSpan patience, SslClientAuthenticationOptions? tls = null, string whyNoToken = AdminTokens.Missing)
     {
-        (_token, _patience) = (token, patience);
+        (_token, _patience, _whyNoToken) = (token, patience, whyNoToken);
         var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false };
         handler.SslOptions = tls ?? handler.SslOptions;
         _http = new HttpClient(handler) { MaxResponseContentBufferSize = MaxAnswerBytes, Timeout = patience };
@@ -121,8 +124,9 @@ internal sealed class NodeClient : IDisposable
         {
             return await ask();
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // The other one: a charset that nobody knows.
             return failed(NotANode());
         }
         catch (HttpRequestException e)
@@ -138,7 +142,7 @@ internal sealed class NodeClient : IDisposable
     private async Task<Trouble?> TroubleOfAsync(HttpResponseMessage answer, CancellationToken cancellationToken) => answer.StatusCode switch
     {
         HttpStatusCode.Unauthorized => new Trouble(
-            ExitCode.WrongToken, _token is null ? AdminTokens.Missing : "it does not take this admin token"),
+            ExitCode.WrongToken, _token is null ? _whyNoToken : "it does not take this admin token"),
         HttpStatusCode.NotFound => new Trouble(
             ExitCode.NoSuchRoute, "it has no such route: BASE_ADMIN_TOKEN is not set there, or it is no node of an application with Ha"),
         HttpStatusCode.Conflict => new Trouble(

@@ -65,7 +65,9 @@ internal sealed class NodeCommands(IConfiguration environment)
             "step-down",
             "Has the leader hand over, whichever node that is, and waits until another one leads.",
             [to, timeout],
-            (parsed, target, stop) => Operation(parsed, target, parsed.GetValue(timeout) ?? _handoffPatience).StepDownAsync(parsed.GetValue(to), stop));
+            (parsed, target, stop) => Operation(parsed, target, parsed.GetValue(timeout) ?? _handoffPatience)
+                .StepDownAsync(parsed.GetValue(to), stop),
+            acts: true);
     }
 
     private Command Pause()
@@ -77,14 +79,19 @@ internal sealed class NodeCommands(IConfiguration environment)
             "Keeps a node from leading until it is resumed or restarted; if it leads, it hands over first.",
             [node, to, timeout],
             (parsed, target, stop) => Operation(parsed, target, parsed.GetValue(timeout) ?? _handoffPatience)
-                .PauseAsync(parsed.GetValue(node)!, parsed.GetValue(to), stop));
+                .PauseAsync(parsed.GetValue(node)!, parsed.GetValue(to), stop),
+            acts: true);
     }
 
     private Command Resume()
     {
         var node = Node();
-        return New("resume", "Lets a paused node lead again.", [node], (parsed, target, stop) =>
-            Operation(parsed, target, _handoffPatience).ResumeAsync(parsed.GetValue(node)!, stop));
+        return New(
+            "resume",
+            "Lets a paused node lead again.",
+            [node],
+            (parsed, target, stop) => Operation(parsed, target, _handoffPatience).ResumeAsync(parsed.GetValue(node)!, stop),
+            acts: true);
     }
 
     private static Operation Operation(ParseResult parsed, Target target, TimeSpan patience) =>
@@ -101,7 +108,11 @@ internal sealed class NodeCommands(IConfiguration environment)
         new(name) { Description = description, CustomParser = Durations.Parse, HelpName = "duration" };
 
     private Command New(
-        string name, string description, IEnumerable<Option> options, Func<ParseResult, Target, CancellationToken, Task<ExitCode>> run)
+        string name,
+        string description,
+        IEnumerable<Option> options,
+        Func<ParseResult, Target, CancellationToken, Task<ExitCode>> run,
+        bool acts = false)
     {
         var command = new Command(name, description);
         foreach (var option in options)
@@ -113,7 +124,7 @@ internal sealed class NodeCommands(IConfiguration environment)
         where.AddTo(command);
         command.Does(async (parsed, stop) =>
         {
-            using var target = where.Open(parsed);
+            using var target = where.Open(parsed, acts);
             return await run(parsed, target, stop);
         });
         return command;

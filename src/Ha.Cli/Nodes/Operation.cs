@@ -18,21 +18,22 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
 
     public async Task<ExitCode> StepDownAsync(string? to, CancellationToken stop)
     {
+        var before = await target.LookAsync(stop);
         for (var move = 1; ; move++)
         {
-            var before = await target.LookAsync(stop);
             var leader = before.LeaderRow ?? throw NoLeader(before);
             var answer = await target.PostAsync(leader, HaRoutes.StepDown, to, stop);
             if (answer.Trouble is { Code: ExitCode.Refused, Words: "not leader" } && move < MaxMoves)
             {
-                // Leadership moved in between.
+                // Leadership moved in between, or is on its way.
+                before = await NextAsync(before, stop);
                 continue;
             }
 
             Require(leader, answer);
             await output.WriteLineAsync($"{StatusTable.Name(leader)} hands over{To(answer)}.");
-            var after = await UntilAsync(now => now.Leader is not null && (now.Leader != leader.NodeId || now.Epoch > before.Epoch), stop);
-            return after.Leader == leader.NodeId
+            var after = await NextAsync(before, stop);
+            return after.Leader == before.Leader
                 ? throw new CommandException(ExitCode.Failed, $"The handoff failed: {StatusTable.Leader(after)}.")
                 : await SayLeaderAsync(after);
         }
@@ -63,6 +64,7 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
                 token => Task.WhenAll(target.Urls.Select(url => target.AskReadyAsync(url, token))),
                 all => all.All(trouble => trouble is null),
                 Left,
+                _clock,
                 stop);
             if (!allReady)
             {
@@ -79,11 +81,16 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
     private async Task<ClusterStatus> UntilAsync(Func<ClusterStatus, bool> until, CancellationToken stop)
     {
         // A token that is wrong does not become right by waiting.
-        var (last, _) = await Target.PollAsync(target.LookAsync, now => until(now) || now.ExitCode == ExitCode.WrongToken, Left, stop);
+        var (last, _) = await Target.PollAsync(
+            target.LookAsync, now => until(now) || now.ExitCode == ExitCode.WrongToken, Left, _clock, stop);
         return until(last) ? last
             : last.ExitCode == ExitCode.WrongToken ? throw NoLeader(last)
             : throw TimedOut(StatusTable.Leader(last), Troubles(last));
     }
+
+    /// <summary>Another leader, or the same one anew.</summary>
+    private Task<ClusterStatus> NextAsync(ClusterStatus before, CancellationToken stop) =>
+        UntilAsync(now => now.Leader is not null && (now.Leader != before.Leader || now.Epoch > before.Epoch), stop);
 
     private async Task<ExitCode> SayLeaderAsync(ClusterStatus status)
     {
@@ -94,7 +101,7 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
     private async Task<(ClusterStatus Status, NodeRow Node)> FindAsync(string nodeId, CancellationToken stop)
     {
         var status = await target.LookAsync(stop);
-        if (status.Nodes.FirstOrDefault(row => row.NodeId == nodeId) is { } found)
+        if (status.RowOf(nodeId) is { } found)
         {
             return (status, found);
         }
@@ -121,7 +128,7 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
     private static CommandException NoLeader(ClusterStatus status) => new(
         status.ExitCode is ExitCode.Done or ExitCode.SomeSilent ? ExitCode.NotReachable : status.ExitCode,
         Lines(
-            $"{StatusTable.Leader(status)}{(status.Leader is null ? "" : ", but no node says where it is; name its URL with --url")}.",
+            $"{StatusTable.Leader(status)}{(status.Leader is null ? "" : ", but no node says where it is; name it with --url")}.",
             Troubles(status)));
 
     private CommandException TimedOut(string what, IEnumerable<string> troubles) =>

@@ -4,14 +4,14 @@ using Spectre.Console;
 
 namespace Ha.Cli.Nodes;
 
-/// <summary>One run of <c>ha watch</c>, which ends with Ctrl-C.</summary>
+/// <summary>One run of <c>ha watch</c>, which ends with Ctrl-C, or with whoever reads what it prints.</summary>
 internal static class WatchRun
 {
     private static readonly TimeProvider _clock = TimeProvider.System;
 
     public static async Task<ExitCode> RunAsync(Target target, TimeSpan interval, bool json, TextWriter output, CancellationToken stop)
     {
-        using var signals = new StopSignals(_clock);
+        using var signals = new StopSignals(_clock, withReader: ReferenceEquals(output, Console.Out));
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop, signals.Token);
         var onTerminal = !json && ReferenceEquals(output, Console.Out) && AnsiConsole.Profile.Out.IsTerminal;
         try
@@ -41,7 +41,7 @@ internal static class WatchRun
         var row = line > 0 ? status.Nodes.ElementAtOrDefault(line - 1) : null;
         return row is null ? line == status.Nodes.Count + 2 ? new Style(decoration: Decoration.Bold) : new Style(decoration: Decoration.Dim)
             : row.Leads ? new Style(Color.Green)
-            : row.Answers == false || !row.Up ? new Style(Color.Red)
+            : row.IsDown ? new Style(Color.Red)
             : row.Paused || row.Unhealthy ? new Style(Color.Yellow)
             : Style.Plain;
     }

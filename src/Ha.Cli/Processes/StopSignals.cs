@@ -2,23 +2,36 @@ using System.Runtime.InteropServices;
 
 namespace Ha.Cli.Processes;
 
-/// <summary>Ctrl-C, SIGTERM, a closed terminal, or a <c>dotnet run</c> that was killed: all say stop, and leave us time to do it.</summary>
+/// <summary>
+/// Ctrl-C, SIGTERM, a closed terminal, a <c>dotnet run</c> that was killed, or a reader that has had enough: all say stop, and leave us
+/// time to do it.
+/// </summary>
 internal sealed class StopSignals : IDisposable
 {
     private static readonly TimeSpan _lookEvery = TimeSpan.FromMilliseconds(500);
 
     private readonly CancellationTokenSource _stop = new();
     private readonly PosixSignalRegistration[] _signals;
-    private readonly ITimer? _parent;
+    private readonly ITimer? _watch;
 
-    public StopSignals(TimeProvider clock)
+    /// <param name="clock">For what no signal tells.</param>
+    /// <param name="withReader">
+    /// Also when nobody can read what this process prints any more. .NET ignores SIGPIPE, and its console swallows what the system says
+    /// of a write, so whoever prints seldom would never know.
+    /// </param>
+    public StopSignals(TimeProvider clock, bool withReader = false)
     {
         _signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT }
             .Select(signal => PosixSignalRegistration.Create(signal, Stop))];
         var parent = Posix.ParentPid;
-        if (IsDotnet(parent))
+        var withParent = IsDotnet(parent);
+        if (withParent || withReader)
         {
-            _parent = clock.CreateTimer(_ => StopWhenGone(parent), null, _lookEvery, _lookEvery);
+            _watch = clock.CreateTimer(
+                _ => StopIf((withParent && Posix.ParentPid != parent) || (withReader && Posix.IsOutputClosed)),
+                null,
+                _lookEvery,
+                _lookEvery);
         }
     }
 
@@ -27,7 +40,7 @@ internal sealed class StopSignals : IDisposable
     public void Dispose()
     {
         Array.ForEach(_signals, s => s.Dispose());
-        _parent?.Dispose();
+        _watch?.Dispose();
         _stop.Dispose();
     }
 
@@ -37,9 +50,9 @@ internal sealed class StopSignals : IDisposable
         _stop.Cancel();
     }
 
-    private void StopWhenGone(int parent)
+    private void StopIf(bool over)
     {
-        if (Posix.ParentPid != parent)
+        if (over)
         {
             _stop.Cancel();
         }

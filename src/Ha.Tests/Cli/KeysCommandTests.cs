@@ -34,6 +34,17 @@ public sealed class KeysCommandTests : IDisposable
     public async Task Names_before_the_verb_are_not_lost() =>
         Assert.Contains("ha keys new a b c", (await CommandRun.RunAsync([], "keys", "a", "new", "b")).Ended(ExitCode.WrongUsage).Error, StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("is empty", "keys", "new", "")]
+    [InlineData("BASE_NODE_ID (a b) must be printable ASCII", "keys", "new", "c", "a b")]
+    [InlineData("BASE_NODE_ID (a,b) must be printable ASCII", "keys", "a,b")]
+    public async Task A_name_that_no_node_may_have_gets_no_key(string expected, params string[] command)
+    {
+        var run = (await CommandRun.RunAsync([], command)).Ended(ExitCode.WrongUsage);
+        Assert.Contains(expected, run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("BASE_NODE_KEY", run.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task The_public_key_of_a_private_one_is_the_one_that_was_printed_with_it()
     {
@@ -76,6 +87,9 @@ public sealed class KeysCommandTests : IDisposable
             ("is not of the form id=publickey", [("BASE_PEER_KEYS", otherKey.Value)]),
             ("is shorter than 16 bytes", [("BASE_CLUSTER_SECRET", "too-short")]),
             ("names a file that does not exist", [("BASE_CLUSTER_SECRET_FILE", "./none")]),
+            ("BASE_CLUSTER_SECERT is not a setting; did you mean BASE_CLUSTER_SECRET?", [id, key, peers, ("BASE_CLUSTER_SECERT", otherKey.Value)]),
+            ("BASE_CLUSTER_SECERT is not a setting", [("BASE_CLUSTER_SECERT", otherKey.Value)]),
+            ("BASE_INSECURE (perhaps) is neither true nor false", [id, key, peers, ("BASE_INSECURE", "perhaps")]),
             ("keys of 0 other nodes, but BASE_PEERS names 1",
                 [id, key, peers, ("BASE_LOCAL_TARGET", "http://a"), ("BASE_PEERS", "http://a,http://b")]),
         })

@@ -4,6 +4,7 @@ using Ha.Security;
 using Ha.Tests.Hosting;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Ha.Tests.Cli;
 
@@ -30,6 +31,10 @@ public sealed class NodeAnswerTests
         Assert.Contains("--token-file", unknown.Output, StringComparison.Ordinal);
         (await CommandRun.RunAsync(client, [.. trusting, "--token-file", authority.Write("wrong", "another-token")])).Ended(ExitCode.WrongToken);
         (await CommandRun.RunAsync(client, ["wait", "--leader", .. trusting[1..]])).Ended(ExitCode.WrongToken);
+
+        var unreadable = (await CommandRun.RunAsync([.. client, ("BASE_ADMIN_TOKEN_FILE", "./no.txt")], trusting)).Ended(ExitCode.WrongToken);
+        Assert.Contains(
+            "it wants the admin token, but BASE_ADMIN_TOKEN_FILE (./no.txt) names a file that does not exist", unreadable.Output, StringComparison.Ordinal);
 
         var file = authority.Write("token", $"{CommandRun.Token}\n");
         var shown = (await CommandRun.RunAsync(client, [.. trusting, "--token-file", file])).Ended(ExitCode.Done);
@@ -81,24 +86,21 @@ public sealed class NodeAnswerTests
     [InlineData("not leader", "b", 0, 2)]
     [InlineData("not leader", "a", 1, 2)]
     [InlineData("a handoff is already running", "b", 6, 1)]
-    public async Task A_step_down_that_meets_a_handoff_looks_again_or_says_so(string refusal, string next, int expected, int posts)
+    public async Task A_step_down_that_meets_a_handoff_waits_for_its_end_or_says_so(string refusal, string next, int expected, int posts)
     {
-        var (asked, done) = (0, false);
+        var (asked, looks) = (0, 0);
         await using var node = await FakeNode.StartAsync(context =>
         {
-            if (!HttpMethods.IsPost(context.Request.Method))
-            {
-                return FakeNode.AnswerAsync(context, "a", done ? next : "a", done ? 8 : 7);
-            }
-
-            if (++asked == 1)
+            if (HttpMethods.IsPost(context.Request.Method) && ++asked == 1)
             {
                 context.Response.StatusCode = 409;
                 return context.Response.WriteAsJsonAsync(new { error = refusal });
             }
 
-            done = true;
-            return FakeNode.AnswerAsync(context, "a", "a", 7);
+            // Between two leaders there is none for a moment.
+            var isLook = context.Request.Path == "/_ha/leader" && asked == 1;
+            var (leader, epoch) = asked == 0 ? ("a", 7) : asked > 1 ? (next, 9) : isLook && ++looks > 1 ? ("a", 8) : ((string?)null, 0);
+            return FakeNode.AnswerAsync(context, "a", leader, epoch);
         });
         (await CommandRun.WithTokenAsync("step-down", "--url", node.Url)).Ended((ExitCode)expected);
         Assert.Equal(posts, asked);
@@ -111,12 +113,13 @@ public sealed class NodeAnswerTests
     [InlineData(204, "", 1)]
     [InlineData(404, "", 8)]
     [InlineData(500, "", 1)]
-    public async Task What_is_no_node_is_not_taken_for_one(int status, string body, int expected)
+    [InlineData(200, "[]", 1, "application/json; charset=nonsense")]
+    public async Task What_is_no_node_is_not_taken_for_one(int status, string body, int expected, string type = "application/json")
     {
         await using var server = await FakeNode.StartAsync(context =>
         {
             context.Response.StatusCode = status;
-            context.Response.ContentType = "application/json";
+            context.Response.ContentType = type;
             return context.Response.WriteAsync(body);
         });
         var run = (await CommandRun.RunAsync([], "status", "--url", server.Url)).Ended((ExitCode)expected);
@@ -129,6 +132,73 @@ public sealed class NodeAnswerTests
         await using var server = await FakeNode.StartAsync(context => Task.Delay(Timeout.Infinite, context.RequestAborted));
         var run = (await CommandRun.RunAsync([], "status", "--url", server.Url)).Ended(ExitCode.NotReachable);
         Assert.Contains("no answer within 2.0 s", run.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_the_last_look_sees_counts_although_it_ends_late(bool seen)
+    {
+        var clock = new FakeTimeProvider();
+        var (second, answer) = (new TaskCompletionSource(), new TaskCompletionSource<bool>());
+        var looks = 0;
+        var polling = Target.PollAsync(LookAsync, found => found, TimeSpan.FromSeconds(1), clock, CancellationToken.None);
+        clock.Advance(TimeSpan.FromMilliseconds(200));
+        await second.Task;
+        clock.Advance(TimeSpan.FromSeconds(2));
+        answer.SetResult(seen);
+        Assert.Equal((seen, seen), await polling);
+        Assert.Equal(2, looks);
+
+        Task<bool> LookAsync(CancellationToken token)
+        {
+            if (++looks == 1)
+            {
+                return Task.FromResult(false);
+            }
+
+            second.SetResult();
+            return answer.Task.WaitAsync(token);
+        }
+    }
+
+    [Fact]
+    public async Task A_fixed_leader_is_no_alarm_and_does_not_hand_over()
+    {
+        await using var cluster = new KestrelCluster(
+            ["a", "b"],
+            [("BASE_ADMIN_TOKEN", CommandRun.Token)],
+            builder => builder.Configuration["BASE_STATIC_LEADER"] = builder.Configuration["BASE_PEERS"]!.Split(',')[0]);
+        await cluster.StartAsync();
+        var (leader, follower) = (cluster.Nodes[0].Url, cluster.Nodes[1].Url);
+
+        var alone = (await CommandRun.RunAsync([], "status", "--json", "--url", follower)).Ended(ExitCode.Done).Json;
+        Assert.Equal((leader, "static"), ((string?)alone["leader_url"], (string?)alone["quorum"]));
+        (await CommandRun.RunAsync([], "status", "--url", leader, "--url", follower)).Ended(ExitCode.Done);
+        foreach (var asked in (string[])[leader, follower])
+        {
+            var run = (await CommandRun.WithTokenAsync("step-down", "--url", asked)).Ended(ExitCode.Refused);
+            Assert.EndsWith($" ({leader}): this node's leader is fixed, or its provider takes no such orders.\n", run.Error, StringComparison.Ordinal);
+        }
+
+        await cluster.Nodes[0].StopAsync();
+        (await CommandRun.RunAsync([], "status", "--url", leader, "--url", follower)).Ended(ExitCode.SomeSilent);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("nonsense")]
+    [InlineData("http://[")]
+    public async Task A_leader_without_a_usable_URL_is_not_sent_the_token(string url)
+    {
+        await using var follower = await FakeNode.StartAsync("b", leader: "a", epoch: 7, ("a", url));
+        foreach (var command in new string[][] { ["step-down"], ["pause", "--node", "a"] })
+        {
+            var run = (await CommandRun.WithTokenAsync([.. command, "--url", follower.Url])).Ended(ExitCode.NotReachable);
+            Assert.Equal("No node says at which URL a is reached; name it with --url.\n", run.Error);
+        }
+
+        Assert.DoesNotContain(follower.Seen, request => request.StartsWith("POST", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -159,7 +229,7 @@ public sealed class NodeAnswerTests
     public async Task The_token_does_not_leave_TLS_on_the_word_of_a_node()
     {
         await using var elsewhere = await FakeNode.StartAsync("b", leader: "b");
-        var row = NodeRow.Of(new Member(elsewhere.Url, "b", []));
+        var row = NodeRow.Of(new Member(elsewhere.Url, "b", [], IsHeard: true));
         using var secure = new Target(["https://127.0.0.1:9"], CommandRun.Token, TlsMaterial.None);
         var refusal = await Assert.ThrowsAsync<CommandException>(() => secure.PostAsync(row, "/_ha/pause", null, default));
         Assert.Equal(ExitCode.NotReachable, refusal.Code);
@@ -177,6 +247,8 @@ public sealed class NodeAnswerTests
     [InlineData("--ca (./no.pem) names a file that does not exist", "status", "--url", "http://n", "--ca", "./no.pem")]
     [InlineData("--token-file (./no.txt) names a file that does not exist", "status", "--url", "http://n", "--token-file", "./no.txt")]
     [InlineData("'soon' is not a duration", "wait", "--leader", "--url", "http://n", "--timeout", "soon")]
+    [InlineData("'0.1ms' is less than 1ms", "watch", "--url", "http://n", "--interval", "0.1ms")]
+    [InlineData("'2000h' is more than 720h", "step-down", "--url", "http://n", "--timeout", "2000h")]
     [InlineData("Wait for what?", "wait", "--url", "http://n")]
     [InlineData("--node", "pause", "--url", "http://n")]
     [InlineData("Unrecognized", "status", "--url", "http://n", "--token", "x")]
@@ -194,7 +266,7 @@ public sealed class NodeAnswerTests
     public async Task A_wrong_environment_is_named(string expected, params string[] variables)
     {
         (string, string?)[] nodes = variables[0] is "BASE_PEERS" ? [] : [("BASE_PEERS", "http://n")];
-        var run = (await CommandRun.RunAsync([.. nodes, .. variables.Chunk(2).Select(pair => (pair[0], (string?)pair[1]))], "status"))
+        var run = (await CommandRun.RunAsync([.. nodes, .. variables.Chunk(2).Select(pair => (pair[0], (string?)pair[1]))], "step-down"))
             .Ended(ExitCode.WrongUsage);
         Assert.Contains(expected, run.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("the token", run.Error, StringComparison.Ordinal);

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Ha.Cli;
+using Ha.Cli.Processes;
 using Ha.Tests.Support;
 
 namespace Ha.Tests.Cli;
@@ -114,6 +116,17 @@ public sealed class NodeCommandTests(OperatedCluster cluster) : IClassFixture<Op
     }
 
     [Fact]
+    public async Task Whoever_only_looks_needs_no_secret()
+    {
+        (string, string?)[] unreadable = [("BASE_PEERS", cluster.Urls), ("BASE_ADMIN_TOKEN_FILE", "./none"), ("BASE_CLIENT_CERT_FILE", "./none")];
+        (await CommandRun.RunAsync(unreadable, "status")).Ended(ExitCode.Done);
+        (await CommandRun.RunAsync(unreadable, "wait", "--leader", "--ready")).Ended(ExitCode.Done);
+        var acting = (await CommandRun.RunAsync(unreadable, "step-down")).Ended(ExitCode.WrongUsage);
+        Assert.Contains("BASE_ADMIN_TOKEN_FILE (./none) names a file", acting.Error, StringComparison.Ordinal);
+        Assert.Contains("BASE_CLIENT_CERT_FILE (./none) names a file", acting.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Wait_ends_when_there_is_a_leader_and_all_are_ready()
     {
         var run = (await CommandRun.RunAsync([], "wait", "--leader", "--ready", "--url", cluster.Urls)).Ended(ExitCode.Done);
@@ -148,6 +161,41 @@ public sealed class NodeCommandTests(OperatedCluster cluster) : IClassFixture<Op
         Assert.Equal(0, await watching);
         Assert.True(lines.Matches(json ? $"\"leader\":\"{old.Id}\"" : $"  {old.Id} leads in epoch [0-9]+ · a (leader|follower) · b (leader|follower) · c "));
         await cluster.SettledAsync(next.Id);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Watch_ends_with_its_reader_and_with_a_signal(bool signal)
+    {
+        var command = ChildProcess.Dotnet([typeof(ExitCode).Assembly.Location, "watch", "--json", "--url", cluster.Urls]);
+        using var watching = new Process
+        {
+            StartInfo = new ProcessStartInfo(command[0], command.Skip(1)) { UseShellExecute = false, RedirectStandardOutput = true },
+        };
+        watching.Start();
+        try
+        {
+            Assert.StartsWith("{\"leader\":", await watching.StandardOutput.ReadLineAsync(), StringComparison.Ordinal);
+            if (signal)
+            {
+                Assert.True(Posix.Signal(watching.Id, Posix.SigTerm));
+            }
+            else
+            {
+                watching.StandardOutput.Close();
+            }
+
+            await watching.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+            Assert.Equal(0, watching.ExitCode);
+        }
+        finally
+        {
+            if (!watching.HasExited)
+            {
+                watching.Kill();
+            }
+        }
     }
 
     /// <summary>Lines as they come, for another thread to look at.</summary>

@@ -24,26 +24,37 @@ public sealed class PathPrefixesTests
     public void A_prefix_ends_where_a_segment_does_and_the_longest_counts(string method, string path, string expected)
     {
         var prefixes = Parse("/hooks/,/reports/ping,/gr%C3%BCn,/a%20b,/50%25", "/reports");
-        Assert.Equal(expected, prefixes.ChoiceFor(Request(method, path)).ToString());
+        Assert.Equal(expected, Choice(prefixes, method, path).ToString());
     }
 
     [Fact]
-    public void A_path_base_that_was_taken_off_counts_too()
+    public void A_path_base_that_the_server_took_off_counts_too()
     {
         var prefixes = Parse("/shop/hooks", "");
-        Assert.Equal(NodeChoice.AnyNode, prefixes.ChoiceFor(Request("POST", "/shop/hooks/1")));
-        Assert.Equal(NodeChoice.AnyNode, prefixes.ChoiceFor(Request("POST", "/hooks/1", pathBase: "/shop")));
-        Assert.Equal(NodeChoice.ByMethod, prefixes.ChoiceFor(Request("POST", "/hooks/1")));
-        Assert.Equal(NodeChoice.ByMethod, prefixes.ChoiceFor(Request("POST", "/shop/hooks/1", pathBase: "/x")));
+        Assert.Equal(NodeChoice.AnyNode, Choice(prefixes, "POST", "/shop/hooks/1"));
+        Assert.Equal(NodeChoice.AnyNode, Choice(prefixes, "POST", "/hooks/1", pathBase: "/shop"));
+        Assert.Equal(NodeChoice.ByMethod, Choice(prefixes, "POST", "/hooks/1"));
+        Assert.Equal(NodeChoice.ByMethod, Choice(prefixes, "POST", "/shop/hooks/1", pathBase: "/x"));
+    }
+
+    [Fact]
+    public void What_becomes_of_the_path_later_does_not_count_and_the_method_does()
+    {
+        var context = Request("POST", "/hooks/1");
+        PathChoice.Leave(context, Parse("/hooks", ""));
+        (context.Request.PathBase, context.Request.Path) = ("/x", "/y");
+        Assert.Equal(NodeChoice.AnyNode, PathChoice.Of(context));
+        context.Request.Method = "OPTIONS";
+        Assert.Equal(NodeChoice.ByMethod, PathChoice.Of(context));
     }
 
     [Fact]
     public void A_slash_alone_is_every_path()
     {
         var prefixes = Parse("/hooks", "/");
-        Assert.Equal(NodeChoice.LeaderOnly, prefixes.ChoiceFor(Request("GET", "/")));
-        Assert.Equal(NodeChoice.LeaderOnly, prefixes.ChoiceFor(Request("GET", "/any/where")));
-        Assert.Equal(NodeChoice.AnyNode, prefixes.ChoiceFor(Request("POST", "/hooks")));
+        Assert.Equal(NodeChoice.LeaderOnly, Choice(prefixes, "GET", "/"));
+        Assert.Equal(NodeChoice.LeaderOnly, Choice(prefixes, "GET", "/any/where"));
+        Assert.Equal(NodeChoice.AnyNode, Choice(prefixes, "POST", "/hooks"));
     }
 
     [Fact]
@@ -77,10 +88,17 @@ public sealed class PathPrefixesTests
     private static PathPrefixes Parse(string never, string always) =>
         Settings.Parse(Settings.Cluster(("BASE_FORWARD_NEVER", never), ("BASE_FORWARD_ALWAYS", always))).Prefixes;
 
-    private static HttpRequest Request(string method, string path, string pathBase = "")
+    private static NodeChoice Choice(PathPrefixes prefixes, string method, string path, string pathBase = "")
     {
-        var request = new DefaultHttpContext().Request;
-        (request.Method, request.Path, request.PathBase) = (method, path, pathBase);
-        return request;
+        var context = Request(method, path, pathBase);
+        PathChoice.Leave(context, prefixes);
+        return PathChoice.Of(context);
+    }
+
+    private static DefaultHttpContext Request(string method, string path, string pathBase = "")
+    {
+        var context = new DefaultHttpContext();
+        (context.Request.Method, context.Request.Path, context.Request.PathBase) = (method, path, pathBase);
+        return context;
     }
 }

@@ -49,11 +49,13 @@ public sealed class StepDownEndpointTests
     }
 
     [Fact]
-    public async Task A_static_leader_cannot_step_down()
+    public async Task A_fixed_leader_cannot_step_down_and_does_not_say_that_it_is_none()
     {
         await using var node = new TestNode(self: "node-a");
-        var (status, _) = await PostAsync(node, "");
+        var (status, answer) = await PostAsync(node, "");
         Assert.Equal(HttpStatusCode.Conflict, status);
+        Assert.Equal(
+            """{"title":"Conflict","status":409,"error":"this node\u0027s leader is fixed, or its provider takes no such orders"}""", answer);
     }
 
     [Theory]

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Ha.Tests.Forwarding;
@@ -70,6 +71,36 @@ public sealed class PathPrefixTests
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
 
+    [Theory]
+    [InlineData("POST", "/notes", "/hooks", 307)]
+    [InlineData("POST", "/hooks/github", "/shop", 200)]
+    [InlineData("GET", "/reports/today", "/shop", 307)]
+    [InlineData("GET", "/notes", "/reports", 200)]
+    public async Task What_a_client_writes_into_a_header_is_no_part_of_the_path(string method, string path, string prefix, int expected)
+    {
+        await using var node = await FollowerAsync(
+            app => app.Map("{**any}", () => "here"),
+            afterRouting: true,
+            before: app => app.UseForwardedHeaders(new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.All }));
+        Assert.Equal(expected, await StatusAsync(node, method, path, ("X-Forwarded-Prefix", prefix)));
+    }
+
+    [Theory]
+    [InlineData("POST", "/notes", "/hooks", 307)]
+    [InlineData("POST", "/hooks/github", "/notes", 200)]
+    public async Task What_a_rewrite_makes_of_the_path_does_not_count(string method, string path, string rewritten, int expected)
+    {
+        await using var node = await FollowerAsync(
+            app => app.Map("{**any}", () => "here"),
+            afterRouting: true,
+            before: app => app.Use((context, next) =>
+            {
+                context.Request.Path = rewritten;
+                return next(context);
+            }));
+        Assert.Equal(expected, await StatusAsync(node, method, path));
+    }
+
     [Fact]
     public async Task A_read_that_needs_the_leader_is_proxied_to_it()
     {
@@ -106,6 +137,19 @@ public sealed class PathPrefixTests
         Assert.Equal(HttpStatusCode.OK, never.StatusCode);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, always.StatusCode);
         Assert.True(always.Headers.Contains(HaHeaders.NotExecuted));
+    }
+
+    private static async Task<int> StatusAsync(TestNode node, string method, string path, params (string Name, string Value)[] headers)
+    {
+        using var client = TestNode.Client();
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(node.Url + path));
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.Add(name, value);
+        }
+
+        using var answer = await client.SendAsync(request);
+        return (int)answer.StatusCode;
     }
 
     private static async Task<string> CallAsync(HttpClient client, string url)

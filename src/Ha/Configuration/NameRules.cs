@@ -11,7 +11,7 @@ internal static class NameRules
         Check(HaKeys.ClusterId, options.ClusterId, problems);
     }
 
-    private static void Check(string key, string? name, List<string> problems)
+    public static void Check(string key, string? name, List<string> problems)
     {
         if (string.IsNullOrEmpty(name))
         {

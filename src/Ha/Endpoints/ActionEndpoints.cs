@@ -17,7 +17,7 @@ internal sealed class ActionEndpoints(EndpointSources sources)
             return;
         }
 
-        var start = sources.StepDown?.Invoke(asked.To) ?? new HandoffStart(HandoffResult.NotLeader);
+        var start = sources.StepDown?.Invoke(asked.To) ?? new HandoffStart(HandoffResult.NotSupported);
         sources.Log.StepDownRequested(asked.To ?? "the best node", context.Connection.RemoteIpAddress, Word(start.Result));
         await (start.Result == HandoffResult.Accepted
             ? Answer.JsonAsync(
@@ -106,7 +106,7 @@ internal sealed class ActionEndpoints(EndpointSources sources)
         HandoffResult.NotLeader => "not leader",
         HandoffResult.NotEligible => "target not eligible",
         HandoffResult.AlreadyRunning => "a handoff is already running",
-        HandoffResult.NotSupported => "this node's leader is fixed, or its provider cannot be paused",
+        HandoffResult.NotSupported => "this node's leader is fixed, or its provider takes no such orders",
         _ => throw new ArgumentOutOfRangeException(nameof(result), result, message: null),
     };
 

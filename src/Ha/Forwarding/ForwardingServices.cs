@@ -1,6 +1,7 @@
 using System.Net;
 using Ha.Forwarding.Local;
 using Ha.Forwarding.Proxy;
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Telemetry;
@@ -57,7 +58,17 @@ internal sealed class ForwardingServices : IDisposable
     public WriteForwardingMiddleware Create(RequestDelegate next, bool routingRan) => new(next, this, routingRan);
 
     /// <summary>What stands before everything of the application.</summary>
-    public HopArrival CreateArrival(RequestDelegate next) => new(next, Forwarder.OwnMark, Metrics, Reports);
+    public HopArrival CreateArrival(RequestDelegate next)
+    {
+        var prefixes = Node.Settings.Prefixes;
+        return new HopArrival(prefixes.Any ? Marking : next, Forwarder.OwnMark, Metrics, Reports);
+
+        Task Marking(HttpContext context)
+        {
+            PathChoice.Leave(context, prefixes);
+            return next(context);
+        }
+    }
 
     /// <summary>What stands first where the application places the write forwarding itself.</summary>
     public UnseenAnswer CreateOutermost(RequestDelegate next) => new(next, Node.Settings, Reports);

@@ -191,8 +191,7 @@ internal sealed class WriteForwardingMiddleware
         return true;
     }
 
-    private NodeChoice ChoiceByPath(HttpContext context) =>
-        _node.Settings.Prefixes is { Any: true } prefixes ? prefixes.ChoiceFor(context.Request) : NodeChoice.ByMethod;
+    private NodeChoice ChoiceByPath(HttpContext context) => _node.Settings.Prefixes.Any ? PathChoice.Of(context) : NodeChoice.ByMethod;
 
     // Looking where nothing can be costs as much as the rest of the decision.
     private Endpoint? EndpointOf(HttpContext context) => _routingRan ? context.GetEndpoint() : null;

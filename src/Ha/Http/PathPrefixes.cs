@@ -20,21 +20,6 @@ internal sealed class PathPrefixes
 
     public bool Any => _longestFirst.Length > 0;
 
-    /// <summary>
-    /// What they say of a request whose endpoint says nothing itself. The whole path counts, with a path base that something took off
-    /// before: so it makes no difference where the request is looked at.
-    /// </summary>
-    public NodeChoice ChoiceFor(HttpRequest request)
-    {
-        // What a browser asks before a request, and a trace, is about the node that is asked.
-        if (HttpMethods.IsOptions(request.Method) || HttpMethods.IsTrace(request.Method))
-        {
-            return NodeChoice.ByMethod;
-        }
-
-        return ChoiceFor(request.PathBase.HasValue ? request.PathBase.Add(request.Path) : request.Path);
-    }
-
     public NodeChoice ChoiceFor(PathString path)
     {
         foreach (var (prefix, choice) in _longestFirst)

@@ -44,7 +44,7 @@ internal sealed class UnseenAnswer(RequestDelegate next, HaSettings settings, Fo
     {
         var request = context.Request;
         if (WriteMethods.Contains(request.Method) && context.Response.StatusCode is >= 200 and < 300 && SeenMark.IsMissing(context)
-            && settings.Prefixes.ChoiceFor(request) != NodeChoice.AnyNode)
+            && PathChoice.Of(context) != NodeChoice.AnyNode)
         {
             reports.Unseen(request.Method, request.Path, context.Response.StatusCode);
         }
