@@ -60,7 +60,8 @@ export class CallRequest {
   static async of(url: URL, input: string | URL | Request, init: LeaderRequestInit | undefined, addKey: boolean): Promise<CallRequest> {
     const { body, toLeader, signal, duplex: _, ...rest } = init ?? {};
     const checked = input instanceof Request ? new Request(input, { ...rest, ...(body != null && { body: "" }) }) : new Request(url.href, rest);
-    if (checked.mode !== "cors") {
+    // Where there are no pages there may be no modes.
+    if ((checked.mode ?? "cors") !== "cors") {
       throw new TypeError(`mode: '${checked.mode}' hides what the nodes answer; only 'cors' works here.`);
     }
 

@@ -37,6 +37,9 @@ async function findOut(cluster, client) {
   cluster.nodes.forEach((node, i) => ((node.always = always[i]), (node.seen = [])));
 }
 
+/** Compiles only while it takes what `fetch` takes. @type {(client: LeaderClient) => typeof fetch} */
+export const asFetch = (client) => client.fetch;
+
 describe("where the platform hides redirects", () => {
   it("a hidden redirect of a write may be the application's, so its outcome is unknown", withCluster(async (cluster, client) => {
     await findOut(cluster, client);
