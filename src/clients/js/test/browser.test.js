@@ -77,6 +77,7 @@ describe("in Chromium, on a page of another origin", { skip: chromium ? false : 
 
   it("a broken connection leaves a write without a key unknown; with one it is sent again under it", withCluster(async (cluster) => {
     const [node] = cluster.nodes;
+    cluster.keepsConnections = false;
     node.next = [breakOff];
     assert.deepEqual(await page.run(writes, cluster.urls, 1), ["OutcomeUnknownError"]);
     assert.equal(node.calls.length, 1);

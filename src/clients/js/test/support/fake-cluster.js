@@ -28,6 +28,7 @@ export class FakeNode {
       raw.on("error", () => {});
       raw.on("end", () => {
         const body = Buffer.concat(parts).toString();
+        response.shouldKeepAlive &&= cluster.keepsConnections;
         if (cluster.answerPreflight(raw, response)) {
           return;
         }
@@ -70,6 +71,7 @@ export class FakeCluster {
   leader;
   epoch = 1;
 
+  keepsConnections = true;
   cors = false;
   exposed = "X-Base-Leader, X-Base-Epoch, X-Base-Node, X-Base-Not-Executed, Retry-After";
 
