@@ -11,13 +11,14 @@ namespace Ha.Tests.Processes;
 /// An application's client as docs/client.md shows it, with a token and keys, and a look at every request that leaves it:
 /// where it goes, and whether the token is on it.
 /// </summary>
-internal sealed class RoutedClient : IAsyncDisposable
+internal sealed class RoutedClient : IRolledClient
 {
     private const string Token = "for the cluster only";
     private static readonly TimeSpan _betweenReads = TimeSpan.FromMilliseconds(50);
 
     private readonly ConcurrentDictionary<(string Url, bool WithToken), int> _sent = new();
     private readonly ConcurrentDictionary<string, int> _readsBy = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<string> _failedReads = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly ServiceProvider _services;
     private readonly HttpClient _http;
@@ -42,18 +43,13 @@ internal sealed class RoutedClient : IAsyncDisposable
         _reading = ReadAsync();
     }
 
-    /// <summary>What reads that failed were told.</summary>
-    public ConcurrentQueue<string> FailedReads { get; } = new();
+    public IReadOnlyCollection<string> FailedReads => _failedReads;
 
-    public int Reads => _readsBy.Values.Sum();
-
-    /// <summary>How many reads each node answered.</summary>
-    public string ReadsByNode => string.Join(", ", _readsBy.OrderBy(node => node.Key, StringComparer.Ordinal).Select(node => $"{node.Key} {node.Value}"));
+    public IReadOnlyDictionary<string, int> ReadsByNode => _readsBy;
 
     public int RequestsWithToken => _sent.Where(sent => sent.Key.WithToken).Sum(sent => sent.Value);
 
-    /// <summary>Where the token went and should not have gone.</summary>
-    public IReadOnlyList<string> Leaks => [.. _sent.Keys.Where(sent => sent.WithToken && !_nodes.Contains(sent.Url, StringComparer.Ordinal)).Select(sent => sent.Url)];
+    public IReadOnlyCollection<string> Leaks => [.. _sent.Keys.Where(sent => sent.WithToken && !_nodes.Contains(sent.Url, StringComparer.Ordinal)).Select(sent => sent.Url)];
 
     public async Task<NodeAnswer> AddAsync(string text)
     {
@@ -61,10 +57,15 @@ internal sealed class RoutedClient : IAsyncDisposable
         return new NodeAnswer((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(), answer.Headers, answer.Content.Headers);
     }
 
-    public async ValueTask DisposeAsync()
+    public async Task StopAsync()
     {
         await _stop.CancelAsync();
         await _reading;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
         _http.Dispose();
         await _services.DisposeAsync();
         _stop.Dispose();
@@ -84,7 +85,7 @@ internal sealed class RoutedClient : IAsyncDisposable
             }
             catch (Exception e)
             {
-                FailedReads.Enqueue(e.Message);
+                _failedReads.Enqueue(e.Message);
             }
 
             await timer.WaitForNextTickAsync();

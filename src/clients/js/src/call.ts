@@ -1,0 +1,386 @@
+import { discard, epochOf, isRedirect, mayBeFollowed, readAnswer, readJson, text, type Answer } from "./answer.js";
+import { atLeast, backoff } from "./backoff.js";
+import type { Cluster, Member } from "./cluster.js";
+import { LeaderRoutingError, OutcomeUnknownError, type NodeReport } from "./errors.js";
+import { describe, isOfTransport, nothingWasSent, tellsWhy } from "./failure.js";
+import { isDowngrade, parseMember } from "./member-url.js";
+import type { LeaderClientOptions } from "./options.js";
+import { AbortLink, sleep } from "./platform.js";
+import type { CallRequest } from "./request.js";
+
+const firstPause = 100;
+const longestPause = 1_000;
+
+/** With less time left another round would only make an unknown outcome of what was not executed so far. */
+const shortestRound = 50;
+const lookupTimeout = 4_000;
+const maxAsked = 3;
+const maxForeign = 64;
+
+/** What the calls of one client share. */
+export interface Routing {
+  readonly options: Required<LeaderClientOptions>;
+  readonly cluster: Cluster;
+  /** Leaders that are not members, of which somebody was told. */
+  readonly foreignLeaders: Set<string>;
+  /** The platform keeps redirects to itself, so what goes to the leader asks to be refused instead. */
+  hidden: boolean;
+  /**
+   * Where redirects are hidden: the nodes name a leader that this client must not take for one, so a node has to send the
+   * request there, or the platform after a redirect; `unfollowed` when that would lose the encryption.
+   */
+  passedOn: false | "followed" | "unfollowed";
+}
+
+/**
+ * One call from request to answer, over as many attempts as its deadline allows. Repeats what certainly was not executed; what
+ * may have been only when it is a read or carries one usable `Idempotency-Key`. Used once.
+ */
+export class RoutedCall {
+  readonly #routing: Routing;
+  readonly #request: CallRequest;
+  readonly #words = new Map<Member, { attempts: number; word: string }>();
+  readonly #tried = new Set<Member>();
+  readonly #start = performance.now();
+  #hops = 0;
+  #pauses = 0;
+
+  /** A copy of the write may have been executed. Holds for good: no later answer takes it back. */
+  #inDoubt = false;
+
+  /** The application redirects this read, and the platform may follow. */
+  #following = false;
+
+  constructor(routing: Routing, request: CallRequest) {
+    this.#routing = routing;
+    this.#request = request;
+  }
+
+  async run(): Promise<Response> {
+    const { cluster } = this.#routing;
+    const { toLeader, body, signal, isWrite } = this.#request;
+    signal?.throwIfAborted();
+
+    // Step 1: who can send its body only once asks for the leader first.
+    if (toLeader && body.sentOnce && !cluster.leader) {
+      await this.#askForLeader();
+    }
+
+    let member: Member | undefined;
+    while (true) {
+      // Step 2: choose a node; when each has had its turn, wait for the next round.
+      member ??= cluster.choose(toLeader, this.#tried);
+      if (!member) {
+        await this.#pause("no node could take it");
+        continue;
+      }
+
+      // Step 3: one attempt.
+      const answer = await this.#attempt(member);
+      this.#inDoubt ||= isWrite && isUnknown(answer);
+      if (this.#isLastWord(answer)) {
+        if (!this.#isToFollow(answer, this.#request.urlOn(member))) {
+          return answer.response!;
+        }
+
+        this.#following = true;
+        discard(answer.response);
+        continue;
+      }
+
+      // Step 4: the node to go to, undefined for any, or an end.
+      member = await this.#followUp(member, answer);
+    }
+  }
+
+  get #elapsed(): number {
+    return performance.now() - this.#start;
+  }
+
+  async #attempt(member: Member): Promise<Answer> {
+    const { options } = this.#routing;
+    const left = options.deadline - this.#elapsed;
+    if (left <= 0) {
+      throw this.#fail("the deadline is over");
+    }
+
+    const limit = this.#request.isRepeatable ? Math.min(options.attemptTimeout, left) : left;
+    const answer = await this.#send(member, limit);
+    const known = this.#words.get(member);
+    this.#words.set(member, { attempts: (known?.attempts ?? 0) + 1, word: answer.word });
+    return answer;
+  }
+
+  /** Sends one copy to one node. Failures of the transport are answers too; only the caller's own cancellation is thrown. */
+  async #send(member: Member, limit: number): Promise<Answer> {
+    const { cluster, options, hidden } = this.#routing;
+    const { signal } = this.#request;
+    const marked = hidden && !this.#routing.passedOn && this.#request.toLeader;
+    const started = performance.now();
+    const attempt = new AbortController();
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      attempt.abort();
+    }, limit);
+    const link = new AbortLink(signal, (reason) => attempt.abort(reason));
+    let body: object | null = null;
+    try {
+      const url = this.#request.urlOn(member);
+      const response = await options.fetch(url.href, this.#request.attempt(member, marked, this.#redirectMode(hidden), attempt.signal));
+      body = response.body;
+      cluster.answered(member);
+      if (!response.redirected && member.trusted) {
+        this.#learn(response.headers.get("X-Base-Leader"), epochOf(response.headers), member);
+      }
+
+      const answer = await readAnswer(response, url);
+      return marked ? this.#readRefusal(member, answer) : this.#readHidden(hidden, answer);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!timedOut && !isOfTransport(error)) {
+        throw error;
+      }
+
+      const answer = judge(error, timedOut ? limit : undefined);
+      this.#remember(member, answer, started);
+      return answer;
+    } finally {
+      clearTimeout(timer);
+      body ? link.endWith(body) : link.end();
+    }
+  }
+
+  /** Whether the platform may follow: an application that redirects a read, and where redirects are hidden whoever may. */
+  #redirectMode(hidden: boolean): RequestRedirect {
+    const { redirect, toLeader } = this.#request;
+    const mayFollow = this.#following || (hidden && !(toLeader && this.#routing.passedOn === "unfollowed"));
+    return mayFollow ? redirect : "manual";
+  }
+
+  /** A node that refuses what it would else have redirected says who leads. */
+  #readRefusal(member: Member, answer: Answer): Answer {
+    const { target, epoch = 0n } = answer;
+    if (answer.meaning !== "refused" || target === member.url || !(target || answer.leaderKnown)) {
+      return this.#readHidden(true, answer);
+    }
+
+    if (target && this.#learn(target, epoch, member)?.trusted) {
+      return { ...answer, meaning: "redirected", word: `${answer.word}, to ${target}`, namedByNode: true };
+    }
+
+    this.#routing.passedOn = target && isDowngrade(member.url, target) ? "unfollowed" : "followed";
+    return { ...answer, again: true };
+  }
+
+  /** A redirect that cannot be seen is the caller's if he asked for it; else it may be anything. */
+  #readHidden(hidden: boolean, answer: Answer): Answer {
+    if (answer.response?.type !== "opaqueredirect") {
+      return answer;
+    }
+
+    this.#routing.hidden = true;
+    return hidden && this.#request.redirect === "manual" ? { ...answer, meaning: "final" } : answer;
+  }
+
+  /** Takes in whom a node calls the leader. */
+  #learn(leader: string | null, epoch: bigint, reporter: Member): Member | undefined {
+    const target = parseMember(leader);
+    if (!target) {
+      return undefined;
+    }
+
+    const member = this.#routing.cluster.learn(target, epoch, reporter);
+    const { foreignLeaders, options } = this.#routing;
+    if (member?.trusted) {
+      this.#routing.passedOn = false;
+    } else if (!foreignLeaders.has(target) && foreignLeaders.size < maxForeign) {
+      foreignLeaders.add(target);
+      options.warn(
+        `LeaderClient: ${reporter.url} calls ${target} the leader, which is not one of nodes, so it gets no credentials. ` +
+          "Name the nodes by their BASE_PUBLIC_TARGET.",
+      );
+    }
+
+    return member;
+  }
+
+  // A connection that breaks may have been an old one: the node stays in turn, but is not taken for the leader. Where the
+  // platform does not say what broke, it may as well be dead. One slow request does not make a dead node.
+  #remember(member: Member, answer: Answer, started: number): void {
+    const { cluster } = this.#routing;
+    const isSilent = member.lastAnswer <= started;
+    if (answer.meaning === "timed out" && !isSilent) {
+      return;
+    }
+
+    if (answer.meaning !== "broken" || (isSilent && !tellsWhy(answer.error))) {
+      cluster.failed(member);
+    }
+
+    cluster.forget(member);
+  }
+
+  /** True when the caller gets this response: the application's word, or one that nothing better can follow. */
+  #isLastWord(answer: Answer): boolean {
+    switch (answer.meaning) {
+      case "final":
+        // Behind an outcome that nobody knows, 409 with Retry-After means that the first copy still runs.
+        return !(this.#inDoubt && answer.response!.status === 409 && answer.retryAfter !== undefined);
+      case "redirected":
+        return !answer.namedByNode && !this.#routing.cluster.isTrusted(answer.target!);
+      case "refused":
+        return !this.#request.body.canSend;
+      default:
+        return false;
+    }
+  }
+
+  /** True when the application redirects, and the caller wants that followed. What a write has led to is the caller's to read. */
+  #isToFollow(answer: Answer, sent: URL): boolean {
+    const { redirect, isWrite } = this.#request;
+    if (this.#following || answer.meaning === "refused" || redirect === "manual" || !isRedirect(answer.response!)) {
+      return false;
+    }
+
+    if (redirect === "error") {
+      throw new TypeError(`${this.#request.name} was redirected, which redirect: 'error' does not allow.`);
+    }
+
+    return !isWrite && mayBeFollowed(answer.response!, sent);
+  }
+
+  async #followUp(from: Member, answer: Answer): Promise<Member | undefined> {
+    if (isUnknown(answer) && !this.#request.mayRepeatUnknown) {
+      throw this.#fail("it may have been executed and has no usable Idempotency-Key", answer);
+    }
+
+    if (!this.#request.body.canSend) {
+      throw this.#fail("its body was a stream, which cannot be sent again", answer);
+    }
+
+    discard(answer.response);
+    switch (answer.meaning) {
+      case "redirected":
+        return this.#follow(from, answer);
+      case "refused":
+        if (answer.again && ++this.#hops <= this.#routing.options.maxRedirects) {
+          return from;
+        }
+
+        this.#routing.cluster.forget(from);
+        await this.#pause(answer.word, answer.retryAfter);
+        return undefined;
+      case "final":
+        await this.#pause("409, the first copy still runs", answer.retryAfter);
+        return undefined;
+      default:
+        this.#tried.add(from);
+        return undefined;
+    }
+  }
+
+  async #follow(from: Member, answer: Answer): Promise<Member | undefined> {
+    const { cluster, options } = this.#routing;
+    if (isDowngrade(from.url, answer.target!)) {
+      throw this.#fail(`${from.url} redirects to ${answer.target}, which would lose the encryption`, answer);
+    }
+
+    // Whoever redirects does not lead, whatever epoch it was known by.
+    cluster.forget(from);
+    const target = this.#learn(answer.target!, answer.epoch ?? 0n, from);
+    if (!target) {
+      // Only a configured node may name a new one: ask those.
+      this.#tried.add(from);
+      return undefined;
+    }
+
+    if (++this.#hops <= options.maxRedirects && cluster.tryClaim(target)) {
+      return target;
+    }
+
+    // The others have not noticed yet that the leader is gone, or do not agree on one.
+    await this.#pause(answer.word);
+    return undefined;
+  }
+
+  async #pause(reason: string, asked?: number): Promise<void> {
+    const { deadline } = this.#routing.options;
+    const delay = Math.max(backoff(firstPause, longestPause, this.#pauses++), asked === undefined ? 0 : atLeast(asked));
+    if (this.#elapsed + delay + shortestRound >= deadline) {
+      throw this.#fail(`the deadline of ${deadline / 1000} s leaves no time for another round (${reason})`);
+    }
+
+    await sleep(delay, this.#request.signal);
+    this.#tried.clear();
+    this.#hops = 0;
+  }
+
+  /** Asks nodes at `GET /_ha/leader`, without the caller's headers. To learn nothing is no error. */
+  async #askForLeader(): Promise<void> {
+    const { cluster, options, hidden } = this.#routing;
+    const { signal } = this.#request;
+    const asked = new Set<Member>();
+    while (asked.size < maxAsked && !cluster.leader) {
+      const member = cluster.choose(false, asked);
+      if (!member) {
+        return;
+      }
+
+      asked.add(member);
+      const question = new AbortController();
+      const timer = setTimeout(() => question.abort(), Math.min(lookupTimeout, Math.max(0, options.deadline - this.#elapsed)));
+      const link = new AbortLink(signal, (reason) => question.abort(reason));
+      try {
+        const init: RequestInit = { redirect: "manual", credentials: "omit", cache: "no-store", signal: question.signal };
+        const response = await options.fetch(`${member.url}/_ha/leader`, init);
+        cluster.answered(member);
+        this.#learn(response.ok ? (text(await readJson(response), "leader_url") ?? null) : null, epochOf(response.headers), member);
+        discard(response);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!question.signal.aborted && !isOfTransport(error)) {
+          throw error;
+        }
+
+        // A page is not let see what a node of another origin answers here, which looks the same.
+        if (!hidden) {
+          cluster.failed(member);
+        }
+      } finally {
+        clearTimeout(timer);
+        link.end();
+      }
+    }
+  }
+
+  #fail(why: string, last?: Answer): LeaderRoutingError {
+    const asked: NodeReport[] = [...this.#words].map(([member, { attempts, word }]) => ({ node: member.url, attempts, lastWord: word }));
+    const others = this.#routing.cluster.configured.filter((member) => !this.#words.has(member));
+    const nodes = asked.concat(
+      others.map(({ url, failures }) => ({ node: url, attempts: 0, lastWord: failures > 0 ? "not asked, avoided after failures" : "not asked" })),
+    );
+    const words = nodes.map(({ node, attempts, lastWord }) => `${node}${attempts > 1 ? ` (${attempts} times)` : ""}: ${lastWord}`);
+    const outcome = this.#inDoubt ? "may or may not have been executed" : "was not answered";
+    const message = `${this.#request.name} ${outcome} after ${(this.#elapsed / 1000).toFixed(3)} s: ${why}. ${words.join("; ")}.`;
+    if (!this.#inDoubt) {
+      discard(last?.response);
+      return new LeaderRoutingError(message, nodes, last?.error);
+    }
+
+    const said = last?.meaning === "outcome unknown" && last.response?.type !== "opaqueredirect" ? last.response : undefined;
+    return new OutcomeUnknownError(message, nodes, last?.error, this.#request.key, said);
+  }
+}
+
+function isUnknown(answer: Answer): boolean {
+  return answer.meaning === "outcome unknown" || answer.meaning === "broken" || answer.meaning === "timed out";
+}
+
+function judge(error: unknown, timedOutAfter: number | undefined): Answer {
+  if (timedOutAfter !== undefined) {
+    return { meaning: "timed out", word: `no answer within ${timedOutAfter / 1000} s`, error };
+  }
+
+  return { meaning: nothingWasSent(error) ? "unreachable" : "broken", word: describe(error), error };
+}

@@ -1,0 +1,109 @@
+import { parseMember } from "./member-url.js";
+
+/** Settings of one client. Durations are in milliseconds. */
+export interface LeaderClientOptions {
+  /**
+   * Base URLs of the cluster's nodes as this client reaches them, without a path, all http or all https; 1 to 64. Best the
+   * nodes' public targets: only these get credentials, see `trustReportedLeaders`.
+   */
+  nodes: readonly string[];
+
+  /** How long one call may take until its response headers are there, all attempts and waits included. Default 30000, range 10 to a day. */
+  deadline?: number;
+
+  /**
+   * After what time without response headers an attempt that may be repeated (a read, or a write with an `Idempotency-Key`) is
+   * given up and tried elsewhere. Other attempts run to the `deadline`. Default 10000, or the deadline where that is shorter;
+   * range 10 to `deadline`. Longer than the nodes' `BASE_WRITE_HOLD` (7.5 s by default).
+   */
+  attemptTimeout?: number;
+
+  /**
+   * The longest time a dead node is avoided before one call tries it again; begins at 500 and doubles with each failure.
+   * Default 15000, range 500 to 10 minutes.
+   */
+  maxNodeBackoff?: number;
+
+  /** How many redirects to the leader in a row one call follows before it pauses. Default 5, range 1 to 20. */
+  maxRedirects?: number;
+
+  /**
+   * Adds an `Idempotency-Key` to each write that has none, the same for all its attempts. Set it when the server honours the
+   * key: such a write is sent again also when nobody knows whether it was executed. Default false.
+   */
+  addIdempotencyKey?: boolean;
+
+  /**
+   * Treats a leader's public target like a configured node once a configured node has named it: it then gets credentials and
+   * is remembered. Without it, such a target is reached by redirect only and without credentials. Default false.
+   */
+  trustReportedLeaders?: boolean;
+
+  /** What sends the attempts; must do what the platform's `fetch` does, and never send a request twice. Default `globalThis.fetch`. */
+  fetch?: typeof globalThis.fetch;
+
+  /** Told once for each leader that is not one of `nodes`. Default `console.warn`. */
+  warn?: (message: string) => void;
+}
+
+const day = 24 * 60 * 60 * 1000;
+const maxNodes = 64;
+
+/** The options with their defaults, checked. Throws one `TypeError` that says everything that is wrong. */
+export function checkOptions(options: LeaderClientOptions): Required<LeaderClientOptions> {
+  const errors: string[] = [];
+  const nodes = checkNodes(options?.nodes, errors);
+  const deadline = check("deadline", options?.deadline, 30_000, 10, day, errors);
+  const checked = {
+    nodes,
+    deadline,
+    attemptTimeout: check("attemptTimeout", options?.attemptTimeout, Math.min(10_000, deadline), 10, deadline, errors),
+    maxNodeBackoff: check("maxNodeBackoff", options?.maxNodeBackoff, 15_000, 500, 600_000, errors),
+    maxRedirects: check("maxRedirects", options?.maxRedirects, 5, 1, 20, errors),
+    addIdempotencyKey: options?.addIdempotencyKey ?? false,
+    trustReportedLeaders: options?.trustReportedLeaders ?? false,
+    // Looked up at each call, so that tools which replace it later are seen; browsers want it called as a function of the window.
+    fetch: options?.fetch ?? ((input: string | URL | Request, init?: RequestInit) => globalThis.fetch(input, init)),
+    warn: options?.warn ?? ((message: string) => console.warn(message)),
+  };
+  if (errors.length > 0) {
+    throw new TypeError(`LeaderClient: ${errors.join(" ")}`);
+  }
+
+  return checked;
+}
+
+function checkNodes(nodes: unknown, errors: string[]): string[] {
+  if (!Array.isArray(nodes) || nodes.length === 0 || nodes.length > maxNodes) {
+    errors.push(`nodes must hold 1 to ${maxNodes} base URLs, such as http://node-1:8080.`);
+    return [];
+  }
+
+  const known = new Set<string>();
+  for (const node of nodes) {
+    const url = parseMember(node);
+    if (url) {
+      known.add(url);
+    } else {
+      // A URL may carry a password, and messages end up in logs.
+      const shown = String(node).replace(/^.*@/s, "***@");
+      errors.push(`nodes: '${shown}' must be an http or https URL of scheme, host and port only, such as http://node-1:8080.`);
+    }
+  }
+
+  if (new Set([...known].map((url) => url.slice(0, url.indexOf(":")))).size > 1) {
+    errors.push("nodes must be all http or all https: a call must not lose its encryption on the way.");
+  }
+
+  return [...known];
+}
+
+function check(name: string, value: unknown, standard: number, min: number, max: number, errors: string[]): number {
+  const number = value ?? standard;
+  if (typeof number !== "number" || !(number >= min && number <= max)) {
+    errors.push(`${name} (${String(number)}) must be a number between ${min} and ${max}.`);
+    return standard;
+  }
+
+  return number;
+}

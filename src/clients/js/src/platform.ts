@@ -1,0 +1,79 @@
+/** True where `fetch` shows a page neither where it was redirected nor why it failed. */
+export function hidesRedirects(): boolean {
+  const global = globalThis as { process?: { versions?: { node?: string } }; Deno?: unknown; document?: unknown; importScripts?: unknown };
+  const isServer = global.process?.versions?.node !== undefined || global.Deno !== undefined;
+  return !isServer && (global.document !== undefined || global.importScripts !== undefined);
+}
+
+/** Waits, unless the caller gives up first. */
+export function sleep(ms: number, signal: AbortSignal | null): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      link.end();
+      resolve();
+    }, ms);
+    const link = new AbortLink(signal, (reason) => {
+      clearTimeout(timer);
+      reject(reason);
+    });
+  });
+}
+
+/** What the promise comes to, unless the caller gives up first. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | null): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const link = new AbortLink(signal, reject);
+    promise.then(resolve, reject).finally(() => link.end());
+  });
+}
+
+/** Calls back when a signal fires, at once if it has. */
+export class AbortLink {
+  readonly #callback: AbortCallback;
+  readonly #links: Set<AbortCallback> | undefined;
+
+  constructor(signal: AbortSignal | null, callback: AbortCallback) {
+    this.#callback = callback;
+    if (signal?.aborted) {
+      callback(signal.reason);
+    } else if (signal) {
+      this.#links = linksOf(signal).add(callback);
+    }
+  }
+
+  end(): void {
+    this.#links?.delete(this.#callback);
+  }
+
+  /** Ends when nobody can use the object any more; a signal may live as long as its page. */
+  endWith(object: object): void {
+    if (this.#links) {
+      endings.register(object, { links: new WeakRef(this.#links), callback: new WeakRef(this.#callback) });
+    }
+  }
+}
+
+type AbortCallback = (reason: unknown) => void;
+
+/** One listener for each signal: Node.js warns of more than ten. */
+const links = new WeakMap<AbortSignal, Set<AbortCallback>>();
+
+/** Weak on both sides: the signal holds the callbacks, and with them what they would abort. */
+const endings = new FinalizationRegistry<{ links: WeakRef<Set<AbortCallback>>; callback: WeakRef<AbortCallback> }>((link) => {
+  const callback = link.callback.deref();
+  if (callback) {
+    link.links.deref()?.delete(callback);
+  }
+});
+
+function linksOf(signal: AbortSignal): Set<AbortCallback> {
+  const known = links.get(signal);
+  if (known) {
+    return known;
+  }
+
+  const callbacks = new Set<AbortCallback>();
+  links.set(signal, callbacks);
+  signal.addEventListener("abort", () => [...callbacks].forEach((callback) => callback(signal.reason)), { once: true });
+  return callbacks;
+}
