@@ -204,17 +204,19 @@ check "Ha.Testing: what its README says is so" run dotnet test App.Ha.Testing --
 mkdir App.Native
 {
     echo '<Project Sdk="Microsoft.NET.Sdk.Web"><PropertyGroup><TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings>'
-    echo '<PublishAot>true</PublishAot><InvariantGlobalization>true</InvariantGlobalization></PropertyGroup><ItemGroup>'
+    echo '<PublishAot>true</PublishAot><InvariantGlobalization>true</InvariantGlobalization>'
+    # It is the compiler's words that count, not its code.
+    echo '<Optimize>false</Optimize><NativeDebugSymbols>false</NativeDebugSymbols></PropertyGroup><ItemGroup>'
     for package in "${native[@]}"; do
         echo "<PackageReference Include=\"$package\" Version=\"$version\" /><TrimmerRootAssembly Include=\"$package\" />"
     done
     echo '</ItemGroup></Project>'
 } >App.Native/App.Native.csproj
 cat >App.Native/Program.cs <<'PROGRAM'
+using System.Net;
 using Grpc.Core;
 using Grpc.Health.V1;
 using Grpc.Net.Client;
-using Ha.Client;
 using Ha.Grpc.Client;
 using Ha.Testing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -222,8 +224,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 var builder = WebApplication.CreateBuilder(args);
 builder.WebHost.ConfigureKestrel(kestrel =>
 {
-    kestrel.Listen(System.Net.IPAddress.Loopback, 0);
-    kestrel.Listen(System.Net.IPAddress.Loopback, 0, listener => listener.Protocols = HttpProtocols.Http2);
+    kestrel.Listen(IPAddress.Parse("127.0.0.1"), 0);
+    kestrel.Listen(IPAddress.Parse("127.0.0.2"), 0, listener => listener.Protocols = HttpProtocols.Http2);
 });
 builder.Services.AddHa(o => o.UsePostgreSql().UseRedis());
 builder.Services.AddHaGrpc();
@@ -232,9 +234,10 @@ app.MapHaGrpcHealth();
 app.MapGrpcService<Own>();
 app.MapPost("/orders", () => "ordered");
 await app.StartAsync();
-var urls = app.Urls.ToArray();
+Uri At(string host) => app.Urls.Select(url => new Uri(url)).Single(url => url.Host == host);
 
-using var channel = GrpcChannel.ForAddress($"ha:///{new Uri(urls[1]).Authority}", new GrpcChannelOptions().UseHaLeader());
+var options = new GrpcChannelOptions { Credentials = ChannelCredentials.Insecure }.UseHaLeader();
+using var channel = GrpcChannel.ForAddress($"ha:///{At("127.0.0.2").Authority}", options);
 var health = new Health.HealthClient(channel.WithHaRepeats());
 foreach (var service in new[] { "ha.Leader", "own" })
 {
@@ -242,9 +245,9 @@ foreach (var service in new[] { "ha.Leader", "own" })
 }
 
 var client = new ServiceCollection();
-client.AddHttpClient("api").AddLeaderRouting(o => o.Nodes = [urls[0]]);
-using var http = client.BuildServiceProvider().GetRequiredService<IHttpClientFactory>().CreateClient("api");
-Console.WriteLine(await (await http.PostAsync("/orders", null)).Content.ReadAsStringAsync());
+client.AddHttpClient("api").AddLeaderRouting(o => o.Nodes = [At("127.0.0.1").OriginalString]);
+var factory = new DefaultServiceProviderFactory().CreateServiceProvider(client).GetRequiredService<IHttpClientFactory>();
+Console.WriteLine(await (await factory.CreateClient("api").PostAsync("/orders", null)).Content.ReadAsStringAsync());
 
 using var cluster = new TestCluster("a", "b", "c");
 Console.WriteLine($"{cluster.ExpectOneLeader(TimeSpan.FromSeconds(5)).Id} leads");
@@ -264,7 +267,8 @@ a leads" "$(timeout 30 native/App.Native --Logging:LogLevel:Default=Warning 2>&1
 
 # Somebody else's update of Ha alone: NuGet warns, and the application says so before it serves anything.
 other=99.0.0
-check "another version of Ha: packed" run env --chdir "$work/one" dotnet pack src/Ha -o "$feed" "-p:Version=$other;RepositoryUrl=$address;RunAnalyzers=false" --nologo -v q
+check "another version of Ha: packed" run env --chdir "$work/one" "SOURCE_DATE_EPOCH=$(date +%s)" \
+    dotnet pack src/Ha -o "$feed" "-p:Version=$other;RepositoryUrl=$address;RunAnalyzers=false" --nologo -v q
 check "another version of Ha: NuGet warns" eval 'dotnet add App.Ha.EntityFrameworkCore package Ha --version $other | grep -q NU1608'
 check "another version of Ha: builds" run dotnet build App.Ha.EntityFrameworkCore --nologo -v q
 check "another version of Ha: does not start" eval \
