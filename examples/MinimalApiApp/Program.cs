@@ -27,7 +27,8 @@ public static class Program
         builder.Services.AddHostedService<HeartbeatJob>();
 
         var app = builder.Build();
-        app.UseExceptionHandler();
+        // A request that cannot be read keeps its own status: 413 for a body that is too large.
+        app.UseExceptionHandler(new ExceptionHandlerOptions { StatusCodeSelector = e => (e as BadHttpRequestException)?.StatusCode ?? 500 });
         app.UseStatusCodePages();
 
         // Here, where routing has run, the endpoints' own words count: POST /notes/search is for any node.

@@ -19,6 +19,7 @@ public static class HaFenceDbContextOptionsBuilderExtensions
     /// <param name="services">The application's; the <see cref="ILeaderProvider"/> is resolved at the first write without leadership in scope.</param>
     /// <param name="configure">Changes the defaults.</param>
     /// <returns><paramref name="builder"/>.</returns>
+    /// <exception cref="InvalidOperationException">The package <c>Ha</c> has another version than this one.</exception>
     /// <remarks>
     /// A write of a node that does not lead any more ends with a <see cref="NotLeaderException"/>, one whose connection broke during
     /// its commit with an <see cref="OutcomeUnknownException"/>. Everything else stays what it is without the fence.
@@ -28,6 +29,7 @@ public static class HaFenceDbContextOptionsBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(services);
+        SameVersion.Check();
         var options = new HaFenceOptions();
         configure?.Invoke(options);
         ((IDbContextOptionsBuilderInfrastructure)builder).AddOrUpdateExtension(new FenceExtension(services, options));

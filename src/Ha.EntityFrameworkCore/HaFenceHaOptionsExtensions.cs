@@ -15,11 +15,13 @@ public static class HaFenceHaOptionsExtensions
     /// <typeparam name="TContext">A context with <c>UseHaFence</c>, registered by <c>AddDbContext</c>, as a pool or as a factory.</typeparam>
     /// <param name="options">What <c>AddHa</c> gives to its delegate.</param>
     /// <returns><paramref name="options"/>.</returns>
+    /// <exception cref="InvalidOperationException">The package <c>Ha</c> has another version than this one.</exception>
     /// <remarks>The raise fails with an <see cref="InvalidOperationException"/>, in the log, where the context, its fence or the table is missing.</remarks>
     public static HaOptions FenceWith<TContext>(this HaOptions options)
         where TContext : DbContext
     {
         ArgumentNullException.ThrowIfNull(options);
+        SameVersion.Check();
         var others = options.RaiseFence;
         options.RaiseFence = async (epoch, cancellationToken) =>
         {

@@ -1,3 +1,4 @@
+using Ha;
 using Ha.EntityFrameworkCore.Migrating;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
@@ -14,6 +15,7 @@ public static class HaMigrationsServiceCollectionExtensions
     /// <typeparam name="TContext">A context registered by <c>AddDbContext</c>, as a pool or as a factory.</typeparam>
     /// <param name="services">The application's services.</param>
     /// <returns><paramref name="services"/>.</returns>
+    /// <exception cref="InvalidOperationException">The package <c>Ha</c> has another version than this one.</exception>
     /// <remarks>
     /// <c>UseSeeding</c> and <c>UseAsyncSeeding</c> run with the migrations, past the fence. A failure stops the start. Several contexts
     /// migrate in the order of the calls.
@@ -22,6 +24,7 @@ public static class HaMigrationsServiceCollectionExtensions
         where TContext : DbContext
     {
         ArgumentNullException.ThrowIfNull(services);
+        SameVersion.Check();
         if (services.Any(service => service.ImplementationType == typeof(MigrationAtStart<TContext>)))
         {
             return services;

@@ -35,8 +35,10 @@ public sealed class FakeLeadership : ILeaderProvider, ILeadershipControl
     /// <param name="nodeId">Its id.</param>
     /// <param name="url">Its base URL as clients reach it.</param>
     /// <exception cref="ArgumentException">The id is empty, or the URL no base URL.</exception>
+    /// <exception cref="InvalidOperationException">The package <c>Ha</c> has another version than this one.</exception>
     public FakeLeadership(string nodeId = "self", string url = "http://self.example")
     {
+        SameVersion.Check();
         (NodeId, Url, _lastEpoch, _lease) = (nodeId, url, 1, new LeaderLease());
         _current = LeadershipSnapshot.Leader(nodeId, 1, _lease, url);
     }

@@ -56,9 +56,11 @@ public sealed class TestCluster : IDisposable
     /// <param name="seed">Chooses the nonces and the jitter; the same again for the same.</param>
     /// <exception cref="ArgumentException">There is no node, or one twice, or an id is no host's name.</exception>
     /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">The options are not valid.</exception>
+    /// <exception cref="InvalidOperationException">The package <c>Ha</c> has another version than this one.</exception>
     public TestCluster(IReadOnlyList<string> nodeIds, TestArbiter arbiter, Action<HaOptions>? configure = null, int seed = 1)
     {
         ArgumentNullException.ThrowIfNull(nodeIds);
+        SameVersion.Check();
         if (nodeIds.Count == 0 || nodeIds.Distinct(StringComparer.Ordinal).Count() != nodeIds.Count)
         {
             throw new ArgumentException("A cluster has at least one node, and each once.", nameof(nodeIds));

@@ -24,7 +24,7 @@ internal sealed class NotesDatabase(SqlDialect sql, ILeaderProvider leader) : ID
         {
             return await Sql.Fence.WriteAsync(Sql.Source, leadership, async transaction =>
             {
-                var fenced = new FencedTransaction(transaction, leader.Current.NodeId, leadership.Epoch);
+                var fenced = new FencedTransaction(transaction, leader.Current.NodeId, leadership.Epoch, cancellationToken);
                 if (Sql.StandInLine.Length > 0)
                 {
                     await fenced.ExecuteAsync(Sql.StandInLine);
@@ -39,5 +39,9 @@ internal sealed class NotesDatabase(SqlDialect sql, ILeaderProvider leader) : ID
         }
     }
 
-    public void Dispose() => _writer.Dispose();
+    public void Dispose()
+    {
+        _writer.Dispose();
+        Sql.Source.Dispose();
+    }
 }

@@ -6,6 +6,7 @@ internal static class NotesEndpoints
 {
     public const string Add = "add";
     private const int PageSize = 1000;
+    private const int MaxSearched = 1000;
 
     public static void MapNotes(this WebApplication app)
     {
@@ -64,13 +65,14 @@ internal static class NotesEndpoints
 
     private static async Task<IResult> SearchAsync(NoteSearch search, NotesDatabase database, CancellationToken cancellationToken)
     {
-        if (string.IsNullOrEmpty(search.Text) || search.Limit is < 1 or > PageSize)
+        // SQLite's LIKE ends at a NUL, and would find every note; PostgreSQL takes none.
+        if (search.Text is not { Length: > 0 and <= MaxSearched } text || text.Contains('\0') || search.Limit is < 1 or > PageSize)
         {
             return Answer.Problem(StatusCodes.Status400BadRequest, "Bad search",
-                $"Send a JSON object with the \"text\" to look for, and a \"limit\" of 1 to {PageSize} if you like.");
+                $"Send a JSON object with the \"text\" to look for, 1 to {MaxSearched} characters without NUL, and a \"limit\" of 1 to {PageSize} if you like.");
         }
 
-        var escaped = search.Text.Replace("\\", "\\\\").Replace("%", "\\%").Replace("_", "\\_");
+        var escaped = text.Replace("\\", "\\\\").Replace("%", "\\%").Replace("_", "\\_");
         return Results.Ok(await QueryAsync(database, $"WHERE text {database.Sql.Like} @pattern ESCAPE '\\' ORDER BY id LIMIT @limit",
             cancellationToken, ("pattern", $"%{escaped}%"), ("limit", search.Limit ?? PageSize)));
     }

@@ -169,6 +169,23 @@ public class FenceTests(PostgresServer postgres)
         Assert.Equal<long>([20], await EpochsAsync(successor));
     }
 
+    [FactIfPostgres]
+    public async Task A_write_that_waits_for_a_lock_ends_when_it_is_told_to()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        using var notes = await OpenAsync(database);
+        await using var other = await notes.OpenAsync(CancellationToken.None);
+        await other.ExecuteAsync(notes.Sql.StandInLine.Replace("_xact", "", StringComparison.Ordinal));
+        using var stop = new CancellationTokenSource();
+        var write = notes.WriteAsync(InsertAsync, stop.Token);
+        await Eventually.True(async () => (await NumbersAsync(notes,
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")).Single() == 1);
+        await stop.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => write);
+        Assert.Empty(await EpochsAsync(notes));
+    }
+
     [Fact]
     public async Task Without_HA_a_node_does_not_write_where_a_cluster_wrote_and_says_why()
     {

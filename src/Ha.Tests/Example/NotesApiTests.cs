@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Ha.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using MinimalApiApp.Notes;
 
 namespace Ha.Tests.Example;
 
@@ -68,6 +70,9 @@ public class NotesApiTests(PostgresServer postgres)
         Assert.Equal("under_score", await SearchAsync(app, "_"));
         Assert.Equal(400, (await app.SendAsync("POST", "/notes/search", """{"text":""}""")).Status);
         Assert.Equal(400, (await app.SendAsync("POST", "/notes/search", """{"text":"a","limit":0}""")).Status);
+        Assert.Equal(400, (await app.SendAsync("POST", "/notes/search", """{"text":"\u0000"}""")).Status);
+        Assert.Equal("", await SearchAsync(app, new string('%', 1000)));
+        Assert.Equal(400, (await app.SendAsync("POST", "/notes/search", JsonSerializer.Serialize(new { text = new string('x', 1001) }))).Status);
     }
 
     [Theory]
@@ -87,11 +92,13 @@ public class NotesApiTests(PostgresServer postgres)
         }
     }
 
-    [Fact]
-    public async Task Whatever_cannot_be_served_is_answered_as_a_problem()
+    [Theory]
+    [InlineData("Production")]
+    [InlineData("Development")]
+    public async Task Whatever_cannot_be_served_is_answered_as_a_problem(string environment)
     {
         using var database = await TestDatabase.NewAsync("SQLite", postgres);
-        await using var app = await NotesApp.StartAsync(database.ConnectionString);
+        await using var app = await NotesApp.StartAsync(database.ConnectionString, "--environment", environment);
         (string Method, string Path, string? Json, int Status)[] cases =
         [
             ("POST", "/notes", "{\"text\":", 400),
@@ -110,6 +117,37 @@ public class NotesApiTests(PostgresServer postgres)
             var answer = await app.SendAsync(method, path, json);
             Assert.Equal((path, status, "application/problem+json"), (path, answer.Status, answer.MediaType));
         }
+
+        using var text = new StringContent("hello");
+        using var unsupported = await app.Http.PostAsync("/notes", text);
+        Assert.Equal((415, "application/problem+json"), ((int)unsupported.StatusCode, unsupported.Content.Headers.ContentType?.MediaType));
+    }
+
+    [Fact]
+    public async Task An_upload_that_is_too_large_is_told_so_before_it_is_sent()
+    {
+        using var database = await TestDatabase.NewAsync("SQLite", postgres);
+        await using var app = await NotesApp.StartAsync(database.ConnectionString);
+        using var http = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1) });
+        http.DefaultRequestHeaders.ExpectContinue = true;
+        using var content = new ByteArrayContent([]);
+        content.Headers.ContentLength = (4L << 30) + 1;
+        using var answer = await http.PostAsync(new Uri(app.Http.BaseAddress!, "/uploads"), content);
+        Assert.Equal((413, "application/problem+json"), ((int)answer.StatusCode, answer.Content.Headers.ContentType?.MediaType));
+    }
+
+    [FactIfPostgres]
+    public async Task The_end_of_the_application_closes_its_connections()
+    {
+        using var database = await TestDatabase.NewAsync("PostgreSQL", postgres);
+        NotesDatabase notes;
+        await using (var app = await NotesApp.StartAsync(database.ConnectionString))
+        {
+            notes = app.Services.GetRequiredService<NotesDatabase>();
+            await app.AddAsync("x");
+        }
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => notes.OpenAsync(CancellationToken.None));
     }
 
     [Fact]

@@ -19,6 +19,8 @@ internal sealed class NotesApp : IAsyncDisposable
 
     public HttpClient Http { get; }
 
+    public IServiceProvider Services => _app.Services;
+
     public static Task<NotesApp> StartAsync(string connectionString, params string[] args) => StartAsync(TimeProvider.System, connectionString, args);
 
     public static async Task<NotesApp> StartAsync(TimeProvider clock, string connectionString, params string[] args)

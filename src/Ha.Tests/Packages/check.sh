@@ -49,10 +49,14 @@ pack() {
 # block FILE LANGUAGE N: the Nth block of code in that language.
 block() { awk -v fence="\`\`\`$2" -v n="$3" '/^```/ { on = !on && $0 == fence && ++k == n; next } on' "$1"; }
 
+# build APPLICATION: with no warning. What sources of packages lack here is no fault of what is packed.
+build() { run dotnet build "$1" --nologo -v q -warnaserror "-warnNotAsError:NU1603;NU1900;NU1905"; }
+
 pack . "$work/one" && pack "$work/one" "$work/another/place" || exit 1
 feed=$work/one.feed
 mkdir "$work/content" "$work/apps"
 mapfile -t packages < <(grep -l '<IsPackable>true' src/*/*.csproj | xargs -n 1 basename -s .csproj)
+mapfile -t native < <(grep -l '<IsAotCompatible>true' $(grep -l '<IsPackable>true' src/*/*.csproj) | xargs -n 1 basename -s .csproj | grep -vx Ha.Cli)
 version=$(basename "$feed"/Ha.[0-9]*.nupkg .nupkg)
 version=${version#Ha.}
 
@@ -88,6 +92,12 @@ for package in "${packages[@]}"; do
         settings=tools/net10.0/any/DotnetToolSettings.xml
         check "$package: a tool named ha" grep -q '<Command Name="ha" EntryPoint="Ha.Cli.dll"' "$content/$settings"
         check "$package: no documentation or translations" equal "$settings" "$(grep -E '\.(xml|resources\.dll)$' <<<"$files")"
+        check "$package: starts on a newer .NET too" grep -q '"rollForward": "Major"' "$content/tools/net10.0/any/Ha.Cli.runtimeconfig.json"
+        check "$package: native code for where tools run, and no other" equal "linux osx win" \
+            "$(grep -oP '/runtimes/\K[a-z]+' <<<"$files" | sort -u | paste -sd ' ')"
+        for library in $(grep -oP '[^/]+(?=\.dll$)' <<<"$files" | grep -vE '^Ha(\.Cli)?$' | sort -u); do
+            check "$package: the licence of $library" grep -qw -- "$library" "$content/THIRD-PARTY-NOTICES.txt"
+        done
     else
         check "$package: its files and no other" equal \
             "$(printf '%s\n' "$package.nuspec" README.md icon.png "lib/net10.0/$package.dll" "lib/net10.0/$package.xml" | sort)" "$files"
@@ -108,6 +118,7 @@ for package in "${packages[@]}"; do
     check "$package: symbols lead to the sources" grep -qaF "https://raw.githubusercontent.com/owner/name/$commit/" "$symbols"
 
     [ "$package" = Ha ] || check "$package: a README of its own" test -f "src/$package/README.md"
+    check "$package: stands in docs/packages.md" grep -q "^|[^|]*\`$package\`" docs/packages.md
     links=$(grep -oP '\]\(\K[^)#][^)]*' "$content/README.md")
     check "$package: links of its README are absolute" equal "" "$(grep -v '^https://' <<<"$links")"
     for page in $(sed -n "s!^$address/blob/$commit/!!p" <<<"$links" | sed 's/#.*//' | sort -u); do
@@ -130,6 +141,7 @@ block "$work/install.md" sh 1 | sed "s!--global!--tool-path $work/tools!" >"$wor
 cd "$work/apps"
 check "README: installed as it says" run bash -e "$work/install.sh"
 block "$work/content/Ha/README.md" csharp 1 >Shop/Program.cs
+check "README: builds without a warning" build Shop
 mkfifo "$work/commands"
 (cd Shop && exec bash -c "exec $(block "$work/install.md" sh 2)" <"$work/commands" >"$log" 2>&1) &
 ha=$!
@@ -176,15 +188,91 @@ for package in "${packages[@]}"; do
     [[ $package != Ha && $package != Ha.Cli ]] || continue
     template=web
     [ "$package" != Ha.Client ] || template=console
+    [ "$package" != Ha.Testing ] || template=xunit
     readme=$work/content/$package/README.md
     block "$readme" sh 1 >"$work/install.sh"
     run dotnet new $template --output "App.$package" --no-restore
     check "$package: installed as its README says" run env --chdir "App.$package" bash -e "$work/install.sh"
     block "$readme" csharp 1 >"App.$package/Program.cs"
-    check "$package: what its README says compiles" run dotnet build "App.$package" --nologo -v q
+    check "$package: what its README says compiles without a warning" build "App.$package"
 done
 check "Ha.Client: an application with it does without ASP.NET Core" \
     eval '[ "$(grep -c AspNetCore App.Ha.Client/bin/Debug/net10.0/App.Ha.Client.runtimeconfig.json)" = 0 ]'
+check "Ha.Testing: what its README says is so" run dotnet test App.Ha.Testing --no-build --nologo -v q
+
+# All that say they are ready for native AOT, whole, as the compiler sees them with what they use; and each is called once.
+mkdir App.Native
+{
+    echo '<Project Sdk="Microsoft.NET.Sdk.Web"><PropertyGroup><TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings>'
+    echo '<PublishAot>true</PublishAot><InvariantGlobalization>true</InvariantGlobalization>'
+    # It is the compiler's words that count, not its code.
+    echo '<Optimize>false</Optimize><NativeDebugSymbols>false</NativeDebugSymbols></PropertyGroup><ItemGroup>'
+    for package in "${native[@]}"; do
+        echo "<PackageReference Include=\"$package\" Version=\"$version\" /><TrimmerRootAssembly Include=\"$package\" />"
+    done
+    echo '</ItemGroup></Project>'
+} >App.Native/App.Native.csproj
+cat >App.Native/Program.cs <<'PROGRAM'
+using System.Net;
+using Grpc.Core;
+using Grpc.Health.V1;
+using Grpc.Net.Client;
+using Ha.Grpc.Client;
+using Ha.Testing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.WebHost.ConfigureKestrel(kestrel =>
+{
+    kestrel.Listen(IPAddress.Parse("127.0.0.1"), 0);
+    kestrel.Listen(IPAddress.Parse("127.0.0.2"), 0, listener => listener.Protocols = HttpProtocols.Http2);
+});
+builder.Services.AddHa(o => o.UsePostgreSql().UseRedis());
+builder.Services.AddHaGrpc();
+var app = builder.Build();
+app.MapHaGrpcHealth();
+app.MapGrpcService<Own>();
+app.MapPost("/orders", () => "ordered");
+await app.StartAsync();
+Uri At(string host) => app.Urls.Select(url => new Uri(url)).Single(url => url.Host == host);
+
+var options = new GrpcChannelOptions { Credentials = ChannelCredentials.Insecure }.UseHaLeader();
+using var channel = GrpcChannel.ForAddress($"ha:///{At("127.0.0.2").Authority}", options);
+var health = new Health.HealthClient(channel.WithHaRepeats());
+foreach (var service in new[] { "ha.Leader", "own" })
+{
+    Console.WriteLine($"{service}: {(await health.CheckAsync(new HealthCheckRequest { Service = service })).Status}");
+}
+
+var client = new ServiceCollection();
+client.AddHttpClient("api").AddLeaderRouting(o => o.Nodes = [At("127.0.0.1").OriginalString]);
+var factory = new DefaultServiceProviderFactory().CreateServiceProvider(client).GetRequiredService<IHttpClientFactory>();
+Console.WriteLine(await (await factory.CreateClient("api").PostAsync("/orders", null)).Content.ReadAsStringAsync());
+
+using var cluster = new TestCluster("a", "b", "c");
+Console.WriteLine($"{cluster.ExpectOneLeader(TimeSpan.FromSeconds(5)).Id} leads");
+await app.StopAsync();
+
+class Own : Health.HealthBase
+{
+    public override Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context) =>
+        Task.FromResult(new HealthCheckResponse { Status = HealthCheckResponse.Types.ServingStatus.NotServing });
+}
+PROGRAM
+check "native AOT: no warning" run dotnet publish App.Native -o native --nologo -v q -warnaserror "-warnNotAsError:NU1603;NU1900;NU1905"
+check "native AOT: each package is called" equal "ha.Leader: Serving
+own: NotServing
+ordered
+a leads" "$(timeout 30 native/App.Native --Logging:LogLevel:Default=Warning 2>&1)"
+
+# Somebody else's update of Ha alone: NuGet warns, and the application says so before it serves anything.
+other=99.0.0
+check "another version of Ha: packed" run env --chdir "$work/one" "SOURCE_DATE_EPOCH=$(date +%s)" \
+    dotnet pack src/Ha -o "$feed" "-p:Version=$other;RepositoryUrl=$address;RunAnalyzers=false" --nologo -v q
+check "another version of Ha: NuGet warns" eval 'dotnet add App.Ha.EntityFrameworkCore package Ha --version $other | grep -q NU1608'
+check "another version of Ha: builds" run dotnet build App.Ha.EntityFrameworkCore --nologo -v q
+check "another version of Ha: does not start" eval \
+    'timeout 30 dotnet App.Ha.EntityFrameworkCore/bin/Debug/net10.0/App.Ha.EntityFrameworkCore.dll 2>&1 | grep "Ha.EntityFrameworkCore $version goes with Ha $version only.* has Ha $other\."'
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
