@@ -20,7 +20,7 @@ public class BatchTests(ITestOutputHelper output, PostgresServer postgres)
     {
         await using var cluster = await StartAsync(mode);
         await using var stalled = await StallAsync(cluster, mode);
-        await cluster.StepDownAsync(cluster.A, to: cluster.B);
+        await Eventually.True(async () => await cluster.StepDownAsync(cluster.A, to: cluster.B) is "accepted", what: "b can take over");
         await Eventually.True(async () => await cluster.LeaderAsync(cluster.A) is { NodeId: "b" }, what: "a knows that b leads");
 
         await stalled.GoOnAsync();
