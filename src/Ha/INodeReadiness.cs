@@ -7,7 +7,8 @@ namespace Ha;
 public interface INodeReadiness
 {
     /// <summary>
-    /// The same as <c>/_ha/healthz/ready</c>: false during the start-up quarantine, a handoff and the shutdown. Changes are told by
+    /// The same as <c>/_ha/healthz/ready</c>: false during the start-up quarantine, <see cref="HaOptions.WarmUp"/>, a handoff and the
+    /// shutdown. Changes are told by
     /// <see cref="ILeaderProvider.GetChangeToken"/> and <see cref="Leaving"/>.
     /// </summary>
     bool IsReady { get; }

@@ -89,6 +89,9 @@ public sealed class LeadershipSnapshot
     /// <summary>True while the start-up quarantine lasts.</summary>
     internal bool Quarantined { get; init; }
 
+    /// <summary>True until the server listens and <see cref="HaOptions.WarmUp"/> has ended.</summary>
+    internal bool Starting { get; init; }
+
     /// <summary>True while handing over or shutting down.</summary>
     internal bool Draining { get; init; }
 

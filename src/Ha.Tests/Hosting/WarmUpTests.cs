@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Json;
 using Ha.Configuration;
+using Ha.Endpoints;
 using Ha.Hosting;
 using Ha.Leadership;
 using Ha.Security;
@@ -43,10 +44,12 @@ public sealed class WarmUpTests
         await app.StartAsync();
         await Eventually.True(() => seen.Count == 1);
         Assert.False(Leads(app));
+        Assert.False(IsReady(app));
         Assert.False(seen.OfType<Scoped>().Single().Disposed);
 
         first.SetResult();
         await Eventually.True(() => Leads(app));
+        Assert.True(IsReady(app));
         Assert.Equal(2, seen.Distinct().Count());
         Assert.All(seen.OfType<Scoped>(), scoped => Assert.True(scoped.Disposed));
         Assert.Contains(Logs(app).Entries, entry => entry.Id == 1415);
@@ -219,6 +222,9 @@ public sealed class WarmUpTests
     }
 
     private static bool Leads(WebApplication app) => app.Services.GetRequiredService<HaNode>().Provider.IsLeader;
+
+    private static bool IsReady(WebApplication app) =>
+        ReadinessRule.Of(app.Services.GetRequiredService<HaNode>().Provider.Current, CancellationToken.None) == Readiness.Ready;
 
     private static RecordedLogs Logs(WebApplication app) => (RecordedLogs)app.Services.GetRequiredService<ILoggerFactory>();
 

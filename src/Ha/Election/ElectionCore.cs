@@ -92,6 +92,8 @@ internal sealed partial class ElectionCore : ILeadershipCore
 
     public bool IsQuarantined(long now) => _voter.IsQuarantined(now);
 
+    public bool IsReady => _ready;
+
     public bool IsAlive(int peer, long now) => _peers[peer].IsAlive(now, _config.LeaseMicros);
 
     /// <summary>True while a member is known to use the NodeID of another one, or this node's.</summary>

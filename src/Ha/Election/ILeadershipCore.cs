@@ -37,6 +37,9 @@ internal interface ILeadershipCore
     /// <summary>True while this node may not vote or lead because it has just started.</summary>
     bool IsQuarantined(long now);
 
+    /// <summary>False until <see cref="SetReady"/>.</summary>
+    bool IsReady { get; }
+
     /// <summary>True when the others were told that this node leads no more.</summary>
     bool ReleaseIsKnown(long now);
 

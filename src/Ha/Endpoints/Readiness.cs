@@ -8,7 +8,10 @@ internal enum Readiness
 {
     Ready,
 
-    /// <summary>The start-up quarantine lasts.</summary>
+    /// <summary>
+    /// The start-up quarantine lasts, or the application's warm-up: a roll that went on to the next node meanwhile could end the last
+    /// one that may lead.
+    /// </summary>
     Quarantined,
 
     /// <summary>This node is handing over, or its process is going.</summary>
@@ -22,6 +25,6 @@ internal static class ReadinessRule
     /// <param name="stopping">Has fired when the process is going.</param>
     public static Readiness Of(LeadershipSnapshot snapshot, CancellationToken stopping) =>
         snapshot.Draining || stopping.IsCancellationRequested ? Readiness.Draining
-        : snapshot.Quarantined ? Readiness.Quarantined
+        : snapshot.Quarantined || snapshot.Starting ? Readiness.Quarantined
         : Readiness.Ready;
 }

@@ -103,6 +103,7 @@ internal sealed class LeadershipPublisher(string nodeId, string target, string p
             Lease = leads ? _lease! : LeaderLease.Endless,
             WhyNobodyLeads = leads || seen is not null ? null : core.WhyNobodyLeads,
             Quarantined = core.IsQuarantined(now),
+            Starting = !core.IsReady,
             Draining = draining || core.GateClosed,
         };
     }
@@ -111,5 +112,5 @@ internal sealed class LeadershipPublisher(string nodeId, string target, string p
     private static bool Differs(LeadershipSnapshot a, LeadershipSnapshot b) =>
         a.KnowsLeader != b.KnowsLeader || a.LeadsSelf != b.LeadsSelf || a.AdmitsWrites != b.AdmitsWrites || a.LeaderId != b.LeaderId
         || a.LeaderUrl != b.LeaderUrl || a.Epoch != b.Epoch || a.Generation != b.Generation
-        || a.Quarantined != b.Quarantined || a.Draining != b.Draining || a.AwaitsFence != b.AwaitsFence;
+        || a.Quarantined != b.Quarantined || a.Starting != b.Starting || a.Draining != b.Draining || a.AwaitsFence != b.AwaitsFence;
 }

@@ -49,6 +49,8 @@ internal sealed partial class LeaseCore : ILeadershipCore
 
     public bool IsQuarantined(long now) => false;
 
+    public bool IsReady => _ready;
+
     /// <summary>True when this node could lead.</summary>
     public bool IsEligible(long now) => _ready && !_draining && Standing.Stands && now >= _barredUntil;
 
