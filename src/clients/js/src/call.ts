@@ -77,6 +77,11 @@ export class RoutedCall {
 
       // Step 3: one attempt.
       const answer = await this.#attempt(member);
+      if (!answer) {
+        member = undefined;
+        continue;
+      }
+
       this.#inDoubt ||= isWrite && isUnknown(answer);
       if (this.#isLastWord(answer)) {
         if (!this.#isToFollow(answer, this.#request.urlOn(member))) {
@@ -97,18 +102,34 @@ export class RoutedCall {
     return performance.now() - this.#start;
   }
 
-  async #attempt(member: Member): Promise<Answer> {
-    const { options } = this.#routing;
-    const left = options.deadline - this.#elapsed;
-    if (left <= 0) {
-      throw this.#fail("the deadline is over");
+  /** Undefined when the wait for a place has shown that somebody else is to be asked. */
+  async #attempt(member: Member): Promise<Answer | undefined> {
+    const { options, cluster } = this.#routing;
+    const { signal, toLeader, isRepeatable } = this.#request;
+    const { failures } = member;
+    const { leader } = cluster;
+    if (!(await member.gate.enter(Math.max(0, options.deadline - this.#elapsed), signal))) {
+      throw this.#fail(`the deadline is over, and ${options.maxConcurrent} requests to ${member.url} are still under way`);
     }
 
-    const limit = this.#request.isRepeatable ? Math.min(options.attemptTimeout, left) : left;
-    const answer = await this.#send(member, limit);
-    const known = this.#words.get(member);
-    this.#words.set(member, { attempts: (known?.attempts ?? 0) + 1, word: answer.word });
-    return answer;
+    try {
+      const hasMoved = cluster.leader && cluster.leader !== leader && cluster.leader !== member;
+      if (member.failures > failures || (toLeader && hasMoved)) {
+        return undefined;
+      }
+
+      const left = options.deadline - this.#elapsed;
+      if (left <= 0) {
+        throw this.#fail("the deadline is over");
+      }
+
+      const answer = await this.#send(member, isRepeatable ? Math.min(options.attemptTimeout, left) : left);
+      const known = this.#words.get(member);
+      this.#words.set(member, { attempts: (known?.attempts ?? 0) + 1, word: answer.word });
+      return answer;
+    } finally {
+      member.gate.leave();
+    }
   }
 
   /** Sends one copy to one node. Failures of the transport are answers too; only the caller's own cancellation is thrown. */

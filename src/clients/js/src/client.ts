@@ -17,7 +17,7 @@ export class LeaderClient {
     const checked = checkOptions(options);
     this.#routing = {
       options: checked,
-      cluster: new Cluster(checked.nodes, checked.trustReportedLeaders, checked.maxNodeBackoff),
+      cluster: new Cluster(checked),
       foreignLeaders: new Set(),
       hidden: hidesRedirects(),
       passedOn: false,

@@ -1,11 +1,15 @@
 import { backoff } from "./backoff.js";
+import { Gate } from "./gate.js";
 import { isDowngrade, parseMember } from "./member-url.js";
+import type { LeaderClientOptions } from "./options.js";
 
 const firstBackoff = 500;
 const maxLearned = 64;
 
 /** How long others stay away from a node that one call tries after its back-off, in ms. */
 const probeTime = 2_000;
+
+type ClusterOptions = Pick<Required<LeaderClientOptions>, "nodes" | "trustReportedLeaders" | "maxNodeBackoff" | "maxConcurrent">;
 
 /** One node as this client sees it. Changed by `Cluster` alone. */
 export class Member {
@@ -24,16 +28,22 @@ export class Member {
   /** When it last answered anything. */
   lastAnswer = -1;
 
+  readonly gate: Gate;
+
   /**
    * @param url Its base URL.
    * @param configured Named in the options: takes part in the spread, and may name leaders.
    * @param trusted May see credentials.
+   * @param maxConcurrent Requests under way to it at once.
    */
   constructor(
     readonly url: string,
     readonly configured: boolean,
     readonly trusted: boolean,
-  ) {}
+    maxConcurrent: number,
+  ) {
+    this.gate = new Gate(maxConcurrent);
+  }
 }
 
 /** What all calls of one client share: the nodes, who leads, and which nodes do not answer. Times are `performance.now()`. */
@@ -41,15 +51,13 @@ export class Cluster {
   readonly configured: readonly Member[];
 
   readonly #members = new Map<string, Member>();
-  readonly #trustReported: boolean;
-  readonly #maxBackoff: number;
+  readonly #options: ClusterOptions;
   #leader: { member: Member; epoch: bigint } | undefined;
   #turn = Math.floor(Math.random() * 64);
 
-  constructor(nodes: readonly string[], trustReported: boolean, maxBackoff: number) {
-    this.#trustReported = trustReported;
-    this.#maxBackoff = maxBackoff;
-    this.configured = nodes.map((url) => new Member(url, true, true));
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.configured = options.nodes.map((url) => new Member(url, true, true, options.maxConcurrent));
     for (const member of this.configured) {
       this.#members.set(member.url, member);
     }
@@ -77,7 +85,8 @@ export class Cluster {
 
     this.#turn = (this.#turn + 1) % this.configured.length;
     const left = [...this.configured.slice(this.#turn), ...this.configured.slice(0, this.#turn)].filter((member) => !tried.has(member));
-    const next = left.find((member) => now >= member.avoidUntil);
+    const healthy = left.filter((member) => now >= member.avoidUntil);
+    const next = healthy.find((member) => !member.gate.isFull) ?? healthy[0];
     if (next) {
       return claim(next, now);
     }
@@ -110,7 +119,7 @@ export class Cluster {
   failed(member: Member): void {
     const now = performance.now();
     if (now >= member.avoidUntil || member.probing) {
-      member.avoidUntil = now + backoff(firstBackoff, this.#maxBackoff, member.failures);
+      member.avoidUntil = now + backoff(firstBackoff, this.#options.maxNodeBackoff, member.failures);
       member.failures++;
       member.probing = false;
     }
@@ -149,7 +158,7 @@ export class Cluster {
       return known;
     }
 
-    const member = new Member(target, false, this.#trustReported);
+    const member = new Member(target, false, this.#options.trustReportedLeaders, this.#options.maxConcurrent);
     this.#members.set(target, member);
     return member;
   }

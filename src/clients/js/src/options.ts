@@ -28,6 +28,12 @@ export interface LeaderClientOptions {
   maxRedirects?: number;
 
   /**
+   * How many requests to one node may be under way, until their response headers are there; others wait for their turn, within
+   * the `deadline`. Default 256, range 1 to 10000.
+   */
+  maxConcurrent?: number;
+
+  /**
    * Adds an `Idempotency-Key` to each write that has none, the same for all its attempts. Set it when the server honours the
    * key: such a write is sent again also when nobody knows whether it was executed. Default false.
    */
@@ -60,6 +66,7 @@ export function checkOptions(options: LeaderClientOptions): Required<LeaderClien
     attemptTimeout: check("attemptTimeout", options?.attemptTimeout, Math.min(10_000, deadline), 10, deadline, errors),
     maxNodeBackoff: check("maxNodeBackoff", options?.maxNodeBackoff, 15_000, 500, 600_000, errors),
     maxRedirects: check("maxRedirects", options?.maxRedirects, 5, 1, 20, errors),
+    maxConcurrent: check("maxConcurrent", options?.maxConcurrent, 256, 1, 10_000, errors),
     addIdempotencyKey: options?.addIdempotencyKey ?? false,
     trustReportedLeaders: options?.trustReportedLeaders ?? false,
     // Looked up at each call, so that tools which replace it later are seen; browsers want it called as a function of the window.

@@ -19,6 +19,13 @@ const withCluster = (body, options = {}, count = 3) => async () => {
 /** @param {LeaderClient} client @param {import("../dist/index.js").LeaderRequestInit} [init] */
 const write = (client, init = {}, path = "/notes") => client.fetch(path, { method: "POST", body: "x", ...init });
 
+/** @param {() => boolean} condition */
+async function until(condition) {
+  while (!condition()) {
+    await new Promise(setImmediate);
+  }
+}
+
 /** @param {FakeCluster} cluster */
 const writesBy = (cluster) => cluster.nodes.map((node) => node.calls.filter((call) => call.method !== "GET").length);
 
@@ -405,6 +412,57 @@ describe("what is sent again", () => {
 
     assert.equal(node.calls.length, 4);
   }, {}, 1));
+});
+
+describe("what waits for its turn", () => {
+  it("goes in order, not more than so many at once, unless the caller gives up", withCluster(async (cluster, client) => {
+    const [node] = cluster.nodes;
+    /** @type {import("node:http").ServerResponse[]} */
+    const held = [];
+    node.always = (_, response) => held.push(response);
+    const writes = [1, 2, 3, 4].map((i) => write(client, { body: `${i}` }));
+    const controller = new AbortController();
+    const given = write(client, { body: "5", signal: controller.signal });
+    await until(() => held.length === 2);
+    controller.abort(new Error("given up"));
+    await assert.rejects(given, /given up/);
+    while (node.calls.length < 4 || held.length > 0) {
+      assert.ok(held.length <= 2);
+      held.splice(0).forEach((response) => json(response, 201, {}));
+      await new Promise(setImmediate);
+    }
+
+    assert.deepEqual((await Promise.all(writes)).map((answer) => answer.status), [201, 201, 201, 201]);
+    assert.deepEqual(node.calls.map((call) => call.body).sort(), ["1", "2", "3", "4"]);
+  }, { maxConcurrent: 2 }, 1));
+
+  it("ends with the deadline, not executed", withCluster(async (cluster, client) => {
+    cluster.nodes[0].always = () => {};
+    const under = write(client);
+    const waiting = write(client);
+    await assert.rejects(waiting, (error) => !(error instanceof OutcomeUnknownError) && /1 requests to .* still under way/.test(String(error)));
+    await assert.rejects(under, OutcomeUnknownError);
+    assert.equal(cluster.calls.length, 1);
+  }, { maxConcurrent: 1, deadline: 300 }, 1));
+
+  it("goes to another node when the leader has moved meanwhile; reads do not wait for a full one", withCluster(async (cluster, client) => {
+    const [first, second] = cluster.nodes;
+    await write(client);
+    /** @type {import("node:http").ServerResponse | undefined} */
+    let held;
+    first.next = [(_, response) => (held = response)];
+    const writes = [write(client, { headers: { "Idempotency-Key": "a" } }), write(client, { body: "waits" }), write(client, { body: "waits" })];
+    await until(() => held !== undefined);
+    cluster.leader = second;
+    cluster.epoch = 2;
+    for (let i = 0; i < 3; i++) {
+      assert.equal((await client.fetch("/a")).status, 200);
+    }
+
+    held?.destroy();
+    assert.deepEqual((await Promise.all(writes)).map((answer) => answer.status), [201, 201, 201]);
+    assert.equal(first.calls.filter((call) => call.body === "waits").length, 0);
+  }, { maxConcurrent: 1 }));
 });
 
 describe("bodies", () => {
