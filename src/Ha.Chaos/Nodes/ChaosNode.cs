@@ -7,9 +7,12 @@ namespace Ha.Chaos.Nodes;
 /// <summary>One node: a process of the example in its own namespace, with its own settings and log file.</summary>
 internal sealed class ChaosNode : IAsyncDisposable
 {
+    private static readonly TimeSpan _supervisorPause = TimeSpan.FromMilliseconds(500);
+
     private readonly Dictionary<string, string?> _settings;
     private readonly StreamWriter _log;
     private bool _endsOnPurpose;
+    private bool _databaseIsAway;
 
     /// <param name="id">The node id.</param>
     /// <param name="address">Its address inside the namespace.</param>
@@ -24,11 +27,19 @@ internal sealed class ChaosNode : IAsyncDisposable
         var example = App.Assembly(typeof(MinimalApiApp.Program).Assembly.Location);
         Process = new NodeProcess(id, Url, example with { Command = ["ip", "netns", "exec", Firewall.Namespace, .. example.Command] }, _settings)
         {
-            OnLine = Log,
+            OnLine = line =>
+            {
+                Log(line);
+                _databaseIsAway |= line.Contains("The PostgreSQL database in ConnectionStrings__Notes cannot be used", StringComparison.Ordinal);
+            },
             OnExited = code =>
             {
                 Log($"== ended with {code}");
-                if (!_endsOnPurpose)
+                if (_databaseIsAway && !_endsOnPurpose)
+                {
+                    _ = StartAgainAsync();
+                }
+                else if (!_endsOnPurpose)
                 {
                     onDied(this, code);
                 }
@@ -57,6 +68,7 @@ internal sealed class ChaosNode : IAsyncDisposable
         if (Process.State == ProcessState.Dead)
         {
             _endsOnPurpose = mayEnd;
+            _databaseIsAway = false;
             Log("== start");
             Process.Start();
         }
@@ -100,6 +112,17 @@ internal sealed class ChaosNode : IAsyncDisposable
         _endsOnPurpose = true;
         await Process.StopAsync(TimeSpan.FromSeconds(3));
         await _log.DisposeAsync();
+    }
+
+    /// <summary>The example does not start without its database, and says so; a supervisor tries again.</summary>
+    private async Task StartAgainAsync()
+    {
+        await Process.WhenDead;
+        await Task.Delay(_supervisorPause);
+        if (!_endsOnPurpose)
+        {
+            Start();
+        }
     }
 
     private void Log(string line)
