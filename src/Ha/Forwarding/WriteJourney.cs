@@ -22,6 +22,7 @@ internal sealed class WriteJourney(HttpContext context, RequestFacts facts, NotL
     private readonly long _started = clock.GetTimestamp();
     private int _pauseMilliseconds = FirstPauseMilliseconds;
     private int _handlerRuns;
+    private ReplayableBody? _body;
     private LeadershipSnapshot? _lastRefusedBy;
     private WriteHold? _releasedBy;
 
@@ -29,7 +30,8 @@ internal sealed class WriteJourney(HttpContext context, RequestFacts facts, NotL
 
     public RequestFacts Facts => facts;
 
-    public ReplayableBody Body { get; } = new(context.Request);
+    /// <summary>Made at the first look at it: a request that is redirected has no use for one.</summary>
+    public ReplayableBody Body => _body ??= new ReplayableBody(context.Request);
 
     public NotLeaderException? Refusal => refusal;
 
@@ -104,7 +106,7 @@ internal sealed class WriteJourney(HttpContext context, RequestFacts facts, NotL
     public void Dispose()
     {
         StepDone();
-        Body.Dispose();
+        _body?.Dispose();
     }
 
     private void StepDone()
