@@ -8,6 +8,9 @@ namespace Ha.Forwarding;
 /// <summary>307 to the leader (RFC 9110 section 15.4.8: method and body are kept).</summary>
 internal static class RedirectAnswer
 {
+    // The same for every request while a leader stays.
+    private static Written? _last;
+
     /// <summary>Writes the answer; the response must not have started.</summary>
     /// <param name="context">The request to answer.</param>
     /// <param name="leaderUrl">The leader's URL as clients reach it, normalised; never anything that the request says.</param>
@@ -25,6 +28,25 @@ internal static class RedirectAnswer
         response.Headers.Location = leaderUrl + RawTarget.PathAndQuery(context);
         response.Headers.CacheControl = "no-store";
         response.ContentType = "application/json";
+        var body = BodyFor(leaderUrl, epoch);
+        response.ContentLength = body.Length;
+        return response.Body.WriteAsync(body, CancellationToken.None).AsTask();
+    }
+
+    private static byte[] BodyFor(string leaderUrl, long epoch)
+    {
+        var last = Volatile.Read(ref _last);
+        if (last is null || last.Epoch != epoch || !string.Equals(last.LeaderUrl, leaderUrl, StringComparison.Ordinal))
+        {
+            last = new Written(leaderUrl, epoch, Write(leaderUrl, epoch));
+            Volatile.Write(ref _last, last);
+        }
+
+        return last.Body;
+    }
+
+    private static byte[] Write(string leaderUrl, long epoch)
+    {
         var buffer = new ArrayBufferWriter<byte>(128);
         using (var json = new Utf8JsonWriter(buffer))
         {
@@ -35,7 +57,8 @@ internal static class RedirectAnswer
             json.WriteEndObject();
         }
 
-        response.ContentLength = buffer.WrittenCount;
-        return response.Body.WriteAsync(buffer.WrittenMemory, CancellationToken.None).AsTask();
+        return buffer.WrittenSpan.ToArray();
     }
+
+    private sealed record Written(string LeaderUrl, long Epoch, byte[] Body);
 }
