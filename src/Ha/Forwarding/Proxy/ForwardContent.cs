@@ -10,7 +10,7 @@ namespace Ha.Forwarding.Proxy;
 /// <param name="http2">True: the handler reads the answer while it sends.</param>
 internal sealed class ForwardContent(ReplayableBody body, bool http2) : HttpContent
 {
-    private readonly TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource? _over = http2 ? new(TaskCreationOptions.RunContinuationsAsynchronously) : null;
     private Task _copying = Task.CompletedTask;
     private bool _started;
 
@@ -23,7 +23,7 @@ internal sealed class ForwardContent(ReplayableBody body, bool http2) : HttpCont
     /// </summary>
     public Task WhenIdleAsync()
     {
-        _over.TrySetResult();
+        _over?.TrySetResult();
         return _copying.IsCompleted ? Task.CompletedTask : Quietly(_copying);
     }
 
@@ -54,7 +54,7 @@ internal sealed class ForwardContent(ReplayableBody body, bool http2) : HttpCont
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            await _over.Task;
+            await _over!.Task;
             throw;
         }
     }
