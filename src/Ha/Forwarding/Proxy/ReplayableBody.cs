@@ -74,17 +74,14 @@ internal sealed class ReplayableBody : IDisposable
             await leader.WriteAsync(_kept.From(0), cancellation);
         }
 
-        // Not by handing the token to the read: Kestrel takes a read that its token has ended for one that goes on, and can
-        // then neither read on nor keep the connection.
         var reader = Reader;
-        using var registration = cancellation.UnsafeRegister(static reading => EndRead((PipeReader)reading!), reader);
         while (!_atEnd)
         {
+            cancellation.ThrowIfCancellationRequested();
             var result = await ReadAsync(reader, leader, cancellation);
             if (result.IsCanceled)
             {
                 reader.AdvanceTo(result.Buffer.Start);
-                cancellation.ThrowIfCancellationRequested();
                 continue;
             }
 
@@ -155,6 +152,9 @@ internal sealed class ReplayableBody : IDisposable
     private async ValueTask<ReadResult> FlushAndReadAsync(
         PipeReader reader, Stream leader, Task<ReadResult> pending, CancellationToken cancellation)
     {
+        // Not by handing the token to the read: Kestrel takes a read that its token has ended for one that goes on, and can
+        // then neither read on nor keep the connection.
+        using var registration = cancellation.UnsafeRegister(static reading => EndRead((PipeReader)reading!), reader);
         try
         {
             await leader.FlushAsync(cancellation);
