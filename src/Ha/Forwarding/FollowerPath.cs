@@ -32,20 +32,20 @@ internal sealed class FollowerPath
     }
 
     /// <returns>True: it is over. False: wait for somebody to take it.</returns>
-    public async Task<bool> StepAsync(WriteJourney journey, ForwardOutcome outcome, LeadershipSnapshot leadership)
+    public Task<bool> StepAsync(WriteJourney journey, ForwardOutcome outcome, LeadershipSnapshot leadership)
     {
         switch (outcome)
         {
             case ForwardOutcome.RefuseSecondRun or ForwardOutcome.Hold when RedirectOf(journey) is { } url:
-                return await RedirectAsync(journey, url, journey.Refusal!.Epoch ?? leadership.Epoch);
+                return RedirectAsync(journey, url, journey.Refusal!.Epoch ?? leadership.Epoch);
             case ForwardOutcome.Redirect:
-                return await RedirectAsync(journey, leadership.LeaderUrl!, leadership.Epoch);
+                return RedirectAsync(journey, leadership.LeaderUrl!, leadership.Epoch);
             case ForwardOutcome.Proxy when !journey.Body.WasRead:
-                return await ForwardAsync(journey, leadership);
+                return ForwardAsync(journey, leadership);
             case ForwardOutcome.Hold:
-                return false;
+                return Task.FromResult(false);
             default:
-                return await RefuseAsync(journey, RefusalFor(outcome, journey, leadership));
+                return RefuseAsync(journey, RefusalFor(outcome, journey, leadership));
         }
     }
 

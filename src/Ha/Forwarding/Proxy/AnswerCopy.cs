@@ -17,7 +17,7 @@ internal static class AnswerCopy
     /// <param name="via">This node's name in <c>Via</c>.</param>
     /// <param name="reports">Told of a header that was lost.</param>
     /// <param name="givenUp">Ends what goes on for as long as its client stays connected; any other answer is copied to its end.</param>
-    public static async Task<ForwardResult> ToClientAsync(
+    public static async ValueTask<ForwardResult> ToClientAsync(
         HttpResponseMessage answer, HttpContext context, string via, ForwardingReports reports, CancellationToken givenUp)
     {
         // Step 7: status and headers.
@@ -58,7 +58,7 @@ internal static class AnswerCopy
         }
     }
 
-    private static async Task CopyBodyAsync(HttpResponseMessage answer, HttpContext context)
+    private static async ValueTask CopyBodyAsync(HttpResponseMessage answer, HttpContext context)
     {
         var cancellation = context.RequestAborted;
         var leader = await answer.Content.ReadAsStreamAsync(cancellation);

@@ -76,13 +76,11 @@ internal sealed class LeaderForwarder : IDisposable
     /// Fires when there is no point in waiting for the answer any more. One that has begun by then goes on, except for a
     /// stream or an upgraded connection.
     /// </param>
-    public async Task<ForwardResult> ForwardAsync(
-        HttpContext context, string target, ReplayableBody body, TimeSpan waited, CancellationToken givenUp)
-    {
-        using var activity = HaActivitySource.Source.StartActivity(HaActivitySource.Forward, ActivityKind.Client);
-        activity?.SetTag("ha.leader", target);
-        return await AttemptAsync(context, target, body, waited, activity, _reports, givenUp);
-    }
+    public Task<ForwardResult> ForwardAsync(
+        HttpContext context, string target, ReplayableBody body, TimeSpan waited, CancellationToken givenUp) =>
+        HaActivitySource.Source.HasListeners()
+            ? TraceAsync(context, target, body, waited, givenUp)
+            : AttemptAsync(context, target, body, waited, activity: null, _reports, givenUp);
 
     /// <summary>
     /// Takes a write that means nothing to a member and back, the way of all writes: so that the next one finds a connection, TLS
@@ -97,6 +95,14 @@ internal sealed class LeaderForwarder : IDisposable
         await AttemptAsync(context, target, body, waited: TimeSpan.Zero, activity: null, _nobody, givenUp);
     }
 
+    private async Task<ForwardResult> TraceAsync(
+        HttpContext context, string target, ReplayableBody body, TimeSpan waited, CancellationToken givenUp)
+    {
+        using var activity = HaActivitySource.Source.StartActivity(HaActivitySource.Forward, ActivityKind.Client);
+        activity?.SetTag("ha.leader", target);
+        return await AttemptAsync(context, target, body, waited, activity, _reports, givenUp);
+    }
+
     private async Task<ForwardResult> AttemptAsync(
         HttpContext context, string target, ReplayableBody body, TimeSpan waited, Activity? activity, ForwardingReports reports,
         CancellationToken givenUp)
@@ -108,11 +114,14 @@ internal sealed class LeaderForwarder : IDisposable
         using var message = ForwardMessage.Create(context, target, body, OwnMark, waited, _hosts, _http2Only.Contains(target));
         var invoker = message.IsSecure ? _secure : _clear;
         using var attempt = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        using var givingUp = givenUp.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), attempt);
         var content = message.Content as ForwardContent;
         try
         {
-            // Step 5: send.
-            using var answer = await SendAsync(invoker, message, attempt, givenUp);
+            // Step 5: send. Given up only until the headers are here: an answer that has begun may go on for as long as its
+            // leader lets it.
+            using var answer = await invoker.SendAsync(message, attempt.Token);
+            givingUp.Dispose();
 
             // Step 6: refused, by its listener or by itself?
             if (await _http2Only.AddIfRefusedAsync(target, answer, attempt.Token))
@@ -155,14 +164,6 @@ internal sealed class LeaderForwarder : IDisposable
     {
         _clear.Dispose();
         _secure.Dispose();
-    }
-
-    private static async Task<HttpResponseMessage> SendAsync(
-        HttpMessageInvoker invoker, HttpRequestMessage message, CancellationTokenSource attempt, CancellationToken givenUp)
-    {
-        // Only until the headers are here: an answer that has begun may go on for as long as its leader lets it.
-        using var registration = givenUp.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), attempt);
-        return await invoker.SendAsync(message, attempt.Token);
     }
 
     // What a network and a client can do to us; anything else is a bug and goes up. SocketException: the handler asks a
