@@ -9,7 +9,9 @@ namespace Ha.Forwarding.Proxy;
 /// <summary>Brings the leader's answer to the client. From its first byte on there is no other answer any more.</summary>
 internal static class AnswerCopy
 {
-    private const int SmallRead = 4 * 1024;
+    // The rest of a block of 4 KiB, in which the server has written the headers: in a second block even a short answer
+    // would cost the server a list of buffers.
+    private const int SmallRead = 2 * 1024;
     private const int LargeRead = 64 * 1024;
 
     /// <param name="answer">The leader's.</param>
@@ -87,7 +89,7 @@ internal static class AnswerCopy
                 await context.Response.StartAsync(cancellation);
             }
 
-            var read = await leader.ReadAsync(client.GetMemory(size), cancellation);
+            var read = await leader.ReadAsync(client.GetMemory((int)Math.Min(size, left)), cancellation);
             if (read == 0)
             {
                 break;
