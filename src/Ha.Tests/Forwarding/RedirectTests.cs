@@ -90,6 +90,21 @@ public sealed class RedirectTests
     }
 
     [Fact]
+    public async Task The_body_changes_with_the_leader_and_with_the_epoch()
+    {
+        await using var node = await FollowerAsync();
+        using var client = TestNode.Client();
+        foreach (var (leader, epoch) in new[] { (Leader, 7), (Leader, 8), ("http://next.example", 8), (Leader, 7) })
+        {
+            node.Leadership.Follow(leader, epoch);
+
+            using var answer = await client.PostAsync(node.Url + "/notes", content: null);
+
+            Assert.Equal($$"""{"error":"not leader","leader":"{{leader}}","epoch":{{epoch}}}""", await answer.Content.ReadAsStringAsync());
+        }
+    }
+
+    [Fact]
     public async Task A_redirect_shows_the_public_target_not_the_one_between_nodes()
     {
         await using var node = await TestNode.StartAsync(new TestNodeSetup());
