@@ -12,7 +12,7 @@ const string Usage = """
       proxy            POST through a follower, YARP, nginx and HAProxy to one leader
       redirect         307 of a follower and of a bare middleware
       bare             reads and writes with and without the plugin
-                       these take [rounds=N] [seconds=S] [pin] [only=NAME] [size=BYTES] [before=FILE]
+                       these take [rounds=N] [seconds=S] [pin] [only=NAME] [size=BYTES] [before=FILE]; proxy also [env=KEY:VALUE+KEY:VALUE,…]
       failover         leaders killed: Ha, etcd, keepalived; and handoffs [trials=N] [only=500/1500,etcd,…] [example=PATH]
       stability        leadership changes though nobody dies [minutes=N] [timing=50/150] [load] [example=PATH] [env=KEY:VALUE,…]
       members          cost of heartbeats for 3 to 100 members [seconds=N] [plot=FILE]

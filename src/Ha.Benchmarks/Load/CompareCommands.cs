@@ -17,7 +17,7 @@ internal static class CompareCommands
 
         static IEnumerable<Lane> Lanes(RunOptions options)
         {
-            var ports = FreePorts.Find(6);
+            var ports = FreePorts.Find(7 + (2 * options.Settings.Count));
             var leader = Url(ports[0]);
             yield return new("direct", leader, Server.StartSelf("direct", ["serve", "bare", $"{ports[0]}"], cpu: options.OtherCpu));
             foreach (var lane in Turns("Ha", ports[1], ports[2], port => Follower(port, leader, "proxy"), options))
@@ -26,8 +26,15 @@ internal static class CompareCommands
             }
 
             yield return new("YARP", Url(ports[3]), Server.StartSelf("YARP", ["serve", "yarp", $"{ports[3]}"], LeaderIs(leader), options.Cpu));
+            yield return new("least", Url(ports[6]), Server.StartSelf("least", ["serve", "least", $"{ports[6]}"], LeaderIs(leader), options.Cpu));
             yield return new("nginx", Url(ports[4]), Server.Start("nginx", Neighbours.Nginx(ports[4], ports[0]), cpu: options.Cpu));
             yield return new("HAProxy", Url(ports[5]), Server.Start("HAProxy", Neighbours.HaProxy(ports[5], ports[0]), cpu: options.Cpu));
+            foreach (var (i, settings) in options.Settings.Index())
+            {
+                var (port, other) = (ports[7 + (2 * i)], ports[8 + (2 * i)]);
+                yield return Set("Ha", "ha", port, Follower(port, leader, "proxy"), settings, options);
+                yield return Set("YARP", "yarp", other, LeaderIs(leader), settings, options);
+            }
         }
     }
 
@@ -78,6 +85,13 @@ internal static class CompareCommands
         }
     }
 
+    private static Lane Set(
+        string name, string kind, int port, Dictionary<string, string> own, Dictionary<string, string> settings, RunOptions options)
+    {
+        name += RunOptions.With + string.Join(' ', settings.Select(setting => $"{setting.Key}={setting.Value}"));
+        return new(name, Url(port), Server.StartSelf(name, ["serve", kind, $"{port}"], own.Concat(settings).ToDictionary(), options.Cpu));
+    }
+
     // Enumerating starts the servers one by one; those that were started are stopped, whatever happens.
     private static async Task<int> CompareAsync(Func<RunOptions, IEnumerable<Lane>> start, RunOptions options, params int[] sizes)
     {
@@ -95,7 +109,7 @@ internal static class CompareCommands
                 var lanes = all.Where(lane => options.Wants(lane.Name)).Select(lane => new Lane(lane.Name, lane.Url, lane.Server)).ToList();
                 await Lane.InterleaveAsync(lanes, options.Rounds, options.Seconds, size, options.OtherCpu);
                 Console.WriteLine($"\n{(size == 0 ? "GET" : $"POST {size} B")}, 32 connections, {options}\n");
-                Lane.Print(lanes, Console.Out);
+                Lane.Print(lanes, ["YARP", "nginx"], Console.Out);
             }
 
             return 0;

@@ -55,19 +55,24 @@ internal sealed record Lane(string Name, string Url, Server Server)
         return sorted.Count == 0 ? double.NaN : (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
     }
 
-    public static void Print(IReadOnlyList<Lane> lanes, TextWriter output)
+    /// <param name="lanes">The first is what the others are compared with.</param>
+    /// <param name="neighbours">Names of others to compare with; those that did not run are left out.</param>
+    /// <param name="output">Where the table goes.</param>
+    public static void Print(IReadOnlyList<Lane> lanes, IReadOnlyList<string> neighbours, TextWriter output)
     {
-        output.WriteLine("| way | requests/s | spread | of the first | p50 ms | p99 ms | CPU µs/request | errors |");
-        output.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|");
+        var others = lanes.Take(1).Concat(lanes.Skip(1).Where(lane => neighbours.Contains(lane.Name))).ToList();
+        output.WriteLine($"| way | requests/s | spread | {string.Join(" | ", others.Select(other => $"of {other.Name}"))} | p50 ms | p99 ms | CPU µs/request | errors |");
+        output.WriteLine($"|---|---:|---:|{string.Concat(others.Select(_ => "---:|"))}---:|---:|---:|---:|");
         foreach (var lane in lanes)
         {
             var rates = lane.Runs.Select(run => run.PerSecond).ToList();
 
             // Round by round, so that a slow moment of the machine hits both sides of a ratio.
-            var ratio = Median(lane.Runs.Zip(lanes[0].Runs, (mine, first) => mine.PerSecond / first.PerSecond));
+            var ratios = others.Select(other => Median(lane.Runs.Zip(other.Runs, (mine, its) => mine.PerSecond / its.PerSecond)));
             output.WriteLine(
-                $"| {lane.Name} | {lane.Rate:F0} | {rates.Min():F0}–{rates.Max():F0} | {ratio:F3} | {Median(lane.Runs.Select(r => r.P50Milliseconds)):F2} | " +
-                $"{Median(lane.Runs.Select(r => r.P99Milliseconds)):F2} | {Median(lane.CpuMicros):F1} | {lane.Runs.Sum(r => r.Errors)} |");
+                $"| {lane.Name} | {lane.Rate:F0} | {rates.Min():F0}–{rates.Max():F0} | {string.Join(" | ", ratios.Select(ratio => $"{ratio:F3}"))} | " +
+                $"{Median(lane.Runs.Select(r => r.P50Milliseconds)):F2} | {Median(lane.Runs.Select(r => r.P99Milliseconds)):F2} | " +
+                $"{Median(lane.CpuMicros):F1} | {lane.Runs.Sum(r => r.Errors)} |");
         }
     }
 }

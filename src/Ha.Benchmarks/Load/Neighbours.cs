@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Diagnostics;
+using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Forwarder;
@@ -35,6 +37,28 @@ internal static class Neighbours
             {
                 throw new InvalidOperationException($"YARP: {error}");
             }
+        };
+    }
+
+    /// <summary>
+    /// No proxy, but what one made of Kestrel and <c>HttpClient</c> cannot do without: a body in one piece each way, and no header
+    /// beyond its framing.
+    /// </summary>
+    public static RequestDelegate Least(string leader)
+    {
+        var client = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false, UseCookies = false, ActivityHeadersPropagator = null });
+        var url = new Uri(leader);
+        return async context =>
+        {
+            var reader = context.Request.BodyReader;
+            var body = await reader.ReadAtLeastAsync((int)(context.Request.ContentLength ?? 0));
+            using var content = new ReadOnlyMemoryContent(body.Buffer.IsSingleSegment ? body.Buffer.First : body.Buffer.ToArray());
+            using var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = content };
+            using var answer = await client.SendAsync(request, CancellationToken.None);
+            reader.AdvanceTo(body.Buffer.End);
+            context.Response.StatusCode = (int)answer.StatusCode;
+            context.Response.ContentLength = answer.Content.Headers.ContentLength;
+            await answer.Content.CopyToAsync(context.Response.Body);
         };
     }
 

@@ -4,6 +4,7 @@ using Ha.Benchmarks.Micro;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Yarp.ReverseProxy.Forwarder;
@@ -12,7 +13,8 @@ namespace Ha.Benchmarks.Processes;
 
 /// <summary>
 /// <c>serve KIND PORT</c>, started by the other commands: <c>bare</c> without the plugin, <c>redirect</c> with a bare 307
-/// middleware in its place, <c>yarp</c> with YARP's forwarder in its place, <c>ha</c> with it, configured by the environment.
+/// middleware in its place, <c>yarp</c> with YARP's forwarder in its place, <c>least</c> with the least that a proxy needs,
+/// <c>ha</c> with it, configured by the environment. <c>Sockets__*</c> are options of Kestrel's transport.
 /// </summary>
 internal static class ServeCommand
 {
@@ -25,6 +27,7 @@ internal static class ServeCommand
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.UseUrls($"http://{builder.Configuration[Bind] ?? "127.0.0.1"}:{args[1]}");
+        builder.Services.Configure<SocketTransportOptions>(builder.Configuration.GetSection("Sockets"));
         if (kind == "ha")
         {
             builder.Services.AddHa();
@@ -44,6 +47,11 @@ internal static class ServeCommand
         if (kind == "yarp" && app.Configuration[Leader] is { } leader)
         {
             app.Map("/{**path}", Neighbours.Yarp(leader, app.Services.GetRequiredService<IHttpForwarder>()));
+        }
+
+        if (kind == "least" && app.Configuration[Leader] is { } only)
+        {
+            app.MapPost("/{**path}", Neighbours.Least(only));
         }
 
         app.MapGet("/memory", MemoryReport.Now);
