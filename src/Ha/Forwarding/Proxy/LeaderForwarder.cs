@@ -121,7 +121,7 @@ internal sealed class LeaderForwarder : IDisposable
             // Step 5: send. Given up only until the headers are here: an answer that has begun may go on for as long as its
             // leader lets it.
             using var answer = await invoker.SendAsync(message, attempt.Token);
-            givingUp.Dispose();
+            await givingUp.DisposeAsync();
 
             // Step 6: refused, by its listener or by itself?
             if (await _http2Only.AddIfRefusedAsync(target, answer, attempt.Token))
