@@ -24,14 +24,14 @@ internal sealed class LeaderWatch(IReadOnlyList<string> urls) : IAsyncDisposable
 
     public long Answers => Interlocked.Read(ref _answers);
 
-    /// <summary>Different leaderships seen so far.</summary>
-    public int Terms
+    /// <summary>When each leadership was first seen, as <see cref="Stopwatch.GetTimestamp"/> counts, in order.</summary>
+    public IReadOnlyList<long> Beginnings
     {
         get
         {
             lock (_terms)
             {
-                return _terms.Count;
+                return [.. _terms.Values.Select(term => term.From).Order()];
             }
         }
     }

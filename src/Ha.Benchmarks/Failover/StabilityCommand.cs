@@ -5,7 +5,7 @@ namespace Ha.Benchmarks.Failover;
 
 /// <summary>
 /// <c>stability [minutes=N] [timing=H/T] [load] [example=PATH] [env=KEY:VALUE,…]</c>: three members on this machine, idle or with
-/// both cores full and the collector at work; how often leadership changed although nobody died.
+/// both cores full and the collector at work; how often leadership changed although nobody died, and what the machine did before.
 /// </summary>
 internal static class StabilityCommand
 {
@@ -35,7 +35,7 @@ internal static class StabilityCommand
         }
 
         await cluster.SettleAsync();
-        var terms = cluster.Watch.Terms;
+        using var stalls = new Stalls();
         var cpu = Cpu(cluster);
         var started = Stopwatch.GetTimestamp();
         var requests = 0L;
@@ -49,12 +49,21 @@ internal static class StabilityCommand
         }
 
         var took = Stopwatch.GetElapsedTime(started);
-        Console.WriteLine("| application | settings | load | minutes | requests/s | CPU of the members, cores | answers of /_ha/leader | leadership changes | two leaders at once |");
-        Console.WriteLine("|---|---|---|---:|---:|---:|---:|---:|---:|");
+        var changes = cluster.Watch.Beginnings.Where(began => began > started).ToList();
+        foreach (var change in changes)
+        {
+            Console.WriteLine(
+                $"change after {Stopwatch.GetElapsedTime(started, change).TotalSeconds:F1} s; longest stall of the machine in the second " +
+                $"before: {stalls.LongestBefore(change, TimeSpan.FromSeconds(1)):F0} ms");
+        }
+
+        Console.WriteLine("| application | settings | load | minutes | requests/s | CPU of the members, cores | answers of /_ha/leader | leadership changes | longest stall of the machine, ms | two leaders at once |");
+        Console.WriteLine("|---|---|---|---:|---:|---:|---:|---:|---:|---:|");
         Console.WriteLine(
             $"| {cluster.Name} | {cluster.Settings} {string.Join(' ', environment.Select(pair => $"{pair.Key}={pair.Value}"))} | " +
             $"{(load ? $"full, {(example is null ? "1 MB of garbage" : $"{NotesOfAPage} notes")} per request" : "idle")} | {took.TotalMinutes:F1} | " +
-            $"{requests / took.TotalSeconds:F0} | {(Cpu(cluster) - cpu) / took:F2} | {cluster.Watch.Answers} | {cluster.Watch.Terms - terms} | {cluster.Watch.Overlaps} |");
+            $"{requests / took.TotalSeconds:F0} | {(Cpu(cluster) - cpu) / took:F2} | {cluster.Watch.Answers} | {changes.Count} | " +
+            $"{stalls.LongestBefore(Stopwatch.GetTimestamp(), took):F0} | {cluster.Watch.Overlaps} |");
         return 0;
     }
 
