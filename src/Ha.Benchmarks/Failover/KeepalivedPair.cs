@@ -34,6 +34,11 @@ internal sealed class KeepalivedPair(double advertSeconds) : Contender
 
     public override async Task StartAsync()
     {
+        if (Ip("-4 route show 198.51.100.0/24") is { Length: > 0 } route)
+        {
+            throw new InvalidOperationException($"the network of the shared address is taken, perhaps by a run that was killed: {route}");
+        }
+
         Ip($"link add {_tag} type bridge");
         Ip($"link set {_tag} up");
         Ip($"addr add 198.51.100.254/24 dev {_tag}");
