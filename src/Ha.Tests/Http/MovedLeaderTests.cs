@@ -28,22 +28,24 @@ public sealed class MovedLeaderTests
         var executed = 0;
         await using var leader = await TestNode.LeaderAsync(app => app.MapPost("/notes", () => Interlocked.Increment(ref executed)));
         using var hole = new Silence(_old, leader.Port);
-        var addresses = new[] { _old };
-        using var members = new MemberAddresses((_, _) => Task.FromResult(addresses));
+        var asked = 0;
+
+        // Asked for the write's connection, for the heartbeat's, and when that one has got no answer.
+        using var members = new MemberAddresses((_, _) => Task.FromResult<IPAddress[]>([++asked < 3 ? _old : IPAddress.Loopback]));
         await using var follower = await FollowerAsync(leader.Port, members);
         using var client = new HttpClient();
 
         // Connected, sent, and nothing comes back.
         var hanging = PostAsync(client, follower.Url);
         await hole.HearsAsync();
-        addresses = [IPAddress.Loopback];
         using var handler = PeerHandler.Create(_beat, addresses: members);
-        Assert.NotEqual(ExchangeFailure.None, (await BeatAsync(handler, members, leader.Port)).Failure);
         var version = members.Version;
+        Assert.Equal(ExchangeFailure.Unreachable, (await BeatAsync(handler, members, leader.Port)).Failure);
+        await Eventually.True(() => members.Version != version);
 
         Assert.Equal(HttpStatusCode.OK, await PostAsync(client, follower.Url));
         Assert.Equal(HttpStatusCode.BadGateway, await hanging.WaitAsync(TimeSpan.FromSeconds(30)));
-        Assert.Equal((1, version), (executed, members.Version));
+        Assert.Equal(1, executed);
     }
 
     [Fact]
