@@ -5,6 +5,7 @@ using Ha.Endpoints;
 using Ha.Forwarding;
 using Ha.Forwarding.Local;
 using Ha.Hosting;
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Hosting;
@@ -57,6 +58,7 @@ public static class HaServiceCollectionExtensions
             provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<HaMetrics>(), BootClock.Instance));
         services.AddSingleton(provider => HaNodeFactory.CreateTls(
             provider.GetRequiredService<HaSettings>(), provider.GetRequiredService<ElectionTelemetry>()));
+        services.AddSingleton(static _ => new MemberAddresses());
         ExceptionCatchers.Add(services);
         services.AddSingleton<HaPipeline>();
         services.AddSingleton<MatcherPolicy, UnseenEndpointPolicy>();

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Ha.Configuration;
 using Ha.Heartbeat;
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Telemetry;
@@ -23,6 +24,7 @@ namespace Ha;
 public sealed class LuxLeader : ElectedLeader
 {
     private readonly NodeTls? _ownTls;
+    private readonly MemberAddresses? _ownAddresses;
     private readonly HttpMessageHandler _handler;
     private readonly PeerClient _client;
     private readonly HeartbeatEndpoint _endpoint;
@@ -53,15 +55,18 @@ public sealed class LuxLeader : ElectedLeader
         TimeProvider clock,
         ElectionTelemetry telemetry,
         NodeTls? tls = null,
-        Surroundings? surroundings = null)
+        Surroundings? surroundings = null,
+        MemberAddresses? addresses = null)
         : base(telemetry)
     {
         surroundings ??= Surroundings.OfProcess;
         var config = ElectionSetup.Create(settings, surroundings);
         var keys = new KeySource(settings.Keys.AtStart);
         _ownTls = handler is null && tls is null ? new NodeTls(settings.Tls, clock, telemetry.TlsInUse, telemetry.TlsRefused) : null;
-        _handler = handler ?? PeerHandler.Create(LeaseTime.FromMicros(config.BeatTimeoutMicros), tls ?? _ownTls!);
-        _client = new PeerClient(_handler, keys);
+        _ownAddresses = handler is null && addresses is null ? new MemberAddresses() : null;
+        addresses ??= _ownAddresses;
+        _handler = handler ?? PeerHandler.Create(LeaseTime.FromMicros(config.BeatTimeoutMicros), tls ?? _ownTls!, addresses!);
+        _client = new PeerClient(_handler, keys, addresses);
         Election = new ElectionRunner(config, _client.SendAsync, settings.RaiseFence, clock, telemetry, surroundings);
         _endpoint = new HeartbeatEndpoint(keys, Election.Receive, clock, telemetry.HeartbeatRejected);
         settings.Keys.Watch(clock, Renew, telemetry.KeysRefused, Election.Stopping);
@@ -87,5 +92,6 @@ public sealed class LuxLeader : ElectedLeader
         _client.Dispose();
         _handler.Dispose();
         _ownTls?.Dispose();
+        _ownAddresses?.Dispose();
     }
 }

@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Ha.Forwarding;
 using Ha.Forwarding.Local;
 using Ha.Hosting;
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Telemetry;
@@ -45,6 +46,9 @@ internal sealed record TestNodeSetup
     /// <summary>How this node finds the addresses of a leader; null: as the system does.</summary>
     public Func<string, CancellationToken, Task<IPAddress[]>>? Resolve { get; init; }
 
+    /// <summary>Instead of <see cref="Resolve"/>: what heartbeats share with the node.</summary>
+    public MemberAddresses? Addresses { get; init; }
+
     /// <summary>Not null: the node listens with TLS.</summary>
     public X509Certificate2? Certificate { get; init; }
 }
@@ -54,6 +58,7 @@ internal sealed class TestNode : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly NodeTls _tls;
+    private readonly MemberAddresses _addresses;
     private readonly HaNode _node;
     private readonly ForwardingServices _forwarding;
 
@@ -90,7 +95,8 @@ internal sealed class TestNode : IAsyncDisposable
         setup.Builder(builder);
         _app = builder.Build();
         var server = _app.Services.GetRequiredService<IOptions<KestrelServerOptions>>();
-        _forwarding = new ForwardingServices(_node, Metrics, Logs, _tls, server, setup.Resolve);
+        _addresses = setup.Addresses ?? new MemberAddresses(setup.Resolve);
+        _forwarding = new ForwardingServices(_node, Metrics, Logs, _tls, server, _addresses);
         if (setup.AfterRouting)
         {
             setup.Before(_app);
@@ -159,6 +165,7 @@ internal sealed class TestNode : IAsyncDisposable
         _forwarding.Dispose();
         _node.Dispose();
         _tls.Dispose();
+        _addresses.Dispose();
         Metrics.Dispose();
         Leadership.Dispose();
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using Ha.Heartbeat;
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Tests.Forwarding;
@@ -83,7 +84,8 @@ public sealed class BlackHoleTests
 
     private static async Task<BeatExchange> BeatAsync(int port, params IPAddress[] addresses)
     {
-        using var handler = PeerHandler.Create(TimeSpan.FromSeconds(1), resolve: (_, _) => Task.FromResult(addresses));
+        using var members = new MemberAddresses((_, _) => Task.FromResult(addresses));
+        using var handler = PeerHandler.Create(TimeSpan.FromSeconds(1), addresses: members);
         using var client = new PeerClient(handler, new KeySource(Rings.Old));
         using var limit = new CancellationTokenSource(_timeout);
         return await client.SendAsync($"http://{Name}:{port}", Beats.Request(), limit.Token);

@@ -1,4 +1,3 @@
-using System.Net;
 using Ha.Forwarding.Local;
 using Ha.Forwarding.Proxy;
 using Ha.Http;
@@ -20,26 +19,29 @@ internal sealed class ForwardingServices : IDisposable
     /// <param name="loggers">For the reports.</param>
     /// <param name="tls">How to check an <c>https</c> leader and show this node to it.</param>
     /// <param name="server">Says how header values are written and read.</param>
-    /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
+    /// <param name="addresses">Where the members are.</param>
     public ForwardingServices(
         HaNode node,
         HaMetrics metrics,
         ILoggerFactory loggers,
         NodeTls tls,
         IOptions<KestrelServerOptions> server,
-        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+        MemberAddresses addresses)
     {
         var settings = node.Settings;
         Node = node;
+        Addresses = addresses;
         Metrics = metrics;
         Reports = new ForwardingReports(loggers, node.Clock);
         Policy = new ForwardPolicy(settings.ForwardMode, settings.ForwardOverride);
-        Forwarder = new LeaderForwarder(settings, tls, new HeaderEncodings(server.Value), Reports, node.Clock, resolve);
+        Forwarder = new LeaderForwarder(settings, tls, new HeaderEncodings(server.Value), Reports, node.Clock, addresses);
         Grace = new AnswerGrace(node.Provider, node.Clock, settings.LeaseTimeout);
         Hold = new WriteHold(node.Provider, node.Clock, settings.WriteHoldMax);
     }
 
     public HaNode Node { get; }
+
+    public MemberAddresses Addresses { get; }
 
     public HaMetrics Metrics { get; }
 

@@ -22,11 +22,13 @@ internal sealed class WarmConnections(ForwardingServices services, ILeadershipCo
     public async Task RunAsync(CancellationToken stopping)
     {
         var change = _node.Provider.GetChangeToken();
+        var version = services.Addresses.Version;
         while (!stopping.IsCancellationRequested)
         {
-            if (change.HasChanged)
+            if (change.HasChanged || !ReferenceEquals(version, services.Addresses.Version))
             {
-                // Who had to go may be back in another process. Not at once: the failover comes first.
+                // Who had to go may be back in another process or elsewhere. Not at once: the failover comes first.
+                version = services.Addresses.Version;
                 change = _node.Provider.GetChangeToken();
                 _usedAt.Clear();
             }

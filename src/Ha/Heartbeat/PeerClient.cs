@@ -14,7 +14,8 @@ namespace Ha.Heartbeat;
 /// <summary>Sends heartbeats and trusts nothing in an answer that is not signed for exactly that request. Thread-safe.</summary>
 /// <param name="handler">Must not follow redirects or use cookies or a proxy, see <see cref="PeerHandler"/>; stays the caller's.</param>
 /// <param name="source">The first key signs requests, all verify replies.</param>
-internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) : IDisposable
+/// <param name="addresses">Told of who answers where; null: nobody is.</param>
+internal sealed class PeerClient(HttpMessageHandler handler, KeySource source, MemberAddresses? addresses = null) : IDisposable
 {
     private static readonly MediaTypeHeaderValue _json = new("application/json");
 
@@ -28,6 +29,36 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
     /// <param name="cancellationToken">The time limit of this exchange.</param>
     /// <returns>Every failure as a value. Does not throw for anything a peer or the network does.</returns>
     public async Task<BeatExchange> SendAsync(string peerUrl, Beat beat, CancellationToken cancellationToken)
+    {
+        var exchange = await ExchangeAsync(peerUrl, beat, cancellationToken);
+        if (addresses is not null)
+        {
+            Tell(addresses, new Uri(peerUrl), exchange);
+        }
+
+        return exchange;
+    }
+
+    private static void Tell(MemberAddresses addresses, Uri peer, BeatExchange exchange)
+    {
+        switch (exchange.Failure)
+        {
+            case ExchangeFailure.None:
+                // Another member, at an address that was this one's, signs as well.
+                addresses.Answered(peer, byMember: IsAt(peer, exchange.Reply!.From.Target));
+                break;
+            case ExchangeFailure.Unverified or ExchangeFailure.WrongNode or ExchangeFailure.UnexpectedStatus:
+                addresses.Answered(peer, byMember: false);
+                break;
+            case ExchangeFailure.TimedOut or ExchangeFailure.Unreachable or ExchangeFailure.Broken:
+                addresses.Silent(peer);
+                break;
+        }
+    }
+
+    private static bool IsAt(Uri peer, string target) => string.Equals(new Uri(target).Authority, peer.Authority, StringComparison.Ordinal);
+
+    private async Task<BeatExchange> ExchangeAsync(string peerUrl, Beat beat, CancellationToken cancellationToken)
     {
         var keys = source.Current;
         if (keys.Signer is null && !keys.Unsigned)
@@ -51,7 +82,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source) :
             using var response = await _http.SendAsync(request, cancellationToken);
             if (!http2 && await _http2Only.AddIfRefusedAsync(peerUrl, response, cancellationToken))
             {
-                return await SendAsync(peerUrl, beat, cancellationToken);
+                return await ExchangeAsync(peerUrl, beat, cancellationToken);
             }
 
             return await ReadAsync(response, signature, beat.From.ClusterId, cancellationToken);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using Ha.Http;
 using Ha.Security;
 using Ha.Telemetry;
@@ -17,17 +18,18 @@ internal static class PeerHandler
     /// For name resolution, TCP and TLS together. At most the lease timeout, or a vanished host holds connections back
     /// that could reach its successor.
     /// </param>
-    /// <param name="tls">How to check and authenticate; null: as the machine trusts.</param>
-    public static HttpMessageHandler Create(TimeSpan connectTimeout, NodeTls tls) =>
-        tls.CreateHandler(options => Create(connectTimeout, options));
+    /// <param name="tls">How to check and authenticate.</param>
+    /// <param name="addresses">Where the members are.</param>
+    public static HttpMessageHandler Create(TimeSpan connectTimeout, NodeTls tls, MemberAddresses addresses) =>
+        new RenewedHandler(() => addresses.Version, () => tls.CreateHandler(options => Create(connectTimeout, options, addresses)));
 
     /// <param name="connectTimeout">As above.</param>
-    /// <param name="tls">As above.</param>
-    /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
+    /// <param name="tls">As above; null: as the machine trusts.</param>
+    /// <param name="addresses">As above; null: each connection looks for itself.</param>
     public static SocketsHttpHandler Create(
         TimeSpan connectTimeout,
         SslClientAuthenticationOptions? tls = null,
-        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+        MemberAddresses? addresses = null)
     {
         var handler = new SocketsHttpHandler
         {
@@ -40,9 +42,8 @@ internal static class PeerHandler
             MaxConnectionsPerServer = MaxConnectionsPerPeer,
             MaxResponseHeadersLength = MaxReplyHeaderKilobytes,
 
-            // Idle ones outlive any interval; all are renewed now and then, so that a changed address is noticed.
+            // Idle ones outlive any interval.
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(15),
 
             // Of a peer that takes HTTP/2 only (see PeerClient): a connection to a host that vanished ends soon after.
             KeepAlivePingDelay = TimeSpan.FromSeconds(1),
@@ -52,6 +53,15 @@ internal static class PeerHandler
             ActivityHeadersPropagator = null,
             MeterFactory = UnheardMeters.Instance,
         };
-        return new AddressRace(resolve).UseIn(handler);
+        if (addresses is null)
+        {
+            return new AddressRace().UseIn(handler);
+        }
+
+        // A little less: when the handler's own time is up it says no more than that.
+        var race = connectTimeout - connectTimeout / 16;
+        handler.ConnectCallback = async (connection, cancellation) => new NetworkStream(
+            await addresses.ConnectAsync(connection.DnsEndPoint, race, forRequests: false, cancellation), ownsSocket: true);
+        return handler;
     }
 }

@@ -1,4 +1,5 @@
 using Ha.Configuration;
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Telemetry;
@@ -28,7 +29,9 @@ internal static class HaNodeFactory
         var telemetry = services.GetRequiredService<ElectionTelemetry>();
         return settings.LeaseStore is { } createStore
             ? new LeaseLeader(settings, createStore(services), BootClock.Instance, telemetry)
-            : new LuxLeader(settings, handler: null, BootClock.Instance, telemetry, services.GetRequiredService<NodeTls>());
+            : new LuxLeader(
+                settings, handler: null, BootClock.Instance, telemetry, services.GetRequiredService<NodeTls>(),
+                addresses: services.GetRequiredService<MemberAddresses>());
     }
 
     /// <exception cref="OptionsValidationException">The settings are wrong.</exception>

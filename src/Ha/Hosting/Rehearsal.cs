@@ -42,9 +42,10 @@ internal static class Rehearsal
             RaiseFence = static (_, _) => ValueTask.FromResult(0L),
         };
         var telemetry = new ElectionTelemetry(NullLoggerFactory.Instance, new HaMetrics(UnheardMeters.Instance), BootClock.Instance);
-        using var leader = new LuxLeader(alone, handler: null, BootClock.Instance, telemetry, tls);
+        using var addresses = new MemberAddresses();
+        using var leader = new LuxLeader(alone, handler: null, BootClock.Instance, telemetry, tls, addresses: addresses);
         using var services = new ForwardingServices(
-            new HaNode(alone, leader, BootClock.Instance), telemetry.Metrics, NullLoggerFactory.Instance, tls, server);
+            new HaNode(alone, leader, BootClock.Instance), telemetry.Metrics, NullLoggerFactory.Instance, tls, server, addresses);
         var middleware = services.Create(static context => context.Response.WriteAsync("{}"), routingRan: true);
 
         var held = RehearsedWrite.Create("/");

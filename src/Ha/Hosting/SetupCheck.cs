@@ -57,7 +57,7 @@ internal sealed class SetupCheck(IServiceProvider services, ILogger<SetupCheck> 
             var check = new OwnAddressCheck(
                 target,
                 services.GetRequiredService<OwnAddress>(),
-                PeerHandler.Create(OwnAddressCheck.Patience, services.GetRequiredService<NodeTls>()),
+                services.GetRequiredService<NodeTls>().CreateHandler(static tls => PeerHandler.Create(OwnAddressCheck.Patience, tls)),
                 TimeProvider.System,
                 logger);
             _ownAddress = check.RunAsync([.. listensOn], _stopping.Token);

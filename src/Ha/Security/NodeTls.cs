@@ -35,7 +35,7 @@ internal sealed class NodeTls : IDisposable
 
     /// <summary>A handler made by <paramref name="create"/>, and made anew whenever the files have changed.</summary>
     public HttpMessageHandler CreateHandler(Func<SslClientAuthenticationOptions, HttpMessageHandler> create) =>
-        _changes ? new RenewedHandler(this, create) : create(Current.ToOptions());
+        _changes ? new RenewedHandler(() => Current, () => create(Current.ToOptions())) : create(Current.ToOptions());
 
     public void Dispose() => _stopping.Cancel();
 }

@@ -1,35 +1,26 @@
-using System.Net.Security;
-
 namespace Ha.Security;
 
 /// <summary>
-/// Sends by a handler that is made anew when the certificates have changed. The one before stays until the next change,
-/// for the requests that still use it. Thread-safe.
+/// Sends by a handler that is made anew when what it depends on has changed: certificates, the members' addresses. The one before
+/// stays until the next change, for the requests that still use it. Thread-safe.
 /// </summary>
-internal sealed class RenewedHandler : HttpMessageHandler
+/// <param name="current">Another object after each change. Asked for every request.</param>
+/// <param name="create">Makes the handler.</param>
+internal sealed class RenewedHandler(Func<object> current, Func<HttpMessageHandler> create) : HttpMessageHandler
 {
     private readonly Lock _lock = new();
-    private readonly NodeTls _tls;
-    private readonly Func<SslClientAuthenticationOptions, HttpMessageHandler> _create;
-    private Generation _current;
+    private Generation _current = Make(current(), create);
     private Generation? _previous;
-
-    public RenewedHandler(NodeTls tls, Func<SslClientAuthenticationOptions, HttpMessageHandler> create)
-    {
-        _tls = tls;
-        _create = create;
-        _current = Make(tls.Current);
-    }
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var current = Volatile.Read(ref _current);
-        if (!ReferenceEquals(current.Material, _tls.Current))
+        var generation = Volatile.Read(ref _current);
+        if (!ReferenceEquals(generation.Of, current()))
         {
-            current = Renew();
+            generation = Renew();
         }
 
-        return current.Invoker.SendAsync(request, cancellationToken);
+        return generation.Invoker.SendAsync(request, cancellationToken);
     }
 
     protected override void Dispose(bool disposing)
@@ -47,19 +38,19 @@ internal sealed class RenewedHandler : HttpMessageHandler
     {
         lock (_lock)
         {
-            var material = _tls.Current;
-            if (!ReferenceEquals(_current.Material, material))
+            var of = current();
+            if (!ReferenceEquals(_current.Of, of))
             {
                 _previous?.Invoker.Dispose();
                 _previous = _current;
-                Volatile.Write(ref _current, Make(material));
+                Volatile.Write(ref _current, Make(of, create));
             }
 
             return _current;
         }
     }
 
-    private Generation Make(TlsMaterial material) => new(material, new HttpMessageInvoker(_create(material.ToOptions())));
+    private static Generation Make(object of, Func<HttpMessageHandler> create) => new(of, new HttpMessageInvoker(create()));
 
-    private sealed record Generation(TlsMaterial Material, HttpMessageInvoker Invoker);
+    private sealed record Generation(object Of, HttpMessageInvoker Invoker);
 }

@@ -1,4 +1,5 @@
 using Ha.Heartbeat;
+using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Tests.Heartbeat;
@@ -68,7 +69,8 @@ public sealed class PeerTlsTests : IDisposable
         var folder = new NodeFiles(_ours.Folder, _ours.File, first);
         using var logs = new RecordedLogs();
         using var tls = folder.Open(logs);
-        using var handler = PeerHandler.Create(TimeSpan.FromSeconds(30), tls);
+        using var addresses = new MemberAddresses();
+        using var handler = PeerHandler.Create(TimeSpan.FromSeconds(30), tls, addresses);
         using var client = new PeerClient(handler, new KeySource(Rings.Old));
 
         Assert.Equal(ExchangeFailure.None, await SendAsync(client, peer));

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.RegularExpressions;
 using Ha.Heartbeat;
+using Ha.Http;
 using Ha.Security;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Security.Signing;
@@ -30,7 +31,8 @@ public sealed partial class TlsRecipeTests : IDisposable
         await using var peer = await TlsPeer.StartAsync(own.Load(), root);
         using var logs = new RecordedLogs();
         using var tls = new NodeFiles(_folder.FullName, InFolder("ca.crt"), own).Open(logs);
-        using var handler = PeerHandler.Create(TimeSpan.FromSeconds(30), tls);
+        using var addresses = new MemberAddresses();
+        using var handler = PeerHandler.Create(TimeSpan.FromSeconds(30), tls, addresses);
         using var client = new PeerClient(handler, new KeySource(Rings.Old));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
 

@@ -46,22 +46,24 @@ internal sealed class LeaderForwarder : IDisposable
     /// <param name="encodings">How header values are written and read.</param>
     /// <param name="reports">Told of every attempt that failed on the leader's side.</param>
     /// <param name="clock">Forgets hosts that nobody calls any more.</param>
-    /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
+    /// <param name="addresses">Where the members are.</param>
     public LeaderForwarder(
         HaSettings settings,
         NodeTls tls,
         HeaderEncodings encodings,
         ForwardingReports reports,
         TimeProvider clock,
-        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+        MemberAddresses addresses)
     {
         OwnMark = HaHeaders.EncodeId(settings.NodeId);
         _via = settings.PublicInfo ? OwnMark : "ha";
         _reports = reports;
         _hosts = new PooledHosts(clock);
         var lease = settings.LeaseTimeout;
-        _clear = new HttpMessageInvoker(LeaderHandler.Create(lease, encodings, tls: null, resolve));
-        _secure = new HttpMessageInvoker(tls.CreateHandler(ssl => LeaderHandler.Create(lease, encodings, ssl, resolve)));
+        _clear = Follow(() => LeaderHandler.Create(lease, encodings, tls: null, addresses));
+        _secure = Follow(() => tls.CreateHandler(ssl => LeaderHandler.Create(lease, encodings, ssl, addresses)));
+
+        HttpMessageInvoker Follow(Func<HttpMessageHandler> create) => new(new RenewedHandler(() => addresses.Version, create));
     }
 
     /// <summary>This node's id as it stands in headers.</summary>

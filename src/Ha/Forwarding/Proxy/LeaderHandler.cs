@@ -21,14 +21,13 @@ internal static class LeaderHandler
     /// How to check and authenticate; null: clear text. The name to check and send comes from the URL, not from the
     /// <c>Host</c> header, which is the client's and which the handler itself would take.
     /// </param>
-    /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
+    /// <param name="addresses">Where the members are.</param>
     public static SocketsHttpHandler Create(
         TimeSpan lease,
         HeaderEncodings encodings,
         SslClientAuthenticationOptions? tls,
-        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+        MemberAddresses addresses)
     {
-        var race = new AddressRace(resolve);
         var connectTimeout = Clamp(lease, _leastConnectTimeout, _mostConnectTimeout);
         return new SocketsHttpHandler
         {
@@ -54,12 +53,12 @@ internal static class LeaderHandler
                 return encodings.Request(name);
             },
             ResponseHeaderEncodingSelector = (name, _) => encodings.Answer(name),
-            ConnectCallback = (connection, cancellation) => ConnectAsync(race, connection, connectTimeout, tls, cancellation),
+            ConnectCallback = (connection, cancellation) => ConnectAsync(addresses, connection, connectTimeout, tls, cancellation),
         };
     }
 
     private static async ValueTask<Stream> ConnectAsync(
-        AddressRace race,
+        MemberAddresses addresses,
         SocketsHttpConnectionContext connection,
         TimeSpan timeout,
         SslClientAuthenticationOptions? tls,
@@ -68,7 +67,7 @@ internal static class LeaderHandler
         var leader = connection.DnsEndPoint;
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limited.CancelAfter(timeout);
-        var socket = await race.ConnectAsync(leader, timeout, cancellation);
+        var socket = await addresses.ConnectAsync(leader, timeout, forRequests: true, cancellation);
         try
         {
             // Finds out about a host that vanished while an answer was being waited for, within about ten seconds.

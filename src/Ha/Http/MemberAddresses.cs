@@ -1,0 +1,344 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Ha.Http;
+
+/// <summary>
+/// Where the members are now. Heartbeats and forwarded requests of a node connect through one of these, so what a heartbeat finds out
+/// about an address holds for writes too. Thread-safe.
+/// </summary>
+/// <remarks>
+/// The story of a name:
+/// <list type="number">
+/// <item>Each new connection looks it up, but waits only briefly once there are addresses that were good before. They are raced.</item>
+/// <item>While there are connections it is looked up every 30 s, and when a heartbeat gets no answer. No request waits for that.</item>
+/// <item>A name that lost the address of a connection changes <see cref="Version"/>: handlers are made anew, and what runs on the old
+/// connections may end there. Another order, a further address, a failure or an empty answer changes nothing.</item>
+/// <item>If the lost address swallows packets, its connections are shut down: TCP would let a write wait there for a quarter of an
+/// hour.</item>
+/// <item>Where somebody else answers a heartbeat, <see cref="Version"/> changes too, and no request is sent until the member answers
+/// again.</item>
+/// </list>
+/// </remarks>
+internal sealed class MemberAddresses : IDisposable
+{
+    private static readonly TimeSpan _betweenLookups = TimeSpan.FromSeconds(30);
+
+    // Fresh addresses are worth a part of the time to connect, and not more than one address that swallows packets.
+    private const int ShareOfConnecting = 8;
+    private static readonly TimeSpan _mostWait = TimeSpan.FromMilliseconds(250);
+
+    // Room for a first packet that was lost: it is sent again after a second.
+    private static readonly TimeSpan _silence = TimeSpan.FromSeconds(3);
+
+    // A lease store's members come and go.
+    private static readonly TimeSpan _forgottenAfter = TimeSpan.FromMinutes(10);
+
+    private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
+    private readonly Func<IPEndPoint, CancellationToken, Task<Socket>>? _open;
+    private readonly TimeProvider _clock;
+    private readonly ITimer _timer;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(string Host, int Port), Member> _members = [];
+    private object _version = new();
+
+    /// <param name="resolve">All addresses of a name, the preferred one first. Default: the system's resolver.</param>
+    /// <param name="clock">Of look-ups and races. Default: the system's.</param>
+    /// <param name="open">One attempt to connect. Default: TCP.</param>
+    public MemberAddresses(
+        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null,
+        TimeProvider? clock = null,
+        Func<IPEndPoint, CancellationToken, Task<Socket>>? open = null)
+    {
+        _resolve = resolve ?? Dns.GetHostAddressesAsync;
+        _open = open;
+        _clock = clock ?? TimeProvider.System;
+        _timer = _clock.CreateTimer(_ => LookUpAll(), state: null, _betweenLookups, _betweenLookups);
+    }
+
+    /// <summary>Another object whenever connections made before should carry no new request.</summary>
+    public object Version => Volatile.Read(ref _version);
+
+    /// <param name="target">A name or an address, and a port.</param>
+    /// <param name="timeout">For everything, resolving the name included.</param>
+    /// <param name="forRequests">True: not to where somebody else has answered the last heartbeat.</param>
+    /// <param name="cancellation">Ends all attempts.</param>
+    /// <exception cref="SocketException">No address answered, or not the member; the message says what became of each.</exception>
+    public async Task<Socket> ConnectAsync(DnsEndPoint target, TimeSpan timeout, bool forRequests, CancellationToken cancellation)
+    {
+        var member = Find(target.Host, target.Port);
+        if (forRequests && member.IsStranger)
+        {
+            throw new SocketException((int)SocketError.ConnectionRefused, $"somebody else answers heartbeats at {target.Host}:{target.Port}");
+        }
+
+        var socket = await new AddressRace((_, over) => AddressesAsync(member, timeout, over), _open, _clock)
+            .ConnectAsync(target, timeout, cancellation);
+        try
+        {
+            Track(member, socket);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A heartbeat was answered.</summary>
+    /// <param name="target">The member's URL.</param>
+    /// <param name="byMember">False: not by the member.</param>
+    public void Answered(Uri target, bool byMember)
+    {
+        var member = Find(target.IdnHost, target.Port);
+        lock (_lock)
+        {
+            if (!byMember && !member.IsStranger)
+            {
+                member.Connections.Clear();
+                Volatile.Write(ref _version, new object());
+            }
+
+            member.IsStranger = !byMember;
+        }
+
+        if (!byMember)
+        {
+            _ = LookUp(member);
+        }
+    }
+
+    /// <summary>A heartbeat was not answered.</summary>
+    /// <param name="target">The member's URL.</param>
+    public void Silent(Uri target) => _ = LookUp(Find(target.IdnHost, target.Port));
+
+    public void Dispose()
+    {
+        _timer.Dispose();
+        _stopping.Cancel();
+    }
+
+    private Member Find(string host, int port)
+    {
+        lock (_lock)
+        {
+            if (!_members.TryGetValue((host, port), out var member))
+            {
+                member = new Member(host);
+                _members[(host, port)] = member;
+            }
+
+            member.UsedAt = _clock.GetTimestamp();
+            return member;
+        }
+    }
+
+    private async Task<IPAddress[]> AddressesAsync(Member member, TimeSpan timeout, CancellationToken over)
+    {
+        var lookup = LookUp(member);
+        if (Known(member) is not { Length: > 0 } known)
+        {
+            return await lookup.WaitAsync(over);
+        }
+
+        var wait = timeout / ShareOfConnecting;
+        await ((Task)lookup).WaitAsync(wait > _mostWait || wait < TimeSpan.Zero ? _mostWait : wait, _clock, over)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return Known(member) is { Length: > 0 } now ? now : known;
+    }
+
+    private IPAddress[] Known(Member member)
+    {
+        lock (_lock)
+        {
+            return member.Known;
+        }
+    }
+
+    private void LookUpAll()
+    {
+        List<Member> inUse = [];
+        lock (_lock)
+        {
+            foreach (var (name, member) in _members)
+            {
+                member.Connections.RemoveAll(static connection => connection.SafeHandle.IsClosed);
+                if (member.Connections.Count > 0)
+                {
+                    inUse.Add(member);
+                }
+                else if (_clock.GetElapsedTime(member.UsedAt) > _forgottenAfter)
+                {
+                    _members.Remove(name);
+                }
+            }
+        }
+
+        inUse.ForEach(member => _ = LookUp(member));
+    }
+
+    /// <summary>One at a time. One that hangs is not waited for by the next round, and what it says then counts no more.</summary>
+    private Task<IPAddress[]> LookUp(Member member)
+    {
+        lock (_lock)
+        {
+            if (member.IsAddress)
+            {
+                return Task.FromResult(member.Known);
+            }
+
+            if (!member.Lookup.IsCompleted && _clock.GetElapsedTime(member.LookedUpAt) < _betweenLookups)
+            {
+                return member.Lookup;
+            }
+
+            member.LookedUpAt = _clock.GetTimestamp();
+            var number = ++member.Lookups;
+            var lookup = Task.Run(() => LookUpAsync(member, number));
+            member.Lookup = lookup;
+            _ = lookup.ContinueWith(
+                static failed => failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            return lookup;
+        }
+    }
+
+    private async Task<IPAddress[]> LookUpAsync(Member member, int number)
+    {
+        var found = await _resolve(member.Host, _stopping.Token);
+        if (found.Length == 0)
+        {
+            throw new SocketException((int)SocketError.HostNotFound, $"{member.Host}: no address");
+        }
+
+        List<Socket> lost;
+        lock (_lock)
+        {
+            if (number < member.Answer)
+            {
+                return member.Known;
+            }
+
+            (member.Answer, member.Known) = (number, found);
+            lost = TakeLostNeedsLock(member);
+        }
+
+        _ = CloseIfSwallowedAsync(lost);
+        return found;
+    }
+
+    private void Track(Member member, Socket socket)
+    {
+        // Throws for a connection that was reset at once.
+        _ = socket.RemoteEndPoint;
+        List<Socket> lost;
+        lock (_lock)
+        {
+            member.Connections.RemoveAll(static connection => connection.SafeHandle.IsClosed);
+            member.Connections.Add(socket);
+            lost = TakeLostNeedsLock(member);
+        }
+
+        // The name may have moved while this was connecting.
+        _ = CloseIfSwallowedAsync(lost);
+    }
+
+    private List<Socket> TakeLostNeedsLock(Member member)
+    {
+        if (member.IsAddress)
+        {
+            return [];
+        }
+
+        var lost = member.Connections.FindAll(connection => AddressOf(connection) is { } end && !member.Known.Contains(end.Address));
+        if (lost.Count > 0)
+        {
+            member.Connections.RemoveAll(lost.Contains);
+            Volatile.Write(ref _version, new object());
+        }
+
+        return lost;
+    }
+
+    private async Task CloseIfSwallowedAsync(List<Socket> lost)
+    {
+        foreach (var address in lost.GroupBy(AddressOf))
+        {
+            if (address.Key is { } end && await SwallowsAsync(end))
+            {
+                foreach (var socket in address)
+                {
+                    ShutDown(socket);
+                }
+            }
+        }
+    }
+
+    /// <summary>False also where it refuses: then the host is there, and TCP tells what has become of older connections.</summary>
+    private async Task<bool> SwallowsAsync(IPEndPoint address)
+    {
+        try
+        {
+            using var socket = await new AddressRace(connect: _open, clock: _clock)
+                .ConnectAsync(new DnsEndPoint(address.Address.ToString(), address.Port), _silence, _stopping.Token);
+            return false;
+        }
+        catch (Exception failure) when (failure is SocketException or OperationCanceledException)
+        {
+            return failure is SocketException { SocketErrorCode: not SocketError.ConnectionRefused };
+        }
+    }
+
+    private static IPEndPoint? AddressOf(Socket socket)
+    {
+        try
+        {
+            return socket.RemoteEndPoint as IPEndPoint;
+        }
+        catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
+        {
+            return null;
+        }
+    }
+
+    // The handler owns it, and is told by the end of what it reads.
+    private static void ShutDown(Socket socket)
+    {
+        try
+        {
+            socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
+        {
+            // It has ended by itself.
+        }
+    }
+
+    private sealed class Member(string host)
+    {
+        public string Host => host;
+
+        public bool IsAddress { get; } = IPAddress.TryParse(host, out _);
+
+        /// <summary>The last answer that had any.</summary>
+        public IPAddress[] Known { get; set; } = [];
+
+        public Task<IPAddress[]> Lookup { get; set; } = Task.FromResult<IPAddress[]>([]);
+
+        public long LookedUpAt { get; set; }
+
+        public int Lookups { get; set; }
+
+        /// <summary>The number of the look-up that <see cref="Known"/> is of.</summary>
+        public int Answer { get; set; }
+
+        public long UsedAt { get; set; }
+
+        /// <summary>True: the last heartbeat that was answered was answered by somebody else.</summary>
+        public bool IsStranger { get; set; }
+
+        /// <summary>Those that new requests may take.</summary>
+        public List<Socket> Connections { get; } = [];
+    }
+}
