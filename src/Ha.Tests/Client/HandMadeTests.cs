@@ -37,7 +37,7 @@ public class HandMadeTests
         Assert.Contains("'node-1' must be an http or https URL", error.Message, StringComparison.Ordinal);
         Assert.Contains("'https+http://orders' is a name for service discovery: set ResolveNodes", error.Message, StringComparison.Ordinal);
         Assert.Contains("MaxRedirects (0)", error.Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentNullException>(() => new LeaderRoutingHandler(null!));
+        Assert.Throws<ArgumentNullException>(() => new LeaderRoutingHandler((LeaderRoutingOptions)null!));
     }
 
     [Fact]

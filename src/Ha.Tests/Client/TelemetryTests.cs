@@ -46,7 +46,7 @@ public partial class TelemetryTests
 
         using (var cluster = Logged(seen, o => o.ResolveNodes = (_, _) => throw new InvalidOperationException("no registry")))
         {
-            await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.GetStringAsync("/"));
+            await cluster.Client.GetStringAsync("/");
         }
 
         var documented = EventRow().Matches(Repository.Read("docs/client.md")).Select(row => int.Parse(row.Groups["id"].ValueSpan));
