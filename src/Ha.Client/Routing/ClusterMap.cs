@@ -19,7 +19,7 @@ internal sealed class ClusterMap
     private readonly ClientMetrics _metrics;
     private readonly long _origin;
     private volatile Member[] _configured = [];
-    private HashSet<string> _found = [];
+    private HashSet<string> _found = new(StringComparer.Ordinal);
     private string? _lastFailure;
     private volatile Leader? _leader;
     private volatile string? _ignored;
@@ -304,7 +304,7 @@ internal sealed class ClusterMap
         _configured = [.. nodes.Select(node => before.TryGetValue(node.Url, out var member) && member.Name == node.Name
             ? member
             : new Member(node.Url, configured: true, trusted: true, node.Url == node.Name ? null : node.Name))];
-        _found = [.. nodes.Select(node => node.Name)];
+        _found = nodes.Select(node => node.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var member in _configured)
         {
             _members[member.Url] = member;

@@ -73,7 +73,7 @@ internal sealed class NodeFinder(
             }
         }
 
-        found([.. nodes.DistinctBy(node => node.Url)], failures.Count > 0 ? string.Join("; ", failures) : null);
+        found([.. nodes.DistinctBy(node => node.Url, StringComparer.Ordinal)], failures.Count > 0 ? string.Join("; ", failures) : null);
     }
 
     private async Task<T[]> LastGoodAsync<T>(

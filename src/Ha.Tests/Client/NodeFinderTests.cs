@@ -39,7 +39,7 @@ public class NodeFinderTests
         Assert.All(written, by => Assert.Equal($"127.0.0.3 orders.test:{port}", by));
         Assert.Equal($"http://127.0.0.3:{port}", client.Map.LeaderNow?.Url);
         var read = new HashSet<string> { await client.Http.GetStringAsync("/"), await client.Http.GetStringAsync("/") };
-        Assert.Equal([$"127.0.0.2 orders.test:{port}", $"127.0.0.3 orders.test:{port}"], read.Order());
+        Assert.Equal([$"127.0.0.2 orders.test:{port}", $"127.0.0.3 orders.test:{port}"], read.Order(StringComparer.Ordinal));
 
         static Task AnswerAsync(HttpContext context, bool leads)
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using Ha.Client.Routing;
 using Microsoft.Extensions.Time.Testing;
@@ -50,7 +51,7 @@ public class SeenEpochTests
         cluster.LedBy(A, 900);
         await cluster.Client.GetStringAsync("/");
         cluster.LedBy(B, 3);
-        cluster.On(B, request => request.Headers.TryGetValues("X-Base-Seen-Epoch", out var seen) && long.Parse(seen.Single()) > 3
+        cluster.On(B, request => request.Headers.TryGetValues("X-Base-Seen-Epoch", out var seen) && long.Parse(seen.Single(), CultureInfo.InvariantCulture) > 3
             ? Says(Problem(503, "not leader", retryAfter: 1, notExecuted: true)(request))
             : Ok(B, 3)(request));
         var start = cluster.Time.GetTimestamp();
