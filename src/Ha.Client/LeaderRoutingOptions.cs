@@ -1,16 +1,34 @@
+using System.Net.Http.Headers;
+
 namespace Ha.Client;
 
 /// <summary>
-/// Settings of one named client, given to <c>AddLeaderRouting</c>. Read and validated when the client is created for
-/// the first time; not thread-safe while being set.
+/// Settings of one client, given to <c>AddLeaderRouting</c> or <see cref="LeaderRoutingHandler"/>. Validated when the client is
+/// created for the first time, and not to be changed afterwards.
 /// </summary>
 public sealed class LeaderRoutingOptions
 {
     /// <value>
     /// Base URLs of the cluster's nodes as this client reaches them, without a path, all http or all https; 1 to 64.
-    /// Best the nodes' public targets: only these get credentials, see <see cref="TrustReportedLeaders"/>. No default.
+    /// Best the nodes' public targets: only these get credentials, see <see cref="TrustReportedLeaders"/>. A name with several
+    /// addresses stands for a node at each. With <see cref="ResolveNodes"/>: names that it understands. No default.
     /// </value>
     public IReadOnlyList<string> Nodes { get; set; } = [];
+
+    /// <value>
+    /// Finds the base URLs behind each of <see cref="Nodes"/>, such as <c>https+http://orders</c>, through service discovery. Called off
+    /// the way of requests: first, at least every 30 s while there are any, and at most once a second when a node fails; the
+    /// last good answer holds while it fails, gives none, or takes longer than 5 s. https is preferred where it gives both. Must be
+    /// thread-safe. Default null: <see cref="Nodes"/> are the base URLs.
+    /// </value>
+    public Func<Uri, CancellationToken, ValueTask<IReadOnlyList<Uri>>>? ResolveNodes { get; set; }
+
+    /// <value>
+    /// Gives the <c>Authorization</c> of each attempt, in place of the message's own; null leaves that. Called with the node's base
+    /// URL before anything is sent, and for nodes that may see credentials only; when it fails, the call ends with its error. Must be
+    /// thread-safe, and cache what is expensive. Default null.
+    /// </value>
+    public Func<Uri, CancellationToken, ValueTask<AuthenticationHeaderValue?>>? GetAuthorization { get; set; }
 
     /// <value>
     /// How long one call may take until its response headers are there, all attempts and waits included. Default 30 s,

@@ -32,9 +32,9 @@ internal sealed class RoutingClient : IClient, IDisposable
         }
         catch (LeaderRoutingException e)
         {
-            return Answer.Lost(e.Message, sent: e.OutcomeUnknown);
+            return Answer.Lost(e.Message, sent: false);
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        catch (Exception e) when (e is WriteOutcomeUnknownException or HttpRequestException or OperationCanceledException)
         {
             return Answer.Lost(e.Message, sent: true);
         }

@@ -26,13 +26,13 @@ internal static class AnswerReader
 
         if (status == 307)
         {
-            return await ReadRedirectAsync(response, sent, clock, cancellationToken);
+            return await ReadRedirectAsync(response, sent, clock, cancellationToken).ConfigureAwait(false);
         }
 
         var error = status switch
         {
             200 => GrpcError(response),
-            502 or 503 => await ErrorAsync(response, "application/problem+json", cancellationToken),
+            502 or 503 => await ErrorAsync(response, "application/problem+json", cancellationToken).ConfigureAwait(false),
             _ => null,
         };
         return (status, error) switch
@@ -79,8 +79,8 @@ internal static class AnswerReader
             return Application(response, clock);
         }
 
-        var saysSo = await ErrorAsync(response, "application/json", cancellationToken) == "not leader" ||
-            await ErrorAsync(response, "application/problem+json", cancellationToken) == "not leader";
+        var saysSo = await ErrorAsync(response, "application/json", cancellationToken).ConfigureAwait(false) == "not leader" ||
+            await ErrorAsync(response, "application/problem+json", cancellationToken).ConfigureAwait(false) == "not leader";
         if (target == MemberUrl.Of(sent))
         {
             // One address for several nodes: behind it stands another one each time.
@@ -111,8 +111,8 @@ internal static class AnswerReader
             return null;
         }
 
-        await content.LoadIntoBufferAsync(MaxErrorBytes, cancellationToken);
-        return Text(await content.ReadAsByteArrayAsync(cancellationToken), "error");
+        await content.LoadIntoBufferAsync(MaxErrorBytes, cancellationToken).ConfigureAwait(false);
+        return Text(await content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false), "error");
     }
 
     /// <summary>A string member of a JSON object; null when there is no such thing.</summary>

@@ -1,3 +1,4 @@
+using System.Net.Http.Headers;
 using Ha.Http;
 
 namespace Ha.Client.Routing;
@@ -20,9 +21,10 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
         var mark = new SentMark();
         using var timer = new CancellationTokenSource(limit, routing.Clock);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
+        var authorization = await AuthorizeAsync(member, both.Token, cancellationToken).ConfigureAwait(false);
         try
         {
-            return await ExchangeAsync(member, mark, both.Token);
+            return await ExchangeAsync(member, mark, authorization, both.Token).ConfigureAwait(false);
         }
         catch (Exception error) when (Failure.IsOfTransport(error, cancellationToken))
         {
@@ -42,30 +44,77 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
         }
     }
 
-    private async Task<Answer> ExchangeAsync(Member member, SentMark mark, CancellationToken cancellationToken)
+    private async Task<Answer> ExchangeAsync(Member member, SentMark mark, AuthenticationHeaderValue? authorization, CancellationToken cancellationToken)
     {
-        var attempt = request.CreateAttempt(member);
+        var attempt = request.CreateAttempt(member, routing.Map, authorization);
         mark.Attach(attempt, request.Body);
         if (!member.Trusted && request.HasCredentials)
         {
             routing.Log.CredentialsDropped(request.Name, member.Url);
         }
 
-        var response = await transport(attempt, cancellationToken);
+        var response = await transport(attempt, cancellationToken).ConfigureAwait(false);
         try
         {
             routing.Map.Answered(member);
-            if (member.Trusted && AnswerReader.First(response, HaHeaders.Leader) is { } leader)
+            if (member.Trusted)
             {
-                routing.Map.Learn(leader, AnswerReader.Epoch(response), member);
+                Learn(member, response);
             }
 
-            return await AnswerReader.ReadAsync(response, attempt.RequestUri!, routing.Clock, cancellationToken);
+            var answer = await AnswerReader.ReadAsync(response, attempt.RequestUri!, routing.Clock, cancellationToken).ConfigureAwait(false);
+            if (answer.Meaning == Meaning.Final && request is { IsWrite: true, ToLeader: true })
+            {
+                routing.Map.LearnByAnswer(member, AnswerReader.First(response, HaHeaders.Leader), AnswerReader.Epoch(response));
+            }
+
+            return answer;
         }
         catch
         {
             response.Dispose();
             throw;
+        }
+    }
+
+    private void Learn(Member member, HttpResponseMessage response)
+    {
+        var epoch = AnswerReader.Epoch(response);
+        routing.Map.Epochs.Hear(member, epoch);
+        if (AnswerReader.First(response, HaHeaders.Leader) is { } leader)
+        {
+            routing.Map.Learn(leader, epoch, member);
+        }
+
+        if (request.IsWrite && AnswerReader.First(response, HaHeaders.Position) is { } position)
+        {
+            routing.Map.Position.Raise(position);
+        }
+    }
+
+    // Nothing is sent before this. A failure in here says nothing of the node.
+    private async Task<AuthenticationHeaderValue?> AuthorizeAsync(Member member, CancellationToken limited, CancellationToken callers)
+    {
+        if (!member.Trusted || routing.Options.GetAuthorization is not { } authorize)
+        {
+            return null;
+        }
+
+        try
+        {
+            return await authorize(new Uri(member.Name), limited).AsTask().WaitAsync(limited).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (callers.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (OperationCanceledException error) when (limited.IsCancellationRequested)
+        {
+            throw new NoAuthorizationException(new TimeoutException("GetAuthorization gave no answer in the time of the attempt.", error));
+        }
+        catch (Exception error)
+        {
+            throw new NoAuthorizationException(error);
         }
     }
 
@@ -92,6 +141,7 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
             return;
         }
 
+        routing.Map.LookAgain(anyway: true);
         if (answer.Meaning is Meaning.Unreachable or Meaning.TimedOut)
         {
             routing.Map.Failed(member, routing.Options.MaxNodeBackoff, routing.Jitter(), answer.Word);
@@ -100,3 +150,6 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
         routing.Map.Forget(member);
     }
 }
+
+/// <summary>The application's hook failed with the inner exception, which is the caller's to see.</summary>
+internal sealed class NoAuthorizationException(Exception cause) : Exception(cause.Message, cause);

@@ -17,6 +17,9 @@ internal sealed class CallHistory
     private bool _outcomeUnknown;
     private bool _answered;
 
+    /// <summary>The base URL that the caller gave, before any handler of the app put another one in its place.</summary>
+    public string? Origin { get; private init; }
+
     /// <summary>
     /// True: some copy of the write, this pass's current one aside, may have been executed: its outcome is unknown, it is
     /// under way, or the application has answered it.
@@ -45,7 +48,7 @@ internal sealed class CallHistory
     }
 
     /// <summary>How the last pass failed.</summary>
-    public LeaderRoutingException? Failure { get; set; }
+    public Exception? Failure { get; set; }
 
     /// <summary>A structured-field string (RFC 9651 section 3.3.3), as the draft on the header asks for; the same at each call.</summary>
     public string NewKey
@@ -66,7 +69,7 @@ internal sealed class CallHistory
     {
         if (!message.Options.TryGetValue(_option, out var history))
         {
-            message.Options.Set(_option, history = new CallHistory());
+            message.Options.Set(_option, history = new CallHistory { Origin = message.RequestUri is { } uri ? MemberUrl.NameOf(uri) : null });
         }
 
         return history;

@@ -18,7 +18,7 @@ internal sealed class CallReport(string request, IReadOnlyList<Member> configure
         _words[member] = (entry.Attempts + 1, word);
     }
 
-    public LeaderRoutingException Fail(string why, bool outcomeUnknown, TimeSpan elapsed, Answer? last)
+    public Exception Fail(string why, bool outcomeUnknown, string? key, TimeSpan elapsed, Answer? last)
     {
         var nodes = _order.Select(member => new NodeReport(new Uri(member.Url), _words[member].Attempts, _words[member].Word))
             .Concat(configured.Where(member => !_words.ContainsKey(member)).Select(NotAsked))
@@ -33,8 +33,13 @@ internal sealed class CallReport(string request, IReadOnlyList<Member> configure
         }
 
         message[^1] = '.';
+        if (outcomeUnknown)
+        {
+            return new WriteOutcomeUnknownException(message.ToString(), key, nodes, last?.Error);
+        }
+
         var transport = (last?.Error as HttpRequestException)?.HttpRequestError ?? HttpRequestError.Unknown;
-        return new LeaderRoutingException(message.ToString(), outcomeUnknown, nodes, transport, last?.Response?.StatusCode, last?.Error);
+        return new LeaderRoutingException(message.ToString(), nodes, transport, last?.Response?.StatusCode, last?.Error);
     }
 
     private static NodeReport NotAsked(Member member) => new(

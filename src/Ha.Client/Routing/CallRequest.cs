@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Net.Http.Headers;
 using Ha.Http;
 
 namespace Ha.Client.Routing;
@@ -57,7 +59,7 @@ internal sealed class CallRequest
     /// A fresh copy: an attempt that was given up may still be using the last one, and handlers below add their headers.
     /// Never disposed, since that would dispose the caller's content.
     /// </summary>
-    public HttpRequestMessage CreateAttempt(Member member)
+    public HttpRequestMessage CreateAttempt(Member member, ClusterMap map, AuthenticationHeaderValue? authorization)
     {
         var attempt = new HttpRequestMessage(_original.Method, MemberUrl.On(member.Url, _original.RequestUri!))
         {
@@ -71,6 +73,22 @@ internal sealed class CallRequest
             {
                 attempt.Headers.TryAddWithoutValidation(name, values);
             }
+        }
+
+        attempt.Headers.Host ??= member.Host;
+        if (authorization is not null)
+        {
+            attempt.Headers.Authorization = authorization;
+        }
+
+        if (ToLeader && map.Epochs.Highest is > 0 and var seen && !attempt.Headers.NonValidated.Contains(HaHeaders.SeenEpoch))
+        {
+            attempt.Headers.TryAddWithoutValidation(HaHeaders.SeenEpoch, seen.ToString(CultureInfo.InvariantCulture));
+        }
+
+        if (!(IsWrite && ToLeader) && member.Trusted && map.Position.Newest is { } position && !attempt.Headers.NonValidated.Contains(HaHeaders.Position))
+        {
+            attempt.Headers.TryAddWithoutValidation(HaHeaders.Position, position);
         }
 
         foreach (var (name, value) in _original.Options)
@@ -98,7 +116,12 @@ internal sealed class CallRequest
 
     /// <summary>A question to a node on this request's way: with its version of HTTP, and none of its headers.</summary>
     public HttpRequestMessage CreateQuestion(Member member, string path) =>
-        new(HttpMethod.Get, new Uri(member.Url + path)) { Version = _original.Version, VersionPolicy = _original.VersionPolicy };
+        new(HttpMethod.Get, new Uri(member.Url + path))
+        {
+            Version = _original.Version,
+            VersionPolicy = _original.VersionPolicy,
+            Headers = { Host = member.Host },
+        };
 
     private bool MaySend(string header, Member member) =>
         (member.Trusted || !_credentials.Contains(header, StringComparer.OrdinalIgnoreCase)) &&

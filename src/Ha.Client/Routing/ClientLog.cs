@@ -39,4 +39,7 @@ internal sealed partial class ClientLog(ILogger logger)
 
     [LoggerMessage(11, LogLevel.Debug, "{Node} was asked who leads: {Answer}")]
     public partial void Asked(string node, string answer);
+
+    [LoggerMessage(12, LogLevel.Warning, "Nodes were not looked up, and those known before are used, if any: {Failure}")]
+    public partial void NamesNotResolved(string failure);
 }

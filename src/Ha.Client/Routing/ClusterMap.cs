@@ -7,42 +7,87 @@ namespace Ha.Client.Routing;
 internal sealed class ClusterMap
 {
     private const int MaxLearned = 64;
+    private const int MaxNodes = 64;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Member> _members = new(StringComparer.Ordinal);
-    private readonly Member[] _configured;
+    private readonly IReadOnlyList<string> _names;
+    private readonly NodeFinder _finder;
     private readonly bool _trustReported;
     private readonly TimeProvider _clock;
     private readonly ClientLog _log;
     private readonly ClientMetrics _metrics;
     private readonly long _origin;
+    private volatile Member[] _configured = [];
+    private HashSet<string> _found = new(StringComparer.Ordinal);
+    private string? _lastFailure;
     private volatile Leader? _leader;
     private volatile string? _ignored;
     private int _turn;
 
-    public ClusterMap(IEnumerable<string> nodes, bool trustReported, TimeProvider clock, ClientLog log, ClientMetrics metrics)
+    /// <param name="names">The options' nodes, in one spelling.</param>
+    /// <param name="finder">Finds out what is behind them.</param>
+    /// <param name="trustReported">Leaders that a configured node names get credentials.</param>
+    /// <param name="clock">All time comes from here.</param>
+    /// <param name="log">The decisions, for people.</param>
+    /// <param name="metrics">The decisions, for dashboards.</param>
+    public ClusterMap(
+        IReadOnlyList<string> names, NodeFinder finder, bool trustReported, TimeProvider clock, ClientLog log, ClientMetrics metrics)
     {
-        (_trustReported, _clock, _log, _metrics) = (trustReported, clock, log, metrics);
+        (_names, _finder, _trustReported, _clock, _log, _metrics) = (names, finder, trustReported, clock, log, metrics);
         _origin = clock.GetTimestamp();
-        _configured = [.. nodes.Select(url => new Member(url, configured: true, trusted: true))];
-        foreach (var member in _configured)
+        Epochs = new SeenEpochs(clock);
+        if (names.All(name => MemberUrl.TryParse(name, out _)) && !finder.Resolves)
         {
-            _members.Add(member.Url, member);
+            Replace([.. names.Select(name => new FoundNode(name, name))], failure: null);
         }
     }
 
+    /// <summary>The nodes behind the options' names; empty as long as none was found.</summary>
     public IReadOnlyList<Member> Configured => _configured;
+
+    public SeenEpochs Epochs { get; }
+
+    public NewestPosition Position { get; } = new();
 
     public Member? LeaderNow => _leader?.Member;
 
     private TimeSpan Now => _clock.GetElapsedTime(_origin);
+
+    /// <summary>Looks for the nodes again when it is time, beside everything else.</summary>
+    /// <param name="anyway">A node does not answer.</param>
+    public void LookAgain(bool anyway) => _ = _finder.Search(anyway, Replace);
+
+    /// <summary>Waits for the first nodes, but not beyond <paramref name="limit"/>.</summary>
+    public async Task FindNodesAsync(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var timer = new CancellationTokenSource(limit, _clock);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
+        try
+        {
+            await _finder.Search(anyway: true, Replace).WaitAsync(both.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The call goes on without, and may wait again.
+        }
+    }
+
+    /// <summary>What stands in the options or was found behind that.</summary>
+    public bool IsOfCluster(string url)
+    {
+        lock (_lock)
+        {
+            return _names.Contains(url, StringComparer.Ordinal) || _found.Contains(url) || IsTrustedNeedsLock(url);
+        }
+    }
 
     /// <summary>May see credentials: configured, or reported and the options trust that.</summary>
     public bool IsTrusted(string url)
     {
         lock (_lock)
         {
-            return _members.TryGetValue(url, out var member) && member.Trusted;
+            return IsTrustedNeedsLock(url);
         }
     }
 
@@ -64,10 +109,11 @@ internal sealed class ClusterMap
             }
 
             Member? soonest = null;
-            var turn = _turn = (_turn + 1) % _configured.Length;
-            for (var i = 0; i < _configured.Length; i++)
+            var nodes = _configured;
+            var turn = _turn = (_turn + 1) % Math.Max(1, nodes.Length);
+            for (var i = 0; i < nodes.Length; i++)
             {
-                var member = _configured[(turn + i) % _configured.Length];
+                var member = nodes[(turn + i) % nodes.Length];
                 if (tried.Contains(member))
                 {
                     continue;
@@ -186,13 +232,92 @@ internal sealed class ClusterMap
             _metrics.LeaderChanged();
             _log.LeaderLearned(target, epoch, reporter.Url);
         }
-        else if (member is not { Trusted: true } && _ignored != target)
+        else if (member is not { Trusted: true } && _ignored != target && !IsOfCluster(target))
         {
             _ignored = target;
             _log.LeaderNotTrusted(target, reporter.Url);
         }
 
         return member;
+    }
+
+    /// <summary>
+    /// A write that a node behind a name has answered went to the leader, or through that node, when the leader goes by that
+    /// name too: nothing else tells which of the name's addresses it is.
+    /// </summary>
+    public void LearnByAnswer(Member member, string? leader, long epoch)
+    {
+        if (member.Host is null || !MemberUrl.TryParse(leader, out var url) || url != member.Name)
+        {
+            return;
+        }
+
+        bool changed;
+        lock (_lock)
+        {
+            changed = member.Trusted && SetLeaderNeedsLock(member, epoch);
+        }
+
+        if (changed)
+        {
+            _metrics.LeaderChanged();
+            _log.LeaderLearned(member.Url, epoch, member.Url);
+        }
+    }
+
+    private bool IsTrustedNeedsLock(string url) => _members.TryGetValue(url, out var member) && member.Trusted;
+
+    private void Replace(IReadOnlyList<FoundNode> nodes, string? failure)
+    {
+        Member? left = null;
+        bool isNews;
+        lock (_lock)
+        {
+            isNews = failure is not null && failure != _lastFailure;
+            _lastFailure = failure;
+            if (nodes.Count > 0 && !nodes.Select(node => node.Url).SequenceEqual(_configured.Select(member => member.Url), StringComparer.Ordinal))
+            {
+                left = ReplaceNeedsLock([.. nodes.Take(MaxNodes)]);
+            }
+        }
+
+        if (isNews)
+        {
+            _log.NamesNotResolved(failure!);
+        }
+
+        if (left is not null)
+        {
+            _log.LeaderForgotten(left.Url);
+        }
+    }
+
+    /// <returns>The leader, if it was among those that are gone.</returns>
+    private Member? ReplaceNeedsLock(FoundNode[] nodes)
+    {
+        var before = _configured.ToDictionary(member => member.Url, StringComparer.Ordinal);
+        foreach (var url in before.Keys)
+        {
+            _members.Remove(url);
+        }
+
+        _configured = [.. nodes.Select(node => before.TryGetValue(node.Url, out var member) && member.Name == node.Name
+            ? member
+            : new Member(node.Url, configured: true, trusted: true, node.Url == node.Name ? null : node.Name))];
+        _found = nodes.Select(node => node.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var member in _configured)
+        {
+            _members[member.Url] = member;
+        }
+
+        Epochs.Expect(_configured.Length);
+        if (_leader is not { Member: { Configured: true } gone } || _configured.Contains(gone))
+        {
+            return null;
+        }
+
+        _leader = null;
+        return gone;
     }
 
     private Member? FindOrAddNeedsLock(string target, Member reporter)
@@ -202,7 +327,8 @@ internal sealed class ClusterMap
             return member;
         }
 
-        if (!reporter.Configured || MemberUrl.IsDowngrade(reporter.Url, target) || _members.Count - _configured.Length >= MaxLearned)
+        // It may be any of the name's addresses, and the reporter itself.
+        if (_found.Contains(target) || !reporter.Configured || MemberUrl.IsDowngrade(reporter.Url, target) || _members.Count - _configured.Length >= MaxLearned)
         {
             return null;
         }

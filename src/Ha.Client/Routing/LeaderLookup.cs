@@ -22,7 +22,7 @@ internal static class LeaderLookup
             using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
             try
             {
-                routing.Asked(member, Meaning.Final, await AskAsync(routing, call, member, transport, both.Token));
+                routing.Asked(member, Meaning.Final, await AskAsync(routing, call, member, transport, both.Token).ConfigureAwait(false));
             }
             catch (Exception error) when (Failure.IsOfTransport(error, cancellationToken))
             {
@@ -42,15 +42,15 @@ internal static class LeaderLookup
         CancellationToken cancellationToken)
     {
         using var request = call.CreateQuestion(member, HaRoutes.Leader);
-        using var response = await transport(request, cancellationToken);
+        using var response = await transport(request, cancellationToken).ConfigureAwait(false);
         routing.Map.Answered(member);
         if (!response.IsSuccessStatusCode)
         {
             return $"{(int)response.StatusCode}";
         }
 
-        await response.Content.LoadIntoBufferAsync(AnswerReader.MaxErrorBytes, cancellationToken);
-        var json = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        await response.Content.LoadIntoBufferAsync(AnswerReader.MaxErrorBytes, cancellationToken).ConfigureAwait(false);
+        var json = await response.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
         if (AnswerReader.Text(json, "leader_url") is not { Length: > 0 } leader)
         {
             return "nobody";

@@ -11,8 +11,17 @@ internal sealed class LeaderRoutingOptionsValidator : IValidateOptions<LeaderRou
 
     public ValidateOptionsResult Validate(string? name, LeaderRoutingOptions options)
     {
+        var errors = Errors(options);
+        return errors.Count == 0
+            ? ValidateOptionsResult.Success
+            : ValidateOptionsResult.Fail(errors.Select(error => $"AddLeaderRouting for client '{name}': {error}"));
+    }
+
+    /// <summary>Everything that is wrong, a sentence each.</summary>
+    public static List<string> Errors(LeaderRoutingOptions options)
+    {
         var errors = new List<string>();
-        CheckNodes(options.Nodes, errors);
+        CheckNodes(options.Nodes, options.ResolveNodes is not null, errors);
         Check(nameof(options.ConnectTimeout), options.ConnectTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), errors);
         Check(nameof(options.Deadline), options.Deadline, TimeSpan.FromMilliseconds(10), _day, errors);
         CheckOrder(nameof(options.ConnectTimeout), options.ConnectTimeout, nameof(options.AttemptTimeout), options.AttemptTimeout, errors);
@@ -20,12 +29,10 @@ internal sealed class LeaderRoutingOptionsValidator : IValidateOptions<LeaderRou
         Check(nameof(options.MaxNodeBackoff), options.MaxNodeBackoff, TimeSpan.FromMilliseconds(500), TimeSpan.FromMinutes(10), errors);
         Check(nameof(options.MaxBufferedBodyBytes), options.MaxBufferedBodyBytes, 0, MaxBufferedBytes, errors);
         Check(nameof(options.MaxRedirects), options.MaxRedirects, 1, 20, errors);
-        return errors.Count == 0
-            ? ValidateOptionsResult.Success
-            : ValidateOptionsResult.Fail(errors.Select(error => $"AddLeaderRouting for client '{name}': {error}"));
+        return errors;
     }
 
-    private static void CheckNodes(IReadOnlyList<string>? nodes, List<string> errors)
+    private static void CheckNodes(IReadOnlyList<string>? nodes, bool resolved, List<string> errors)
     {
         if (nodes is null || nodes.Count is 0 or > MaxNodes)
         {
@@ -40,6 +47,13 @@ internal sealed class LeaderRoutingOptionsValidator : IValidateOptions<LeaderRou
             {
                 schemes.Add(url[..url.IndexOf(':', StringComparison.Ordinal)]);
             }
+            else if (IsServiceName(node))
+            {
+                if (!resolved)
+                {
+                    errors.Add($"Nodes: '{Redact(node)}' is a name for service discovery: set ResolveNodes, or name an http or https URL.");
+                }
+            }
             else
             {
                 errors.Add($"Nodes: '{Redact(node)}' must be an http or https URL of scheme, host and port only, such as http://node-1:8080.");
@@ -51,6 +65,11 @@ internal sealed class LeaderRoutingOptionsValidator : IValidateOptions<LeaderRou
             errors.Add("Nodes must be all http or all https: a call must not lose its encryption on the way.");
         }
     }
+
+    // Such as https+http://orders, or http://_public.orders, which is a URL as well.
+    private static bool IsServiceName(string? node) =>
+        node is not null && !node.AsSpan().ContainsAny('@', '\\', '#') && Uri.TryCreate(node, UriKind.Absolute, out var uri) &&
+        uri.Scheme.Contains('+', StringComparison.Ordinal) && uri.PathAndQuery is "/" or "" && MemberUrl.NameOf(uri).Length > 0;
 
     // A URL may carry a password, and messages end up in logs.
     private static string Redact(string? node) =>

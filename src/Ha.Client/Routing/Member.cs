@@ -4,7 +4,11 @@ namespace Ha.Client.Routing;
 /// One node as this client sees it. The methods that change it end in NeedsLock: <see cref="ClusterMap"/> owns the lock
 /// and the time.
 /// </summary>
-internal sealed class Member(string url, bool configured, bool trusted)
+/// <param name="url">Where it is sent to.</param>
+/// <param name="configured">Named in the options.</param>
+/// <param name="trusted">May see credentials.</param>
+/// <param name="name">The base URL that it is one address of; null: <paramref name="url"/> itself.</param>
+internal sealed class Member(string url, bool configured, bool trusted, string? name = null)
 {
     private static readonly TimeSpan _firstBackoff = TimeSpan.FromMilliseconds(500);
 
@@ -13,6 +17,15 @@ internal sealed class Member(string url, bool configured, bool trusted)
     private bool _probing;
 
     public string Url { get; } = url;
+
+    /// <summary>The base URL by name; the same as <see cref="Url"/> where the name has one address only.</summary>
+    public string Name { get; } = name ?? url;
+
+    /// <summary>
+    /// What the <c>Host</c> header says where <see cref="Url"/> does not: <c>SocketsHttpHandler</c> takes the name for TLS from it
+    /// too, the one it sends and the one it looks for in the certificate. Else null.
+    /// </summary>
+    public string? Host { get; } = name?[(name.IndexOf("://", StringComparison.Ordinal) + 3)..];
 
     /// <summary>Named in the options: takes part in the spread, and may name leaders.</summary>
     public bool Configured { get; } = configured;

@@ -35,6 +35,11 @@ internal static class MemberUrl
         return uri.IsDefaultPort ? $"{uri.Scheme}://{host}" : $"{uri.Scheme}://{host}:{uri.Port}";
     }
 
+    /// <summary>The same, and of any other scheme (<c>https+http</c>) the name that only a resolver understands.</summary>
+    public static string NameOf(Uri uri) => Of(uri) is { Length: > 0 } url ? url
+        : uri is { IsAbsoluteUri: true, UserInfo.Length: 0, IdnHost.Length: > 0 } ? $"{uri.Scheme}://{uri.Authority.ToLowerInvariant()}"
+        : "";
+
     /// <summary>
     /// The same resource on another node. Put together as text: resolved as a relative reference, a path that begins
     /// with two slashes would name another host.

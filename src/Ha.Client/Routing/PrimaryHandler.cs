@@ -27,6 +27,36 @@ internal static class PrimaryHandler
         return new AddressRace(resolve).UseIn(handler);
     }
 
+    /// <summary>
+    /// How the names of nodes become addresses that requests can be sent to one by one; null where that must be left to the handler:
+    /// one that is not the runtime's, goes through a proxy, or knows the nodes' passwords by their names.
+    /// </summary>
+    /// <param name="handler">Checked.</param>
+    /// <param name="resolve">For tests; null: the system's resolver.</param>
+    public static Func<Uri, CancellationToken, Task<IPAddress[]>>? AddressesOf(
+        HttpMessageHandler? handler, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+    {
+        while (handler is DelegatingHandler delegating)
+        {
+            handler = delegating.InnerHandler;
+        }
+
+        if (handler is not SocketsHttpHandler { Credentials: null } sockets)
+        {
+            return null;
+        }
+
+        resolve ??= Dns.GetHostAddressesAsync;
+        return async (node, cancellationToken) =>
+        {
+            var proxy = sockets.UseProxy ? sockets.Proxy ?? HttpClient.DefaultProxy : null;
+            var addresses = IsDirect(proxy, node) ? await resolve(node.IdnHost, cancellationToken).ConfigureAwait(false) : [];
+            return addresses.All(address => IsDirect(proxy, new UriBuilder(node.Scheme, address.ToString(), node.Port).Uri)) ? addresses : [];
+        };
+    }
+
+    private static bool IsDirect(IWebProxy? proxy, Uri target) => proxy is null || proxy.IsBypassed(target) || proxy.GetProxy(target) is null;
+
     /// <summary>Refuses a handler that undermines the routing, and marks what one of the runtime's sends.</summary>
     /// <exception cref="InvalidOperationException">The handler follows redirects, keeps cookies or gives a password to anybody.</exception>
     /// <returns>How much its failures prove.</returns>

@@ -34,13 +34,13 @@ internal sealed class RequestBody(HttpContent? content, bool isWrite, int limit)
         var mine = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         if (Interlocked.CompareExchange(ref _preparing, mine.Task, null) is { } others)
         {
-            await others.WaitAsync(cancellationToken);
+            await others.WaitAsync(cancellationToken).ConfigureAwait(false);
             return;
         }
 
         try
         {
-            await KeepAsync(cancellationToken);
+            await KeepAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -76,7 +76,7 @@ internal sealed class RequestBody(HttpContent? content, bool isWrite, int limit)
         {
             // When it breaks off, what was read is lost.
             Volatile.Write(ref _begun, 1);
-            await content.LoadIntoBufferAsync(limit, cancellationToken);
+            await content.LoadIntoBufferAsync(limit, cancellationToken).ConfigureAwait(false);
             _replayable = true;
             return;
         }

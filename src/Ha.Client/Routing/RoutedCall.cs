@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace Ha.Client.Routing;
 
 /// <summary>
@@ -8,6 +10,9 @@ internal sealed class RoutedCall
 {
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan _longestPause = TimeSpan.FromSeconds(1);
+
+    // With less time left another round would only make an unknown outcome of what was not executed so far.
+    private static readonly TimeSpan _shortestRound = TimeSpan.FromMilliseconds(50);
 
     private readonly RoutingContext _routing;
     private readonly CallRequest _request;
@@ -39,13 +44,13 @@ internal sealed class RoutedCall
         var result = "failed";
         try
         {
-            var response = await PassAsync(cancellationToken);
+            var response = await PassAsync(cancellationToken).ConfigureAwait(false);
             result = "answered";
             return response;
         }
-        catch (LeaderRoutingException error)
+        catch (Exception error) when (error is LeaderRoutingException or WriteOutcomeUnknownException)
         {
-            result = error.OutcomeUnknown ? "outcome_unknown" : "not_executed";
+            result = error is WriteOutcomeUnknownException ? "outcome_unknown" : "not_executed";
             _request.History.Failure = error;
             _routing.Log.CallFailed(error.Message);
             throw;
@@ -60,18 +65,18 @@ internal sealed class RoutedCall
     {
         if (!_request.IsWrite)
         {
-            return await RouteAsync(cancellationToken);
+            return await RouteAsync(cancellationToken).ConfigureAwait(false);
         }
 
         // A handler around the routing may have sent this message before, or be sending it now.
         if (_request.History.Enter(_request.Key) is { } why)
         {
-            throw _report.Fail(why, outcomeUnknown: true, Elapsed, new Answer(Meaning.OutcomeUnknown, why) { Error = _request.History.Failure });
+            throw _report.Fail(why, outcomeUnknown: true, _request.Key, Elapsed, new Answer(Meaning.OutcomeUnknown, why) { Error = _request.History.Failure });
         }
 
         try
         {
-            return await RouteAsync(cancellationToken);
+            return await RouteAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -81,8 +86,10 @@ internal sealed class RoutedCall
 
     private async Task<HttpResponseMessage> RouteAsync(CancellationToken cancellationToken)
     {
+        _routing.Map.LookAgain(anyway: false);
+
         // Step 1: make the body fit to be sent again, or to stay unread.
-        await _request.Body.PrepareAsync(cancellationToken);
+        await _request.Body.PrepareAsync(cancellationToken).ConfigureAwait(false);
         if (!_request.Body.CanSend)
         {
             throw Fail("an earlier pass of the same message read its body, which is not kept (MaxBufferedBodyBytes)");
@@ -91,22 +98,27 @@ internal sealed class RoutedCall
         // Step 2: who can send its body only once asks for the leader first.
         if (_request is { ToLeader: true, Body.SentOnce: true } && _routing.Map.LeaderNow is null)
         {
-            await _sender.AskForLeaderAsync(cancellationToken);
+            await _sender.AskForLeaderAsync(cancellationToken).ConfigureAwait(false);
         }
 
         Member? member = null;
         while (true)
         {
             // Step 3: choose a node; when each has had its turn, wait for the next round.
+            if (_routing.Map.Configured.Count == 0)
+            {
+                await _routing.Map.FindNodesAsync(_routing.Options.ConnectTimeout, cancellationToken).ConfigureAwait(false);
+            }
+
             member ??= _routing.Map.Choose(_request.ToLeader, _tried, _routing.Options.ConnectTimeout);
             if (member is null)
             {
-                await PauseAsync("no node could take it", asked: null, cancellationToken);
+                await PauseAsync(_routing.Map.Configured.Count > 0 ? "no node could take it" : "no node was found", asked: null, cancellationToken).ConfigureAwait(false);
                 continue;
             }
 
             // Step 4: one attempt.
-            var answer = await AttemptAsync(member, cancellationToken);
+            var answer = await AttemptAsync(member, cancellationToken).ConfigureAwait(false);
             if (answer.IsUnknown && _request.IsWrite)
             {
                 _request.History.BecomeUnknown();
@@ -124,7 +136,7 @@ internal sealed class RoutedCall
 
             // Step 5: the node to go to, null for any, or an end.
             answer.Response?.Dispose();
-            member = await FollowUpAsync(member, answer, cancellationToken);
+            member = await FollowUpAsync(member, answer, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -137,7 +149,21 @@ internal sealed class RoutedCall
         }
 
         var limit = _request.IsRepeatable && _routing.Options.AttemptTimeout < left ? _routing.Options.AttemptTimeout : left;
-        var answer = await _sender.SendAsync(member, limit, cancellationToken);
+        Answer answer;
+        try
+        {
+            answer = await _sender.SendAsync(member, limit, cancellationToken).ConfigureAwait(false);
+        }
+        catch (NoAuthorizationException error) when (!MayHaveRun)
+        {
+            ExceptionDispatchInfo.Throw(error.InnerException!);
+            throw;
+        }
+        catch (NoAuthorizationException error)
+        {
+            throw Fail("there was no authorization for another attempt", new Answer(Meaning.Unreachable, "") { Error = error.InnerException });
+        }
+
         _report.Add(member, answer.Word);
         _routing.Metrics.Attempted(_routing.Client, member.Url, _request.IsWrite, answer.Meaning);
         _routing.Log.Attempted(_request.Name, member.Url, answer.Word);
@@ -153,7 +179,10 @@ internal sealed class RoutedCall
 
         // Its "not executed" is of its own copy only.
         Meaning.Refused => !_request.Body.CanSend && !MayHaveRun && answer.Response is not null,
-        Meaning.OutcomeUnknown => !_request.MayRepeatUnknown || !_request.Body.CanSend,
+
+        // A gRPC client reads its status; anybody else might take a 502 for one that may be tried again.
+        Meaning.OutcomeUnknown => (!_request.MayRepeatUnknown || !_request.Body.CanSend) &&
+            (!_request.IsWrite || answer.Response!.StatusCode == System.Net.HttpStatusCode.OK),
         _ => false,
     };
 
@@ -172,13 +201,13 @@ internal sealed class RoutedCall
         switch (answer.Meaning)
         {
             case Meaning.Redirected:
-                return await FollowAsync(from, answer, cancellationToken);
+                return await FollowAsync(from, answer, cancellationToken).ConfigureAwait(false);
             case Meaning.Refused:
                 _routing.Map.Forget(from);
-                await PauseAsync(answer.Word, answer.RetryAfter, cancellationToken);
+                await PauseAsync(answer.Word, answer.RetryAfter, cancellationToken).ConfigureAwait(false);
                 return null;
             case Meaning.Final:
-                await PauseAsync("409, the first copy still runs", answer.RetryAfter, cancellationToken);
+                await PauseAsync("409, the first copy still runs", answer.RetryAfter, cancellationToken).ConfigureAwait(false);
                 return null;
             default:
                 if (IsInDoubt)
@@ -214,7 +243,7 @@ internal sealed class RoutedCall
         }
 
         // The others have not noticed yet that the leader is gone, or do not agree on one.
-        await PauseAsync(answer.Word, asked: null, cancellationToken);
+        await PauseAsync(answer.Word, asked: null, cancellationToken).ConfigureAwait(false);
         return null;
     }
 
@@ -226,17 +255,17 @@ internal sealed class RoutedCall
             delay = longer;
         }
 
-        if (Elapsed + delay >= _routing.Options.Deadline)
+        if (Elapsed + delay + _shortestRound >= _routing.Options.Deadline)
         {
-            throw Fail($"the deadline of {_routing.Options.Deadline.TotalSeconds:0.###} s leaves no time for another round");
+            throw Fail($"the deadline of {_routing.Options.Deadline.TotalSeconds:0.###} s leaves no time for another round ({reason})");
         }
 
         _routing.Metrics.Paused(_routing.Client, delay);
         _routing.Log.Paused(_request.Name, delay, reason);
-        await Task.Delay(delay, _routing.Clock, cancellationToken);
+        await Task.Delay(delay, _routing.Clock, cancellationToken).ConfigureAwait(false);
         _tried.Clear();
         _hops = 0;
     }
 
-    private LeaderRoutingException Fail(string why, Answer? last = null) => _report.Fail(why, MayHaveRun, Elapsed, last);
+    private Exception Fail(string why, Answer? last = null) => _report.Fail(why, MayHaveRun, _request.Key, Elapsed, last);
 }

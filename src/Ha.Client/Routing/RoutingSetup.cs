@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Http;
 using Microsoft.Extensions.Logging;
@@ -45,21 +46,15 @@ internal sealed class RoutingSetup
         }
 
         var options = _options.Get(client);
-        var routing = new RoutingContext(client, options, Map(options), _clock, _log, _metrics, Random.Shared.NextDouble, proof);
+        var addresses = PrimaryHandler.AddressesOf(builder.PrimaryHandler);
+
+        // Clients of the same cluster share what they know, unless they trust differently, or find its nodes in another way.
+        var key = $"{options.TrustReportedLeaders} {addresses is null} {(options.ResolveNodes is null ? "" : client)} {string.Join(' ', RoutingContext.Names(options))}";
+        var map = _maps.GetOrAdd(key, _ => RoutingContext.CreateMap(options, addresses, _clock, _log, _metrics));
+        var routing = new RoutingContext(client, options, map, _clock, _log, _metrics, Random.Shared.NextDouble, proof);
         builder.AdditionalHandlers.Insert(0, new HistoryHandler());
         builder.AdditionalHandlers.Add(new LeaderRoutingHandler(routing));
     }
-
-    // Clients of the same cluster share what they know, unless they trust differently.
-    private ClusterMap Map(LeaderRoutingOptions options)
-    {
-        var nodes = options.Nodes.Select(Normalise).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
-        var key = $"{options.TrustReportedLeaders} {string.Join(' ', nodes)}";
-        return _maps.GetOrAdd(key, _ => new ClusterMap(nodes, options.TrustReportedLeaders, _clock, _log, _metrics));
-    }
-
-    // Validated before.
-    private static string Normalise(string node) => MemberUrl.TryParse(node, out var url) ? url : node;
 }
 
 /// <summary>What the calls of one client need.</summary>
@@ -79,4 +74,31 @@ internal sealed record RoutingContext(
     ClientLog Log,
     ClientMetrics Metrics,
     Func<double> Jitter,
-    Proof Proof);
+    Proof Proof)
+{
+    public static RoutingContext Create(
+        string client,
+        LeaderRoutingOptions options,
+        Func<Uri, CancellationToken, Task<IPAddress[]>>? addresses,
+        TimeProvider clock,
+        ClientLog log,
+        ClientMetrics metrics,
+        Proof proof) =>
+        new(client, options, CreateMap(options, addresses, clock, log, metrics), clock, log, metrics, Random.Shared.NextDouble, proof);
+
+    public static ClusterMap CreateMap(
+        LeaderRoutingOptions options,
+        Func<Uri, CancellationToken, Task<IPAddress[]>>? addresses,
+        TimeProvider clock,
+        ClientLog log,
+        ClientMetrics metrics)
+    {
+        var names = Names(options);
+        return new ClusterMap(
+            names, new NodeFinder(names, options.ResolveNodes, addresses, clock), options.TrustReportedLeaders, clock, log, metrics);
+    }
+
+    /// <summary>The nodes of validated options, in one spelling.</summary>
+    public static string[] Names(LeaderRoutingOptions options) =>
+        [.. options.Nodes.Select(static node => MemberUrl.NameOf(new Uri(node))).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+}

@@ -117,7 +117,6 @@ public class LeaderRoutingTests
         cluster.On(B, ToLeader(C));
         cluster.On(C, ToLeader(A));
         var error = await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.PostAsync("/notes", content: null));
-        Assert.False(error.OutcomeUnknown);
         Assert.Contains("307 to", error.Message, StringComparison.Ordinal);
         Assert.InRange(cluster.Path.Length, 30, 200);
     }

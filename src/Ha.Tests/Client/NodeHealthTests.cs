@@ -151,7 +151,6 @@ public class NodeHealthTests
         cluster.On(C, Problem(503, "no leader", retryAfter: 1));
         var start = cluster.Time.GetTimestamp();
         var error = await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.PostAsync("/notes?token=secret", content: null));
-        Assert.False(error.OutcomeUnknown);
         Assert.InRange(cluster.Time.GetElapsedTime(start).TotalSeconds, 28, 30);
         Assert.Equal([A, B, C], error.Nodes.Select(node => node.Node.GetLeftPart(UriPartial.Authority)).Order(StringComparer.Ordinal));
         Assert.Contains("POST /notes was not answered", error.Message, StringComparison.Ordinal);
@@ -159,6 +158,20 @@ public class NodeHealthTests
         Assert.Contains("ConnectionError", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
         Assert.InRange(cluster.Log.Count, 10, 120);
+    }
+
+    [Fact]
+    public async Task No_round_begins_in_the_last_moment_before_the_deadline()
+    {
+        // A first pause of 50 to 100 ms would leave up to 50 ms.
+        using var cluster = new ScriptedCluster(o => (o.Deadline, o.AttemptTimeout) = (TimeSpan.FromMilliseconds(5100), TimeSpan.FromSeconds(5)));
+        cluster.Everywhere(request =>
+        {
+            cluster.Time.Advance(TimeSpan.FromSeconds(5));
+            return Problem(503, "no leader")(request);
+        });
+        await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.PostAsync("/notes", content: null));
+        Assert.Single(cluster.Log);
     }
 
     [Fact]

@@ -36,10 +36,40 @@ public class OuterRetryTests
             request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
         }
 
-        var error = await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.SendAsync(request));
-
-        Assert.True(error.OutcomeUnknown);
+        var error = await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.SendAsync(request));
         Assert.Single(cluster.Log);
+
+        // The pipeline has not even come back for it.
+        Assert.Null(error.InnerException);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Handler_that_is_there_for_all_clients_repeats_no_unknown_write_and_changes_no_key(bool hedging)
+    {
+        // As a project's service defaults add it, before any client is named.
+        using var cluster = new ScriptedCluster(services: services => services.ConfigureHttpClientDefaults(http =>
+        {
+            if (hedging)
+            {
+                http.AddStandardHedgingHandler().Configure(options => options.Hedging.Delay = TimeSpan.FromMilliseconds(1));
+            }
+            else
+            {
+                http.AddStandardResilienceHandler().Configure(options => options.Retry.Delay = TimeSpan.FromMilliseconds(1));
+            }
+        }));
+        cluster.Everywhere(Break);
+        await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/notes", new StringContent("text")));
+        Assert.Single(cluster.Log);
+
+        cluster.Forget();
+        cluster.Everywhere(Problem(500, "the application's"), Ok(A));
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/notes") { Headers = { { "Idempotency-Key", "\"own\"" } } };
+        using var response = await cluster.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal("\"own\"", Assert.Single(cluster.Log.Select(sent => sent.Header("Idempotency-Key")).Distinct()));
     }
 
     [Fact]

@@ -58,13 +58,14 @@ public class RepetitionTests
     }
 
     [Fact]
-    public async Task Answer_502_outcome_unknown_goes_to_the_caller_of_a_write_without_a_key()
+    public async Task Answer_502_outcome_unknown_of_a_write_without_a_key_is_an_exception_that_nobody_retries()
     {
         using var cluster = new ScriptedCluster();
         cluster.Everywhere(Problem(502, "outcome unknown"), Ok(A));
-        using var response = await cluster.Client.PostAsync("/notes", content: null);
-        Assert.Equal(HttpStatusCode.BadGateway, response.StatusCode);
-        Assert.Contains("outcome unknown", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        var error = await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/notes", content: null));
+        Assert.IsNotAssignableFrom<HttpRequestException>(error);
+        Assert.Contains("502 outcome unknown", error.Message, StringComparison.Ordinal);
+        Assert.Null(error.IdempotencyKey);
         Assert.Single(cluster.Log);
     }
 
@@ -99,8 +100,7 @@ public class RepetitionTests
     {
         using var cluster = new ScriptedCluster();
         cluster.Everywhere(Break, Ok(A));
-        var error = await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.PostAsync("/notes", content: null));
-        Assert.True(error.OutcomeUnknown);
+        var error = await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/notes", content: null));
         Assert.Contains("may or may not have been executed", error.Message, StringComparison.Ordinal);
         Assert.Contains("connection reset", error.Message, StringComparison.Ordinal);
         Assert.IsType<HttpRequestException>(error.InnerException);
@@ -115,8 +115,7 @@ public class RepetitionTests
         await cluster.Client.GetStringAsync("/");
         cluster.On(A, (_, cancellation) => cluster.Time.HangAsync(cancellation));
         var start = cluster.Time.GetTimestamp();
-        var error = await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.PostAsync("/notes", content: null));
-        Assert.True(error.OutcomeUnknown);
+        var error = await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/notes", content: null));
         Assert.Equal(30, cluster.Time.GetElapsedTime(start).TotalSeconds);
     }
 

@@ -44,6 +44,11 @@ public partial class TelemetryTests
             using var stream = await cluster.Client.PostAsync("/", new StreamContent(new MemoryStream(new byte[70_000])));
         }
 
+        using (var cluster = Logged(seen, o => o.ResolveNodes = (_, _) => throw new InvalidOperationException("no registry")))
+        {
+            await cluster.Client.GetStringAsync("/");
+        }
+
         var documented = EventRow().Matches(Repository.Read("docs/client.md")).Select(row => int.Parse(row.Groups["id"].ValueSpan));
         Assert.Equal(documented.Order(), seen.Distinct().Order());
     }

@@ -155,6 +155,8 @@ internal sealed class FollowerPath
         {
             case ForwardOutcome.RefuseExtendedConnect:
                 return Refusals.StreamNotForwarded;
+            case ForwardOutcome.RefuseStale:
+                return Refusals.StaleLeader;
             case ForwardOutcome.RefuseProxy:
                 return Refusals.NotProxied;
             case ForwardOutcome.Proxy when journey.Refusal is null:

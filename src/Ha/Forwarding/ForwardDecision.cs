@@ -31,6 +31,11 @@ internal enum ForwardOutcome
     /// <summary>This node leads, and its handler has said that it does not: 503, never a second run.</summary>
     RefuseSecondRun,
 
+    /// <summary>
+    /// Its client has seen a later epoch than the one that this node, or the leader it knows of, leads in: 503. Somebody else leads.
+    /// </summary>
+    RefuseStale,
+
     /// <summary>A WebSocket over HTTP/2 or HTTP/3 for the leader: 503, there is no way to pass it on.</summary>
     RefuseExtendedConnect,
 }
@@ -44,6 +49,9 @@ internal readonly record struct RequestFacts
 
     /// <summary>True: another node sent it, see <see cref="HaHeaders.ForwardedBy"/>.</summary>
     public bool Forwarded { get; init; }
+
+    /// <summary>The value of <see cref="HaHeaders.SeenEpoch"/>; 0: none, or none that can be read.</summary>
+    public long SeenEpoch { get; init; }
 
     /// <summary>The value of <see cref="HaHeaders.Forward"/>.</summary>
     public string? Override { get; init; }
@@ -81,7 +89,8 @@ internal static class ForwardDecision
 
         if (leadership.AdmitsNow())
         {
-            return facts.RefusedHere ? ForwardOutcome.RefuseSecondRun : ForwardOutcome.RunHere;
+            return IsStale(facts, leadership) ? ForwardOutcome.RefuseStale
+                : facts.RefusedHere ? ForwardOutcome.RefuseSecondRun : ForwardOutcome.RunHere;
         }
 
         if (facts.Forwarded)
@@ -105,8 +114,14 @@ internal static class ForwardDecision
             return facts.Grpc || facts.Upgrade ? ForwardOutcome.RefuseProxy : ForwardOutcome.Redirect;
         }
 
-        return ProxyWanted(facts, policy) ? ForwardOutcome.Proxy : ForwardOutcome.Redirect;
+        // That leader would refuse, and the request would be held here for another one on the word of its client alone.
+        return !ProxyWanted(facts, policy) ? ForwardOutcome.Redirect
+            : IsStale(facts, leadership) ? ForwardOutcome.RefuseStale
+            : ForwardOutcome.Proxy;
     }
+
+    // A static leader has no epoch, and is no earlier one than any.
+    private static bool IsStale(in RequestFacts facts, LeadershipSnapshot leadership) => leadership.Epoch > 0 && facts.SeenEpoch > leadership.Epoch;
 
     /// <summary>True for a request that runs on the leader only.</summary>
     public static bool NeedsLeader(string method, NodeChoice choice) => choice switch

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Ha.Forwarding.Local;
 using Ha.Forwarding.Proxy;
 using Ha.Http;
@@ -206,6 +207,7 @@ internal sealed class WriteForwardingMiddleware
             Path = request.Path,
             Choice = choice,
             Forwarded = request.Headers.ContainsKey(HaHeaders.ForwardedBy),
+            SeenEpoch = SeenEpoch(request),
             Override = wish.Count == 0 ? null : wish.ToString(),
             Grpc = HaProblem.IsGrpc(request),
             Upgrade = ForwardMessage.IsUpgrade(context),
@@ -214,6 +216,13 @@ internal sealed class WriteForwardingMiddleware
                 && context.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect == true,
         };
     }
+
+    // Anybody may say anything here, and by it has this one request refused and nothing else.
+    private static long SeenEpoch(HttpRequest request) =>
+        request.Headers[HaHeaders.SeenEpoch] is { Count: 1 } seen
+            && long.TryParse(seen.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch)
+            ? epoch
+            : 0;
 
     // These outlive any write, so no handover waits for them: they end with the leadership. A hub runs its methods
     // outside of the requests that carry them, so neither does its long polling count.

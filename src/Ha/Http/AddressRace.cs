@@ -32,7 +32,7 @@ internal sealed class AddressRace(
             // A little less: when the handler's own time is up it says no more than that, and a heartbeat's exchange ends with it.
             var all = handler.ConnectTimeout;
             var timeout = all == Timeout.InfiniteTimeSpan ? all : all - all / 16;
-            return new NetworkStream(await ConnectAsync(connection.DnsEndPoint, timeout, cancellation), ownsSocket: true);
+            return new NetworkStream(await ConnectAsync(connection.DnsEndPoint, timeout, cancellation).ConfigureAwait(false), ownsSocket: true);
         };
         return handler;
     }
@@ -48,7 +48,7 @@ internal sealed class AddressRace(
         Attempt[] attempts;
         try
         {
-            attempts = [.. Interleave(await ResolveAsync(target.Host, over.Token)).Select(address => new Attempt(new IPEndPoint(address, target.Port)))];
+            attempts = [.. Interleave(await ResolveAsync(target.Host, over.Token).ConfigureAwait(false)).Select(address => new Attempt(new IPEndPoint(address, target.Port)))];
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -63,7 +63,7 @@ internal sealed class AddressRace(
         // With this all have begun before a quarter of the time is over, however many there are.
         var delay = timeout == Timeout.InfiniteTimeSpan ? _mostDelay : timeout / (4 * attempts.Length);
         delay = delay > _mostDelay ? _mostDelay : delay < _leastDelay ? _leastDelay : delay;
-        if (await RaceAsync(attempts, delay, over) is { } winner)
+        if (await RaceAsync(attempts, delay, over).ConfigureAwait(false) is { } winner)
         {
             return winner;
         }
@@ -83,7 +83,7 @@ internal sealed class AddressRace(
         var resolving = _resolve(host, cancellation);
         _ = resolving.ContinueWith(
             static failed => failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return await resolving.WaitAsync(cancellation);
+        return await resolving.WaitAsync(cancellation).ConfigureAwait(false);
     }
 
     // RFC 8305 section 4: the families take turns, beginning with that of the preferred address. The sort is stable.
@@ -119,16 +119,16 @@ internal sealed class AddressRace(
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (first.IsCompleted)
             {
-                var ended = await first;
+                var ended = await first.ConfigureAwait(false);
                 running.Remove(ended);
-                winner = await ended;
+                winner = await ended.ConfigureAwait(false);
             }
         }
 
-        await over.CancelAsync();
+        await over.CancelAsync().ConfigureAwait(false);
         foreach (var loser in running)
         {
-            (await loser)?.Dispose();
+            (await loser.ConfigureAwait(false))?.Dispose();
         }
 
         return winner;
@@ -139,7 +139,7 @@ internal sealed class AddressRace(
         var started = _clock.GetTimestamp();
         try
         {
-            return await _connect(attempt.Address, cancellation);
+            return await _connect(attempt.Address, cancellation).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -158,7 +158,7 @@ internal sealed class AddressRace(
         var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(address, cancellation);
+            await socket.ConnectAsync(address, cancellation).ConfigureAwait(false);
             return socket;
         }
         catch

@@ -12,6 +12,9 @@ internal static class HaHeaders
     /// <summary>Response of <c>GET /_ha/leader</c> alone: the epoch, under the name that clients of base-ha read there.</summary>
     public const string Term = "X-Base-Term";
 
+    /// <summary>Request: the highest epoch that the client has seen. Who leads in an earlier one refuses the request.</summary>
+    public const string SeenEpoch = "X-Base-Seen-Epoch";
+
     /// <summary>Response: the id of the node that the client talked to.</summary>
     public const string Node = "X-Base-Node";
 
@@ -38,6 +41,14 @@ internal static class HaHeaders
 
     /// <summary>Request: by it a node looks whether its own URL leads to it.</summary>
     public const string Probe = "X-Base-Probe";
+
+    /// <summary>
+    /// Response to a write: how far the data was after it, opaque. Request: what a read must see. See docs/consistency.md.
+    /// </summary>
+    public const string Position = "X-Base-Position";
+
+    /// <summary>The cookie with the same.</summary>
+    public const string PositionCookie = "base_position";
 
     /// <summary>
     /// A node id as it may stand in a header: everything outside the unreserved set is percent-encoded, so an id

@@ -35,6 +35,9 @@ internal static class Refusals
     public static readonly HaProblem NotProxied =
         Unavailable("not leader", "This endpoint is never forwarded through another node; connect to the leader. Nothing was executed.");
 
+    public static readonly HaProblem StaleLeader =
+        Unavailable("not leader", "The client has seen a later epoch than the leader's, so somebody else leads. Nothing was executed.");
+
     public static readonly HaProblem StreamNotForwarded =
         Unavailable("not leader", "WebSockets over HTTP/2 are not forwarded; connect over HTTP/1.1 or to the leader.");
 

@@ -148,11 +148,16 @@ export class RoutedCall {
     let body: object | null = null;
     try {
       const url = this.#request.urlOn(member);
-      const response = await options.fetch(url.href, this.#request.attempt(member, marked, this.#redirectMode(hidden), attempt.signal));
+      const response = await options.fetch(url.href, this.#request.attempt(member, cluster, marked, this.#redirectMode(hidden), attempt.signal));
       body = response.body;
       cluster.answered(member);
       if (!response.redirected && member.trusted) {
-        this.#learn(response.headers.get("X-Base-Leader"), epochOf(response.headers), member);
+        const epoch = epochOf(response.headers);
+        cluster.epochs.hear(member, epoch);
+        this.#learn(response.headers.get("X-Base-Leader"), epoch, member);
+        if (this.#request.isWrite) {
+          cluster.position.raise(response.headers.get("X-Base-Position") ?? "");
+        }
       }
 
       const answer = await readAnswer(response, url);

@@ -1,6 +1,7 @@
 import { backoff } from "./backoff.js";
 import { Gate } from "./gate.js";
 import { isDowngrade, parseMember } from "./member-url.js";
+import { NewestPosition, SeenEpochs } from "./newest.js";
 import type { LeaderClientOptions } from "./options.js";
 
 const firstBackoff = 500;
@@ -49,6 +50,8 @@ export class Member {
 /** What all calls of one client share: the nodes, who leads, and which nodes do not answer. Times are `performance.now()`. */
 export class Cluster {
   readonly configured: readonly Member[];
+  readonly epochs: SeenEpochs;
+  readonly position = new NewestPosition();
 
   readonly #members = new Map<string, Member>();
   readonly #options: ClusterOptions;
@@ -58,6 +61,7 @@ export class Cluster {
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.configured = options.nodes.map((url) => new Member(url, true, true, options.maxConcurrent));
+    this.epochs = new SeenEpochs(this.configured.length);
     for (const member of this.configured) {
       this.#members.set(member.url, member);
     }

@@ -1,5 +1,5 @@
 import { RequestBody } from "./body.js";
-import type { Member } from "./cluster.js";
+import type { Cluster, Member } from "./cluster.js";
 import { idempotencyKeyHeader, newKey, usableKey } from "./idempotency-key.js";
 import { onMember } from "./member-url.js";
 import { unlessAborted } from "./platform.js";
@@ -15,6 +15,12 @@ export interface LeaderRequestInit extends RequestInit {
   /** Says nothing; who sends a stream has to write it for other implementations of `fetch`. */
   duplex?: "half";
 }
+
+/** The highest epoch that the client has seen. */
+const seenEpochHeader = "X-Base-Seen-Epoch";
+
+/** What a read must see; see docs/consistency.md. */
+const positionHeader = "X-Base-Position";
 
 const credentials = ["Authorization", "Proxy-Authorization", "Cookie"];
 
@@ -127,7 +133,7 @@ export class CallRequest {
    *
    * @param marked Ask to be refused rather than redirected.
    */
-  attempt(member: Member, marked: boolean, redirect: RequestRedirect, signal: AbortSignal): RequestInit {
+  attempt(member: Member, cluster: Cluster, marked: boolean, redirect: RequestRedirect, signal: AbortSignal): RequestInit {
     const headers = new Headers(this.headers);
     if (this.body.contentType !== undefined && !headers.has("Content-Type")) {
       headers.set("Content-Type", this.body.contentType);
@@ -135,6 +141,14 @@ export class CallRequest {
 
     if (marked) {
       headers.set(...forwardedBy);
+    }
+
+    if (this.toLeader && cluster.epochs.highest > 0n && !headers.has(seenEpochHeader)) {
+      headers.set(seenEpochHeader, String(cluster.epochs.highest));
+    }
+
+    if (!(this.isWrite && this.toLeader) && member.trusted && cluster.position.newest && !headers.has(positionHeader)) {
+      headers.set(positionHeader, cluster.position.newest);
     }
 
     if (!member.trusted) {

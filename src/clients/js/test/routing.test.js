@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { LeaderClient, LeaderRoutingError, OutcomeUnknownError } from "../dist/index.js";
+import { Member } from "../dist/cluster.js";
+import { SeenEpochs } from "../dist/newest.js";
 import { breakOff, FakeCluster, json, redirect, refuse, unknown } from "./support/fake-cluster.js";
 
 /**
@@ -779,4 +781,68 @@ describe("set-up", () => {
 
     assert.equal(errorOf({ nodes: ["HTTP://A:80/", "http://a"] }), "");
   });
+});
+
+describe("what goes along", () => {
+  /** @param {number} epoch @param {number} number */
+  const position = (epoch, number) => {
+    const bytes = Buffer.alloc(2 + 3 + 16 + 32);
+    bytes.set([1, 3]);
+    bytes.writeBigInt64BE(BigInt(epoch), 5);
+    bytes.writeBigInt64BE(BigInt(number), 13);
+    return bytes.toString("base64url");
+  };
+
+  it("tells the leader the highest epoch that any node has named", withCluster(async (cluster, client) => {
+    cluster.epoch = 9;
+    await client.fetch("/notes");
+    await write(client);
+    const [read, written] = cluster.calls.sort((a, b) => a.method.localeCompare(b.method));
+    assert.deepEqual([read?.headers["x-base-seen-epoch"], written?.headers["x-base-seen-epoch"]], [undefined, "9"]);
+  }));
+
+  it("forgets an epoch that most nodes do not know any more, once none has named it for 5 s", (t) => {
+    let now = 0;
+    t.mock.method(performance, "now", () => now);
+    const epochs = new SeenEpochs(3);
+    const member = (/** @type {string} */ url) => new Member(url, true, true, 1);
+    const [a, b, c] = [member("http://a"), member("http://b"), member("http://c")];
+    epochs.hear(a, 8n);
+    epochs.hear(b, 7n);
+    epochs.hear(c, 7n);
+    epochs.hear(a, 8n);
+    for (; now < 60_000; now += 5_000) {
+      epochs.hear(b, 7n);
+    }
+
+    assert.equal(epochs.highest, 8n);
+    epochs.hear(c, 6n);
+    assert.equal(epochs.highest, 7n);
+    epochs.hear(c, 0n);
+    assert.equal(epochs.highest, 7n);
+  });
+
+  it("brings the newest position of a write along with reads, and leaves the caller's own", withCluster(async (cluster, client) => {
+    const positions = [position(7, 100), position(7, 300), position(7, 200)];
+    cluster.nodes.forEach((node) => {
+      const { always } = node;
+      node.always = (request, response, raw) => {
+        if (request.method === "POST") {
+          response.setHeader("X-Base-Position", positions.shift() ?? "");
+        }
+
+        always(request, response, raw);
+      };
+    });
+    await client.fetch("/notes");
+    await write(client);
+    await write(client);
+    await write(client);
+    await client.fetch("/after");
+    await client.fetch("/own", { headers: { "X-Base-Position": "own" } });
+    const sent = (/** @type {string} */ path) => cluster.calls.find((call) => call.path === path)?.headers["x-base-position"];
+    assert.equal(sent("/after"), position(7, 300));
+    assert.equal(sent("/own"), "own");
+    assert.ok(cluster.calls.every((call) => call.method !== "POST" || call.headers["x-base-position"] === undefined));
+  }));
 });

@@ -1,0 +1,83 @@
+import type { Member } from "./cluster.js";
+
+/** A node that has not heard of its next leader yet soon has. In ms. */
+const patience = 5_000;
+
+/**
+ * The highest epoch that the nodes have named, by which a leader finds out that it is not the last one. A cluster that was started
+ * anew may count from a lower one, and nobody would ever name the highest again: once most nodes have named lower ones for
+ * some time, and none the highest, that is forgotten.
+ */
+export class SeenEpochs {
+  /** 0: none is known. */
+  highest = 0n;
+
+  readonly #nodes: number;
+  readonly #lower = new Map<Member, bigint>();
+  #lowerSince = 0;
+
+  constructor(nodes: number) {
+    this.#nodes = nodes;
+  }
+
+  /**
+   * @param node Who says it; must be trusted.
+   * @param epoch What it says; 0: nothing.
+   */
+  hear(node: Member, epoch: bigint): void {
+    if (epoch <= 0n) {
+      return;
+    }
+
+    if (epoch >= this.highest) {
+      this.#settle(epoch);
+      return;
+    }
+
+    if (this.#lower.size === 0) {
+      this.#lowerSince = performance.now();
+    }
+
+    this.#lower.set(node, epoch);
+    if (2 * this.#lower.size > this.#nodes && performance.now() - this.#lowerSince >= patience) {
+      this.#settle([...this.#lower.values()].reduce((a, b) => (a > b ? a : b)));
+    }
+  }
+
+  #settle(highest: bigint): void {
+    this.highest = highest;
+    this.#lower.clear();
+  }
+}
+
+/**
+ * The newest position that an answer to a write has brought: a position only makes a read fresher. Answers overtake each other, so
+ * of two positions the later is kept, which version 1 of them tells: a byte of version, one of the length of a key's id, that
+ * id, and the epoch and the number, of 8 bytes each.
+ */
+export class NewestPosition {
+  newest: string | undefined;
+
+  raise(position: string): void {
+    if (position === "" || position.length > 200) {
+      return;
+    }
+
+    const [old, next] = [read(this.newest), read(position)];
+    if (old === undefined || next === undefined || next > old) {
+      this.newest = position;
+    }
+  }
+}
+
+/** Epoch and number as one; undefined for what is not of version 1. */
+function read(position: string | undefined): bigint | undefined {
+  try {
+    const bytes = Array.from(atob((position ?? "").replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
+    const start = 2 + (bytes[1] ?? 0);
+    const numbers = bytes.slice(start, start + 16);
+    return bytes[0] === 1 && numbers.length === 16 ? numbers.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n) : undefined;
+  } catch {
+    return undefined;
+  }
+}
