@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using Ha.Consistency;
 using Ha.Forwarding;
 using Ha.Forwarding.Local;
 using Ha.Hosting;
@@ -44,6 +45,9 @@ internal sealed record TestNodeSetup
 
     /// <summary>How this node finds the addresses of a leader; null: as the system does.</summary>
     public Func<string, CancellationToken, Task<IPAddress[]>>? Resolve { get; init; }
+
+    /// <summary>What reads wait by; null: nothing.</summary>
+    public ReadConsistency? Consistency { get; init; }
 
     /// <summary>Not null: the node listens with TLS.</summary>
     public X509Certificate2? Certificate { get; init; }
@@ -90,7 +94,9 @@ internal sealed class TestNode : IAsyncDisposable
         setup.Builder(builder);
         _app = builder.Build();
         var server = _app.Services.GetRequiredService<IOptions<KestrelServerOptions>>();
-        _forwarding = new ForwardingServices(_node, Metrics, Logs, _tls, server, setup.Resolve);
+        Reads = setup.Consistency is null ? null
+            : new ConsistentReads(setup.Consistency, settings, Leadership, setup.Clock, Metrics, new ConsistencyReports(Logs, setup.Clock));
+        _forwarding = new ForwardingServices(_node, Metrics, Logs, _tls, server, setup.Resolve, Reads);
         if (setup.AfterRouting)
         {
             setup.Before(_app);
@@ -106,6 +112,8 @@ internal sealed class TestNode : IAsyncDisposable
     public WriteGate Gate => _node.Gate;
 
     public WriteHold Hold => _forwarding.Hold;
+
+    public ConsistentReads? Reads { get; }
 
     public RecordedLogs Logs { get; } = new();
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Ha.Consistency;
 using Ha.Forwarding.Local;
 using Ha.Forwarding.Proxy;
 using Ha.Http;
@@ -21,17 +22,20 @@ internal sealed class ForwardingServices : IDisposable
     /// <param name="tls">How to check an <c>https</c> leader and show this node to it.</param>
     /// <param name="server">Says how header values are written and read.</param>
     /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
+    /// <param name="reads">What reads wait by, disposed of with this object; null: they wait for nothing.</param>
     public ForwardingServices(
         HaNode node,
         HaMetrics metrics,
         ILoggerFactory loggers,
         NodeTls tls,
         IOptions<KestrelServerOptions> server,
-        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+        Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null,
+        ConsistentReads? reads = null)
     {
         var settings = node.Settings;
         Node = node;
         Metrics = metrics;
+        Reads = reads;
         Reports = new ForwardingReports(loggers, node.Clock);
         Policy = new ForwardPolicy(settings.ForwardMode, settings.ForwardOverride);
         Forwarder = new LeaderForwarder(settings, tls, new HeaderEncodings(server.Value), Reports, node.Clock, resolve);
@@ -52,6 +56,9 @@ internal sealed class ForwardingServices : IDisposable
     public AnswerGrace Grace { get; }
 
     public WriteHold Hold { get; }
+
+    /// <summary>Null: reads wait for nothing.</summary>
+    public ConsistentReads? Reads { get; }
 
     /// <param name="next">The rest of the pipeline.</param>
     /// <param name="routingRan">False where the request cannot have an endpoint yet.</param>
@@ -75,6 +82,7 @@ internal sealed class ForwardingServices : IDisposable
 
     public void Dispose()
     {
+        Reads?.Dispose();
         Hold.Dispose();
         Grace.Dispose();
         Forwarder.Dispose();

@@ -40,6 +40,14 @@ internal static class HaHeaders
     public const string Probe = "X-Base-Probe";
 
     /// <summary>
+    /// Response to a write: how far the data was after it, opaque. Request: what a read must see. See docs/consistency.md.
+    /// </summary>
+    public const string Position = "X-Base-Position";
+
+    /// <summary>The cookie with the same.</summary>
+    public const string PositionCookie = "base_position";
+
+    /// <summary>
     /// A node id as it may stand in a header: everything outside the unreserved set is percent-encoded, so an id
     /// can neither break a list apart nor smuggle a control character.
     /// </summary>

@@ -1,0 +1,79 @@
+using System.CommandLine;
+using Ha.Chaos.Nodes;
+using Ha.Cli.Cluster;
+using Ha.Tests.Orders;
+using Ha.Tests.Processes;
+
+namespace Ha.Tests.Consistency;
+
+/// <summary>
+/// `stale-reads --pairs N`: three nodes of the example, two of which read from a hot standby that applies everything late. Clients write
+/// to one node and read what they wrote from another, first without and then with positions; half-way leadership moves to a node that
+/// reads from the standby.
+/// </summary>
+internal static class StaleReadsCommand
+{
+    public const string Usage = "stale-reads [--pairs 10000] [--clients 64] [--lag 800]";
+
+    private static readonly TimeSpan _startUp = TimeSpan.FromMinutes(1);
+
+    public static int Run(string[] args, TextWriter console)
+    {
+        var pairs = new Option<int>("--pairs") { DefaultValueFactory = _ => 10_000 };
+        var clients = new Option<int>("--clients") { DefaultValueFactory = _ => 64 };
+        var lag = new Option<int>("--lag") { Description = "How many ms late the standby applies.", DefaultValueFactory = _ => 800 };
+        var command = new RootCommand("Reads what was just written from nodes that lag behind.") { pairs, clients, lag };
+        command.SetAction(parsed => RunAsync(
+            parsed.GetValue(pairs), parsed.GetValue(clients), TimeSpan.FromMilliseconds(parsed.GetValue(lag)), console));
+        return command.Parse(args).Invoke();
+    }
+
+    private static async Task<int> RunAsync(int pairs, int clients, TimeSpan lag, TextWriter console)
+    {
+        if (StoreKind.Postgres.WhyNot() is { } obstacle)
+        {
+            console.WriteLine($"skipped: {obstacle}");
+            return 0;
+        }
+
+        await using var bed = await StandbyBed.StartAsync(lag);
+        await using var cluster = await ExampleCluster.StartWithLeaderAsync(
+            new Silence(),
+            new ClusterSettings
+            {
+                Mode = "proxy",
+                NodeEnvironment = id => new Dictionary<string, string?>(StringComparer.Ordinal)
+                {
+                    ["ConnectionStrings__NotesReplica"] = id is "a" ? bed.Primary : bed.Standby,
+                },
+            },
+            bed.Primary);
+        var load = new WriteThenRead(cluster, clients);
+        await load.UntilReadableAsync(_startUp);
+
+        // Step 1: without positions.
+        var without = await load.RunAsync(pairs, positions: false);
+        Say("without positions", without);
+
+        // Step 2: with them, under two leaders.
+        var first = await load.RunAsync(pairs / 2, positions: true);
+        Say("with positions, a leads", first);
+        await cluster.StepDownAsync(cluster.A, to: cluster.B);
+        var second = await load.RunAsync(pairs - (pairs / 2), positions: true);
+        Say("with positions, b takes over and leads", second);
+
+        var verdicts = new Verdicts(console);
+        var added = first.AddedWaits(without).Concat(second.AddedWaits(without)).Order().ToList();
+        var p99 = added[(int)(added.Count * 0.99)];
+        verdicts.Expect(without.Stale > pairs / 4, $"{without.Stale} of {without.Pairs} reads were stale without positions");
+        verdicts.Expect(first.Stale + second.Stale == 0, $"{first.Stale + second.Stale} of {first.Pairs + second.Pairs} reads were stale with positions");
+        verdicts.Expect(without.Failed + first.Failed + second.Failed == 0, $"{without.Failed + first.Failed + second.Failed} requests failed");
+        verdicts.Expect((await cluster.WaitForLeaderAsync()).NodeId is "b", "b leads at the end");
+        verdicts.Expect(p99 <= lag, $"99 % of the reads with positions waited for no more than {p99.TotalMilliseconds:0} ms for it, the lag is {lag.TotalMilliseconds:0} ms");
+        return verdicts.End();
+
+        void Say(string what, ReadRecord record) => console.WriteLine(
+            $"{what}: {record.Pairs} pairs in {record.Took.TotalSeconds:0} s, {record.Stale} stale, {record.Again} told to come again, {record.Failed} failed; "
+            + $"reads took {record.Read(0.5).TotalMilliseconds:0.0} ms in the median, {record.Read(0.99).TotalMilliseconds:0} ms at p99, {record.Read(1).TotalMilliseconds:0} ms at most");
+    }
+}

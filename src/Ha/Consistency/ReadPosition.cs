@@ -1,0 +1,18 @@
+using System.Runtime.InteropServices;
+
+namespace Ha.Consistency;
+
+/// <summary>How far the application's data was after a write.</summary>
+/// <param name="Epoch">Of the leader that admitted the write.</param>
+/// <param name="Number">Of the application's data.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct ReadPosition(long Epoch, long Number) : IComparable<ReadPosition>
+{
+    /// <summary>A later leader's is later, whatever its number: data that was taken back in time counts anew.</summary>
+    public int CompareTo(ReadPosition other) => Epoch != other.Epoch ? Epoch.CompareTo(other.Epoch) : Number.CompareTo(other.Number);
+
+    /// <summary>What the application's data has said, if it can be a position.</summary>
+    /// <exception cref="InvalidOperationException">It cannot.</exception>
+    public static long Checked(long number) => number >= 0 ? number
+        : throw new InvalidOperationException($"A position of the application's data was {number}, and none is below 0.");
+}
