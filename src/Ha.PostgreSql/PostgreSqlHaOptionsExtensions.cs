@@ -28,13 +28,13 @@ public static class PostgreSqlHaOptionsExtensions
     }
 
     /// <summary>
-    /// Lets reads on nodes that read from hot standbys see the writes before them (docs/consistency.md). Opens at most two connections of its
-    /// own to each server.
+    /// Lets reads on nodes that read from hot standbys see the writes before them (docs/consistency.md). Opens at most two connections
+    /// of its own to each server.
     /// </summary>
     /// <param name="options">What <c>AddHa</c> gives to its delegate.</param>
     /// <param name="primary">
-    /// What the leader writes to: a connection string of Npgsql, or the name of one in the configuration's <c>ConnectionStrings</c>. Of several
-    /// hosts the one that takes writes is used.
+    /// What the leader writes to: a connection string of Npgsql, or the name of one in the configuration's <c>ConnectionStrings</c>. Of
+    /// several hosts the one that takes writes is used.
     /// </param>
     /// <param name="replica">The one server that this node reads from while it does not lead, likewise; null: that is the primary.</param>
     /// <param name="configure">Changes bounds, and switches the cookie on; called once, when the node is made.</param>
@@ -46,7 +46,8 @@ public static class PostgreSqlHaOptionsExtensions
         ArgumentNullException.ThrowIfNull(primary);
         options.Consistency = services =>
         {
-            Func<string, string?>? find = services.GetService<IConfiguration>() is { } configuration ? name => configuration.GetConnectionString(name) : null;
+            var configuration = services.GetService<IConfiguration>();
+            Func<string, string?>? find = configuration is null ? null : name => configuration.GetConnectionString(name);
             var positions = WalPositions.On(
                 LeaseConnection.Resolve(primary, $"{nameof(UsePostgreSqlReplicas)}: {nameof(primary)}", find),
                 replica is null ? null : LeaseConnection.Resolve(replica, $"{nameof(UsePostgreSqlReplicas)}: {nameof(replica)}", find));
@@ -59,10 +60,10 @@ public static class PostgreSqlHaOptionsExtensions
     /// <summary>The same on connections of the application's own sources, for passwords that change and the like.</summary>
     /// <param name="options">What <c>AddHa</c> gives to its delegate.</param>
     /// <param name="primary">What the leader writes to. Stays the caller's.</param>
-    /// <param name="replica">The one server that this node reads from while it does not lead; stays the caller's. Null: that is the primary.</param>
+    /// <param name="replica">The one server that this node reads from while it does not lead, likewise; null: that is the primary.</param>
     /// <param name="configure">Changes bounds, and switches the cookie on; called once, when the node is made. Null: the defaults.</param>
     /// <returns><paramref name="options"/>.</returns>
-    /// <exception cref="ArgumentException"><paramref name="replica"/> has several servers: how far one is says nothing about another.</exception>
+    /// <exception cref="ArgumentException"><paramref name="replica"/> has several servers: how far one is says nothing of another.</exception>
     public static HaOptions UsePostgreSqlReplicas(
         this HaOptions options, NpgsqlDataSource primary, NpgsqlDataSource? replica, Action<ReadConsistency>? configure)
     {

@@ -17,8 +17,9 @@ public class ReadConsistency
     private TimeSpan? _cookieLifetime;
 
     /// <param name="readWritten">
-    /// The position of what the leader writes to, after a write: not lower than that of any commit before the call. Called by the leader, once
-    /// at a time and shared by the writes that wait for it; its token fires after <see cref="MaxWait"/>. Where it fails answers leave without.
+    /// The position of what the leader writes to, after a write: not lower than that of any commit before the call. Called by the leader,
+    /// once at a time and shared by the writes that wait for it; its token fires after <see cref="MaxWait"/>. Where it fails answers leave
+    /// without.
     /// </param>
     /// <param name="readReached">
     /// The position that this node's reads have reached: those that begin after the call see all of it. Called once at a time, while reads
@@ -39,8 +40,8 @@ public class ReadConsistency
     public Func<CancellationToken, ValueTask<long>> ReadReached { get; }
 
     /// <value>
-    /// Returns when the replica may have reached the given position; the token fires when nobody waits for it any more. One call at a time, for
-    /// the lowest position that is waited for. Default null: <see cref="ReadReached"/> is called every <see cref="PollInterval"/>.
+    /// Returns when the replica may have reached the given position; the token fires when nobody waits for it any more. One call at a time,
+    /// for the lowest position that is waited for. Default null: <see cref="ReadReached"/> is called every <see cref="PollInterval"/>.
     /// </value>
     public Func<long, CancellationToken, ValueTask>? WaitForProgress { get; set; }
 
@@ -76,8 +77,8 @@ public class ReadConsistency
     }
 
     /// <value>
-    /// For browsers: how long the cookie with the position of the last write lives; 1 s to 1 day, and more than any lag. Default null: there is
-    /// no cookie, and clients send the header.
+    /// For browsers: how long the cookie with the position of the last write lives; 1 s to 1 day, and more than any lag. Default null:
+    /// there is no cookie, and clients send the header.
     /// </value>
     /// <exception cref="ArgumentOutOfRangeException">Another value.</exception>
     public TimeSpan? CookieLifetime

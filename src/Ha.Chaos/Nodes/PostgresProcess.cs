@@ -65,15 +65,17 @@ internal sealed class PostgresProcess : IAsyncDisposable
     /// <param name="place">Where it listens.</param>
     /// <param name="log">Gets what the server says.</param>
     /// <param name="options">More settings of the server.</param>
-    public static async Task<PostgresProcess> FollowAsync(PostgresProcess primary, string folder, Place place, string log, params string[] options)
+    public static async Task<PostgresProcess> FollowAsync(
+        PostgresProcess primary, string folder, Place place, string log, params string[] options)
     {
         var server = new PostgresProcess(folder, place, log, options);
         try
         {
             await PostgresPrograms.CreateFolderAsync(server._data);
             await PostgresPrograms.CreateFolderAsync(server.Sockets);
-            await Tool.RunAsync(PostgresPrograms.AsItsUser(Path.Combine(PostgresPrograms.Folder!, "pg_basebackup"), "--pgdata", server._data,
-                $"--host={primary.Sockets}", $"--port={primary._port}", "--username=postgres", "--checkpoint=fast", "--no-sync", "--write-recovery-conf"));
+            await Tool.RunAsync(PostgresPrograms.AsItsUser(
+                Path.Combine(PostgresPrograms.Folder!, "pg_basebackup"), "--pgdata", server._data, $"--host={primary.Sockets}",
+                $"--port={primary._port}", "--username=postgres", "--checkpoint=fast", "--no-sync", "--write-recovery-conf"));
             await Tool.RunAsync("chmod", "0700", server._data);
             await server.Process.StartAsync();
             return server;

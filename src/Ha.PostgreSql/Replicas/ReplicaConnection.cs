@@ -38,7 +38,8 @@ internal static class ReplicaConnection
         if (AreSeveral(hosts))
         {
             throw new ArgumentException(
-                "The replica's connection string names several servers, and how far one of them is says nothing about another. Name the one that this node reads from.",
+                "The replica's connection string names several servers, and how far one of them is says nothing about another. " +
+                "Name the one that this node reads from.",
                 nameof(hosts));
         }
     }
@@ -48,11 +49,12 @@ internal static class ReplicaConnection
     private static NpgsqlConnectionStringBuilder Parse(string connectionString, string which)
     {
         var builder = LeaseConnection.Read(connectionString) ?? throw new ArgumentException(
-            $"The {which}'s connection string cannot be read: a key is misspelt, a value has the wrong type, or one that holds ; or = is not in " +
-            "quotes (Password='a;b').", nameof(connectionString));
+            $"The {which}'s connection string cannot be read: a key is misspelt, a value has the wrong type, or one that holds ; or = " +
+            "is not in quotes (Password='a;b').", nameof(connectionString));
         if (string.IsNullOrWhiteSpace(builder.Host))
         {
-            throw new ArgumentException($"The {which}'s connection string names no server. Write Host=db;Database=shop;...", nameof(connectionString));
+            throw new ArgumentException(
+                $"The {which}'s connection string names no server. Write Host=db;Database=shop;...", nameof(connectionString));
         }
 
         builder.ApplicationName ??= ApplicationName;

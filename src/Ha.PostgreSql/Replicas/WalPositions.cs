@@ -8,11 +8,13 @@ namespace Ha.PostgreSql.Replicas;
 internal sealed class WalPositions : ReadConsistency, IDisposable
 {
     private const string Written =
-        "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint, current_setting('wal_block_size')::bigint, pg_size_bytes(current_setting('wal_segment_size'))";
+        "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint, current_setting('wal_block_size')::bigint, " +
+        "pg_size_bytes(current_setting('wal_segment_size'))";
 
     // A node whose replica is the primary has all of it: there is nothing to replay there.
     private const string Reached =
-        "SELECT pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END, '0/0')::bigint";
+        "SELECT pg_wal_lsn_diff(" +
+        "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END, '0/0')::bigint";
 
     private readonly NpgsqlDataSource[] _own;
 

@@ -50,7 +50,8 @@ public sealed class ConsistentClusterTests
     [Fact]
     public async Task What_cannot_be_made_stops_the_start()
     {
-        await using var app = TestApp.Create([.. TestApp.FixedLeader, ("BASE_CLUSTER_SECRET", "a-secret-for-the-tests-only")], builder => builder.Services.AddHa(
+        (string, string?)[] settings = [.. TestApp.FixedLeader, ("BASE_CLUSTER_SECRET", "a-secret-for-the-tests-only")];
+        await using var app = TestApp.Create(settings, builder => builder.Services.AddHa(
             options => options.Consistency = _ => throw new ArgumentException("no such connection string")));
         Assert.Equal("no such connection string", (await Assert.ThrowsAsync<ArgumentException>(() => app.StartAsync())).Message);
     }

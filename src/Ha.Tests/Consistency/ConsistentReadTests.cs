@@ -65,7 +65,8 @@ public sealed class ConsistentReadTests
         using var written = await client.PostAsync(new Uri(leader.Url + "/notes"), content: null);
 
         var position = PositionOf(written);
-        Assert.Equal($"base_position={position}; max-age=60; path=/; samesite=lax; httponly", Assert.Single(written.Headers.GetValues("Set-Cookie")));
+        var cookie = Assert.Single(written.Headers.GetValues("Set-Cookie"));
+        Assert.Equal($"base_position={position}; max-age=60; path=/; samesite=lax; httponly", cookie);
         using var read = await ReadAsync(client, leader.Url, cookie: position);
         Assert.Equal("leader, as leader", await read.Content.ReadAsStringAsync());
         Assert.False(read.Headers.Contains("Set-Cookie"));
@@ -76,8 +77,12 @@ public sealed class ConsistentReadTests
     public async Task A_cookie_over_TLS_is_for_TLS_alone()
     {
         using var authority = new TestAuthority();
-        await using var leader = await LeaderAsync(new FakeReplica(), cookie: true, setup: new TestNodeSetup { Certificate = authority.Issue("127.0.0.1").Load() });
-        using var client = new HttpClient(new SocketsHttpHandler { SslOptions = { CertificateChainPolicy = TestAuthority.Policy(authority.Root) } });
+        var secure = new TestNodeSetup { Certificate = authority.Issue("127.0.0.1").Load() };
+        await using var leader = await LeaderAsync(new FakeReplica(), cookie: true, secure);
+        using var client = new HttpClient(new SocketsHttpHandler
+        {
+            SslOptions = { CertificateChainPolicy = TestAuthority.Policy(authority.Root) },
+        });
 
         using var written = await client.PostAsync(new Uri(leader.Url + "/notes"), content: null);
 
@@ -320,7 +325,8 @@ public sealed class ConsistentReadTests
         await using var leader = await LeaderAsync(new FakeReplica());
         await using var follower = await FollowerAsync(leader.Url, here);
         using var client = TestNode.Client();
-        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(follower.Url + path)) { Headers = { { Header, Signed(5, 100) } } };
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(follower.Url + path));
+        request.Headers.Add(Header, Signed(5, 100));
 
         var read = client.SendAsync(request);
 
@@ -472,7 +478,8 @@ public sealed class ConsistentReadTests
     public void Without_a_key_the_start_is_refused()
     {
         var options = new HaOptions { NodeId = "n1", LocalTarget = "http://n1.example", Consistency = _ => new FakeReplica().Consistency };
-        Assert.Contains("no key to sign positions with; set BASE_CLUSTER_SECRET", Assert.Single(TestSettings.Problems(options)), StringComparison.Ordinal);
+        var problem = Assert.Single(TestSettings.Problems(options));
+        Assert.Contains("no key to sign positions with; set BASE_CLUSTER_SECRET", problem, StringComparison.Ordinal);
         options.Insecure = true;
         Assert.Empty(TestSettings.Problems(options));
     }
@@ -591,7 +598,8 @@ public sealed class ConsistentReadTests
     }
 
     private static async Task<HttpResponseMessage> ReadAsync(
-        HttpClient client, string url, string? position = null, string? cookie = null, string path = "/notes", CancellationToken cancelled = default)
+        HttpClient client, string url, string? position = null, string? cookie = null, string path = "/notes",
+        CancellationToken cancelled = default)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(url + path));
         if (position is not null)

@@ -11,6 +11,7 @@ public sealed class PositionTextTests
     private const string Cluster = "shop";
     private static readonly ReadPosition _position = new(1_764_000_000_000_000, 0x16_B374_D848);
     private static readonly KeyRing _hmac = Ring(new HmacKey("a-secret-for-the-tests-only"));
+    private static readonly KeyRing _other = Ring(new HmacKey("another-secret-of-some-length"));
     private static readonly KeyRing _unsigned = new([], unsigned: true);
     private static readonly KeyRing _ed25519 = Ring(NodeKey());
 
@@ -52,7 +53,7 @@ public sealed class PositionTextTests
 
     [Fact]
     public void Another_key_does_not_count() =>
-        Assert.Equal(PositionVerdict.UnknownKey, PositionText.Verify(PositionText.Write(_position, Cluster, Ring(new HmacKey("another-secret-of-some-length"))), Cluster, _hmac));
+        Assert.Equal(PositionVerdict.UnknownKey, PositionText.Verify(PositionText.Write(_position, Cluster, _other), Cluster, _hmac));
 
     [Fact]
     public void Every_key_of_the_ring_verifies()
@@ -119,7 +120,8 @@ public sealed class PositionTextTests
 
     private static Ed25519Key NodeKey()
     {
-        using var key = Key.Create(SignatureAlgorithm.Ed25519, new KeyCreationParameters { ExportPolicy = KeyExportPolicies.AllowPlaintextExport });
+        var exportable = new KeyCreationParameters { ExportPolicy = KeyExportPolicies.AllowPlaintextExport };
+        using var key = Key.Create(SignatureAlgorithm.Ed25519, exportable);
         return Ed25519Key.ReadPrivate(key.Export(KeyBlobFormat.PkixPrivateKey))!;
     }
 }

@@ -66,14 +66,18 @@ internal static class StaleReadsCommand
         var added = first.AddedWaits(without).Concat(second.AddedWaits(without)).Order().ToList();
         var p99 = added[(int)(added.Count * 0.99)];
         verdicts.Expect(without.Stale > pairs / 4, $"{without.Stale} of {without.Pairs} reads were stale without positions");
-        verdicts.Expect(first.Stale + second.Stale == 0, $"{first.Stale + second.Stale} of {first.Pairs + second.Pairs} reads were stale with positions");
-        verdicts.Expect(without.Failed + first.Failed + second.Failed == 0, $"{without.Failed + first.Failed + second.Failed} requests failed");
+        var (stale, all) = (first.Stale + second.Stale, first.Pairs + second.Pairs);
+        verdicts.Expect(stale == 0, $"{stale} of {all} reads were stale with positions");
+        var failed = without.Failed + first.Failed + second.Failed;
+        verdicts.Expect(failed == 0, $"{failed} requests failed");
         verdicts.Expect((await cluster.WaitForLeaderAsync()).NodeId is "b", "b leads at the end");
-        verdicts.Expect(p99 <= lag, $"99 % of the reads with positions waited for no more than {p99.TotalMilliseconds:0} ms for it, the lag is {lag.TotalMilliseconds:0} ms");
+        verdicts.Expect(
+            p99 <= lag, $"99 % of the reads with positions waited for no more than {p99.TotalMilliseconds:0} ms, the lag is {lag.TotalMilliseconds:0} ms");
         return verdicts.End();
 
         void Say(string what, ReadRecord record) => console.WriteLine(
-            $"{what}: {record.Pairs} pairs in {record.Took.TotalSeconds:0} s, {record.Stale} stale, {record.Again} told to come again, {record.Failed} failed; "
-            + $"reads took {record.Read(0.5).TotalMilliseconds:0.0} ms in the median, {record.Read(0.99).TotalMilliseconds:0} ms at p99, {record.Read(1).TotalMilliseconds:0} ms at most");
+            $"{what}: {record.Pairs} pairs in {record.Took.TotalSeconds:0} s, {record.Stale} stale, {record.Again} told to come again, "
+            + $"{record.Failed} failed; reads took {record.Read(0.5).TotalMilliseconds:0.0} ms in the median, "
+            + $"{record.Read(0.99).TotalMilliseconds:0} ms at p99, {record.Read(1).TotalMilliseconds:0} ms at most");
     }
 }

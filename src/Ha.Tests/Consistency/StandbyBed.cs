@@ -25,7 +25,8 @@ internal sealed class StandbyBed : IAsyncDisposable
         {
             var ports = FreePorts.Find(2);
             bed._primary = await PostgresProcess.StartAsync(
-                Path.Combine(bed._folder, "primary"), Place(ports[0]), Path.Combine(bed._folder, "primary.log"), "max_connections=200", "fsync=off");
+                Path.Combine(bed._folder, "primary"), Place(ports[0]), Path.Combine(bed._folder, "primary.log"),
+                "max_connections=200", "fsync=off");
             bed._standby = await PostgresProcess.FollowAsync(
                 bed._primary, Path.Combine(bed._folder, "standby"), Place(ports[1]), Path.Combine(bed._folder, "standby.log"),
                 "max_connections=200", "fsync=off", $"recovery_min_apply_delay={(long)lag.TotalMilliseconds}ms");

@@ -16,7 +16,11 @@ internal sealed class WriteThenRead(ExampleCluster cluster, int clients)
 
     /// <summary>Waits until the standby has the schema: it may be as late as everything else.</summary>
     public Task UntilReadableAsync(TimeSpan within) => Eventually.True(
-        async () => (await Task.WhenAll(cluster.Nodes.Select(node => cluster.SendAsync(node, "GET", "/notes")))).All(answer => answer.Status == 200),
+        async () =>
+        {
+            var answers = await Task.WhenAll(cluster.Nodes.Select(node => cluster.SendAsync(node, "GET", "/notes")));
+            return answers.All(answer => answer.Status == 200);
+        },
         within, "all nodes can be read from");
 
     public async Task<ReadRecord> RunAsync(int pairs, bool positions)

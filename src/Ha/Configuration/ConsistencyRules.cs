@@ -11,7 +11,8 @@ internal static class ConsistencyRules
         {
             problems.Add(
                 $"{nameof(HaOptions)}.{nameof(HaOptions.Consistency)} is set, but this node has no key to sign positions with; " +
-                $"set {HaKeys.ClusterSecret} to one value on every node, {KeyRules.HowToMakeASecret} (for a trial without signatures: {HaKeys.Insecure}=true).");
+                $"set {HaKeys.ClusterSecret} to one value on every node, {KeyRules.HowToMakeASecret} " +
+                $"(for a trial without signatures: {HaKeys.Insecure}=true).");
         }
     }
 }

@@ -55,7 +55,8 @@ internal static class CarriedPositions
             var text = line.AsSpan(part).Trim();
             if (found.Count < Most && text.StartsWith(prefix, StringComparison.Ordinal) && text.Length > prefix.Length)
             {
-                found.Add(new CarriedPosition(text.Length > prefix.Length + PositionText.MaxLength ? "" : text[prefix.Length..].ToString(), fromCookie));
+                text = text[prefix.Length..];
+                found.Add(new CarriedPosition(text.Length > PositionText.MaxLength ? "" : text.ToString(), fromCookie));
             }
         }
     }

@@ -57,7 +57,9 @@ internal sealed class ConsistentReads : IDisposable
     /// <summary>This node's replica, and who waits for it.</summary>
     public ReplicaWatch Watch { get; }
 
-    /// <summary>Where a read can be served, as soon as that is known. Waits for no longer than <see cref="ReadConsistency.MaxWait"/>.</summary>
+    /// <summary>
+    /// Where a read can be served, as soon as that is known. Waits for no longer than <see cref="ReadConsistency.MaxWait"/>.
+    /// </summary>
     /// <param name="context">The request; <see cref="CarriedPositions.MayBeIn"/> it.</param>
     /// <param name="forwarded">Another node sent it here, because it needs the leader.</param>
     public ValueTask<ReadVerdict> JudgeAsync(HttpContext context, bool forwarded)

@@ -7,8 +7,8 @@ using Ha.Security;
 namespace Ha.Consistency;
 
 /// <summary>
-/// A position as it travels: base64url of version, key id with its length, epoch, number, and the signature of the cluster's key over all of
-/// it and the cluster id. Opaque to clients. Never throws on what came from the network.
+/// A position as it travels: base64url of version, key id with its length, epoch, number, and the signature of the cluster's key over all
+/// of it and the cluster id. Opaque to clients. Never throws on what came from the network.
 /// </summary>
 internal static class PositionText
 {
@@ -54,7 +54,8 @@ internal static class PositionText
         }
 
         var numbers = bytes[(headLength - NumbersLength)..headLength];
-        position = new ReadPosition(BinaryPrimitives.ReadInt64BigEndian(numbers), BinaryPrimitives.ReadInt64BigEndian(numbers[sizeof(long)..]));
+        position = new ReadPosition(
+            BinaryPrimitives.ReadInt64BigEndian(numbers), BinaryPrimitives.ReadInt64BigEndian(numbers[sizeof(long)..]));
         return position is { Epoch: >= 0, Number: >= 0 };
     }
 
@@ -92,7 +93,8 @@ internal static class PositionText
         return true;
     }
 
-    private static byte[] Signed(string clusterId, ReadOnlySpan<byte> head) => [.. Context, .. Encoding.UTF8.GetBytes(clusterId), (byte)'\n', .. head];
+    private static byte[] Signed(string clusterId, ReadOnlySpan<byte> head) =>
+        [.. Context, .. Encoding.UTF8.GetBytes(clusterId), (byte)'\n', .. head];
 }
 
 /// <summary>How the signature of a position was judged.</summary>

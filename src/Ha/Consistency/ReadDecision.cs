@@ -44,5 +44,6 @@ internal static class ReadDecision
             : ReadStep.Wait;
 
     /// <summary>When the replica has not reached it.</summary>
-    public static ReadStep AtLast(in ReadFacts facts) => facts.Leads && facts.Wanted.Epoch > facts.Epoch ? ReadStep.Refuse : ReadStep.Leader;
+    public static ReadStep AtLast(in ReadFacts facts) =>
+        facts.Leads && facts.Wanted.Epoch > facts.Epoch ? ReadStep.Refuse : ReadStep.Leader;
 }

@@ -182,7 +182,8 @@ internal sealed class ReplicaWatch : IDisposable
         try
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
-            await using var timer = _clock.CreateTimer(static l => ((CancellationTokenSource)l!).Cancel(), limit, _replica.MaxWait, Timeout.InfiniteTimeSpan);
+            await using var timer = _clock.CreateTimer(
+                static l => ((CancellationTokenSource)l!).Cancel(), limit, _replica.MaxWait, Timeout.InfiniteTimeSpan);
             var number = ReadPosition.Checked(await _replica.ReadReached(limit.Token));
             Volatile.Write(ref _last, new Look(number, at));
             return number;

@@ -107,7 +107,8 @@ internal sealed class WriteForwardingMiddleware
         var method = context.Request.Method;
         return (said is not null || choice != NodeChoice.AnyNode)
             && EndpointOf(context)?.Metadata.GetMetadata<HubMetadata>() is null
-            && !(HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method) || HttpMethods.IsConnect(method) || ForwardMessage.IsUpgrade(context))
+            && !(HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method) || HttpMethods.IsConnect(method))
+            && !ForwardMessage.IsUpgrade(context)
             && DecidedMark.Of(context)?.IsErrorPage(context) != true;
     }
 

@@ -23,9 +23,18 @@ internal sealed class ConsistencyReports(ILoggerFactory loggers, TimeProvider cl
 
     private void Report(string cause, Action<ILogger, string> write)
     {
-        if (_limiter.Passes(cause, out var count))
+        if (!_limiter.Passes(cause, out var count))
+        {
+            return;
+        }
+
+        try
         {
             write(_log, count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {count} more like it were left out."));
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // A log of the application may throw; the loop that all reads wait for must go on all the same.
         }
     }
 }

@@ -86,7 +86,7 @@ public sealed class WalPositionTests(PostgresServer server)
     {
         var options = new HaOptions();
         options.UsePostgreSqlReplicas(primary, replica);
-        using var services = new ServiceCollection().AddSingleton<IConfiguration>(new ConfigurationBuilder().Build()).BuildServiceProvider();
+        using var services = Services();
         var error = Assert.ThrowsAny<ArgumentException>(() => options.Consistency!(services));
         Assert.Contains(said, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("geheim", error.Message, StringComparison.Ordinal);
@@ -97,8 +97,7 @@ public sealed class WalPositionTests(PostgresServer server)
     {
         var options = new HaOptions();
         options.UsePostgreSqlReplicas("Shop", "ShopReplica", reads => reads.MaxWait = TimeSpan.FromSeconds(3));
-        var settings = new Dictionary<string, string?>(StringComparer.Ordinal) { ["ConnectionStrings:Shop"] = "Host=a,b", ["ConnectionStrings:ShopReplica"] = "Host=b" };
-        using var services = new ServiceCollection().AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(settings).Build()).BuildServiceProvider();
+        using var services = Services(("ConnectionStrings:Shop", "Host=a,b"), ("ConnectionStrings:ShopReplica", "Host=b"));
         var made = options.Consistency!(services);
         Assert.Equal(TimeSpan.FromSeconds(3), made.MaxWait);
         Assert.IsAssignableFrom<IDisposable>(made).Dispose();
@@ -115,4 +114,9 @@ public sealed class WalPositionTests(PostgresServer server)
         options.UsePostgreSqlReplicas(several, one, configure: null);
         Assert.NotNull(options.Consistency);
     }
+
+    private static ServiceProvider Services(params (string Key, string? Value)[] settings) => new ServiceCollection()
+        .AddSingleton<IConfiguration>(new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value))).Build())
+        .BuildServiceProvider();
 }

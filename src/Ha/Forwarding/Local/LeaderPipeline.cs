@@ -40,7 +40,8 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
     }
 
     /// <summary>
-    /// A read that must see what this node has as the leader. What it must see is there: no handover waits for its end, and it may end after one.
+    /// A read that must see what this node has as the leader. What it must see is there: no handover waits for its end, and it may end
+    /// after one.
     /// </summary>
     /// <param name="context">The request.</param>
     /// <param name="now">This node leads in it.</param>
