@@ -443,6 +443,13 @@ public sealed class ConsistentReadTests
         };
         using var answer = await client.SendAsync(request);
         Assert.Equal((HttpStatusCode.ServiceUnavailable, 0), (answer.StatusCode, here.Looks));
+
+        using var forged = new HttpRequestMessage(HttpMethod.Get, new Uri(leader.Url + "/notes"))
+        {
+            Headers = { { Header, Signed(5, 100, secret: "another-secret-of-some-length") }, { "X-Base-Forwarded-By", "x" } },
+        };
+        using var served = await client.SendAsync(forged);
+        Assert.Equal("leader, any node", await served.Content.ReadAsStringAsync());
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using Ha.Consistency;
 using Ha.Security;
+using Ha.Telemetry;
 using NSec.Cryptography;
 
 namespace Ha.Tests.Consistency;
@@ -24,7 +25,7 @@ public sealed class PositionTextTests
         var text = PositionText.Write(_position, Cluster, Of(ring))!;
         Assert.True(PositionText.TryRead(text, out var read));
         Assert.Equal(_position, read);
-        Assert.Equal(PositionVerdict.Valid, PositionText.Verify(text, Cluster, Of(ring)));
+        Assert.Null(PositionText.WhyNot(text, Cluster, Of(ring)));
         Assert.InRange(text.Length, 20, 131);
         Assert.DoesNotContain(text, c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_'));
     }
@@ -39,39 +40,39 @@ public sealed class PositionTextTests
         {
             var changed = (byte[])bytes.Clone();
             changed[bit / 8] ^= (byte)(1 << (bit % 8));
-            Assert.NotEqual(PositionVerdict.Valid, PositionText.Verify(Base64Url.EncodeToString(changed), Cluster, Of(ring)));
+            Assert.NotNull(PositionText.WhyNot(Base64Url.EncodeToString(changed), Cluster, Of(ring)));
         }
 
         Assert.All(Enumerable.Range(0, bytes.Length), cut =>
-            Assert.NotEqual(PositionVerdict.Valid, PositionText.Verify(Base64Url.EncodeToString(bytes[..cut]), Cluster, Of(ring))));
-        Assert.NotEqual(PositionVerdict.Valid, PositionText.Verify(Base64Url.EncodeToString([.. bytes, 0]), Cluster, Of(ring)));
+            Assert.NotNull(PositionText.WhyNot(Base64Url.EncodeToString(bytes[..cut]), Cluster, Of(ring))));
+        Assert.NotNull(PositionText.WhyNot(Base64Url.EncodeToString([.. bytes, 0]), Cluster, Of(ring)));
     }
 
     [Fact]
     public void Another_cluster_with_the_same_key_does_not_count() =>
-        Assert.Equal(PositionVerdict.BadSignature, PositionText.Verify(PositionText.Write(_position, "orders", _hmac), Cluster, _hmac));
+        Assert.Equal(PositionOutcome.BadSignature, PositionText.WhyNot(PositionText.Write(_position, "orders", _hmac), Cluster, _hmac));
 
     [Fact]
     public void Another_key_does_not_count() =>
-        Assert.Equal(PositionVerdict.UnknownKey, PositionText.Verify(PositionText.Write(_position, Cluster, _other), Cluster, _hmac));
+        Assert.Equal(PositionOutcome.UnknownKey, PositionText.WhyNot(PositionText.Write(_position, Cluster, _other), Cluster, _hmac));
 
     [Fact]
     public void Every_key_of_the_ring_verifies()
     {
         var (old, fresh) = (new HmacKey("the-secret-of-last-year"), new HmacKey("the-secret-of-this-year"));
         var (before, after) = (Ring(old, fresh), Ring(fresh, old));
-        Assert.Equal(PositionVerdict.Valid, PositionText.Verify(PositionText.Write(_position, Cluster, before), Cluster, after));
-        Assert.Equal(PositionVerdict.Valid, PositionText.Verify(PositionText.Write(_position, Cluster, after), Cluster, before));
-        Assert.Equal(PositionVerdict.UnknownKey, PositionText.Verify(PositionText.Write(_position, Cluster, before), Cluster, Ring(fresh)));
+        Assert.Null(PositionText.WhyNot(PositionText.Write(_position, Cluster, before), Cluster, after));
+        Assert.Null(PositionText.WhyNot(PositionText.Write(_position, Cluster, after), Cluster, before));
+        Assert.Equal(PositionOutcome.UnknownKey, PositionText.WhyNot(PositionText.Write(_position, Cluster, before), Cluster, Ring(fresh)));
     }
 
     [Fact]
     public void A_cluster_with_keys_takes_nothing_unsigned()
     {
         var bare = PositionText.Write(_position, Cluster, _unsigned)!;
-        Assert.Equal(PositionVerdict.UnknownKey, PositionText.Verify(bare, Cluster, _hmac));
-        Assert.Equal(PositionVerdict.UnknownKey, PositionText.Verify(bare, Cluster, new KeyRing([])));
-        Assert.Equal(PositionVerdict.UnknownKey, PositionText.Verify(PositionText.Write(_position, Cluster, _hmac), Cluster, _unsigned));
+        Assert.Equal(PositionOutcome.UnknownKey, PositionText.WhyNot(bare, Cluster, _hmac));
+        Assert.Equal(PositionOutcome.UnknownKey, PositionText.WhyNot(bare, Cluster, new KeyRing([])));
+        Assert.Equal(PositionOutcome.UnknownKey, PositionText.WhyNot(PositionText.Write(_position, Cluster, _hmac), Cluster, _unsigned));
     }
 
     [Fact]
@@ -109,7 +110,7 @@ public sealed class PositionTextTests
             }
 
             var text = Base64Url.EncodeToString(bytes);
-            Assert.NotEqual(PositionVerdict.Valid, PositionText.Verify(text, Cluster, i % 2 == 0 ? _hmac : _ed25519));
+            Assert.NotNull(PositionText.WhyNot(text, Cluster, i % 2 == 0 ? _hmac : _ed25519));
             PositionText.TryRead(text, out _);
         }
     }

@@ -9,7 +9,7 @@ namespace Ha.Tests.Consistency;
 /// <summary>
 /// `stale-reads --pairs N`: three nodes of the example, two of which read from a hot standby that applies everything late. Clients write
 /// to one node and read what they wrote from another, first without and then with positions; half-way leadership moves to a node that
-/// reads from the standby.
+/// reads from the standby, and at last the standby stops to apply anything.
 /// </summary>
 internal static class StaleReadsCommand
 {
@@ -48,8 +48,9 @@ internal static class StaleReadsCommand
                 },
             },
             bed.Primary);
-        var load = new WriteThenRead(cluster, clients);
+        using var load = new WriteThenRead(cluster, clients);
         await load.UntilReadableAsync(_startUp);
+        await load.RunAsync(clients, positions: true);
 
         // Step 1: without positions.
         var without = await load.RunAsync(pairs, positions: false);
@@ -58,17 +59,23 @@ internal static class StaleReadsCommand
         // Step 2: with them, under two leaders.
         var first = await load.RunAsync(pairs / 2, positions: true);
         Say("with positions, a leads", first);
+        var running = load.RunAsync(pairs - (pairs / 2), positions: true);
         await cluster.StepDownAsync(cluster.A, to: cluster.B);
-        var second = await load.RunAsync(pairs - (pairs / 2), positions: true);
+        var second = await running;
         Say("with positions, b takes over and leads", second);
+
+        // Step 3: a standby that gets no further.
+        await bed.PauseAsync();
+        var third = await load.RunAsync(pairs / 10, positions: true);
+        Say("with positions, the standby is stopped", third);
 
         var verdicts = new Verdicts(console);
         var added = first.AddedWaits(without).Concat(second.AddedWaits(without)).Order().ToList();
         var p99 = added[(int)(added.Count * 0.99)];
         verdicts.Expect(without.Stale > pairs / 4, $"{without.Stale} of {without.Pairs} reads were stale without positions");
-        var (stale, all) = (first.Stale + second.Stale, first.Pairs + second.Pairs);
+        var (stale, all) = (first.Stale + second.Stale + third.Stale, first.Pairs + second.Pairs + third.Pairs);
         verdicts.Expect(stale == 0, $"{stale} of {all} reads were stale with positions");
-        var failed = without.Failed + first.Failed + second.Failed;
+        var failed = without.Failed + first.Failed + second.Failed + third.Failed;
         verdicts.Expect(failed == 0, $"{failed} requests failed");
         verdicts.Expect((await cluster.WaitForLeaderAsync()).NodeId is "b", "b leads at the end");
         verdicts.Expect(

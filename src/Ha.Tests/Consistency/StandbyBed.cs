@@ -40,6 +40,9 @@ internal sealed class StandbyBed : IAsyncDisposable
         }
     }
 
+    /// <summary>From now on the standby applies nothing.</summary>
+    public Task PauseAsync() => _standby!.RunAsync("SELECT pg_wal_replay_pause()");
+
     public async ValueTask DisposeAsync()
     {
         foreach (var server in (PostgresProcess?[])[_standby, _primary])

@@ -66,8 +66,7 @@ internal sealed class ConsistentReads : IDisposable
     {
         if (Find(context.Request) is not (var wanted, var fromCookie))
         {
-            // Also where its sender knows a key that this node does not: it was sent for good reason.
-            return ValueTask.FromResult(Done(forwarded ? ReadStep.Leader : ReadStep.Serve, TimeSpan.Zero, fromCookie: false));
+            return ValueTask.FromResult(Done(ReadStep.Serve, TimeSpan.Zero, fromCookie: false));
         }
 
         var step = ReadDecision.Begin(Facts(wanted, forwarded));
@@ -162,7 +161,7 @@ internal sealed class ConsistentReads : IDisposable
             }
             else
             {
-                Ignore(PositionVerdict.Malformed);
+                Ignore(PositionOutcome.Malformed);
             }
         }
 
@@ -176,28 +175,21 @@ internal sealed class ConsistentReads : IDisposable
                 continue;
             }
 
-            var verdict = PositionText.Verify(carried.Text, _clusterId, keys);
-            if (verdict == PositionVerdict.Valid)
+            if (PositionText.WhyNot(carried.Text, _clusterId, keys) is not { } fault)
             {
                 return (position, carried.FromCookie);
             }
 
-            Ignore(verdict);
+            Ignore(fault);
         }
 
         return null;
     }
 
-    private void Ignore(PositionVerdict verdict)
+    private void Ignore(PositionOutcome fault)
     {
-        var outcome = verdict switch
-        {
-            PositionVerdict.UnknownKey => PositionOutcome.UnknownKey,
-            PositionVerdict.BadSignature => PositionOutcome.BadSignature,
-            _ => PositionOutcome.Malformed,
-        };
-        _metrics.Position(outcome);
-        _reports.Ignored(HaMetrics.Word(outcome));
+        _metrics.Position(fault);
+        _reports.Ignored(HaMetrics.Word(fault));
     }
 
     /// <summary>Right before the first byte of the answer leaves: what the handler has committed by now is in the position.</summary>

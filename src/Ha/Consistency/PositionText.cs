@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Text;
 using Ha.Security;
+using Ha.Telemetry;
 
 namespace Ha.Consistency;
 
@@ -60,23 +61,24 @@ internal static class PositionText
     }
 
     /// <summary>Whether a key of <paramref name="keys"/> has signed it for this cluster.</summary>
-    public static PositionVerdict Verify(ReadOnlySpan<char> text, string clusterId, KeyRing keys)
+    /// <returns>Null: one has. Else why it must be ignored.</returns>
+    public static PositionOutcome? WhyNot(ReadOnlySpan<char> text, string clusterId, KeyRing keys)
     {
         Span<byte> bytes = stackalloc byte[MaxBytes];
         if (!TryDecode(text, ref bytes, out var headLength))
         {
-            return PositionVerdict.Malformed;
+            return PositionOutcome.Malformed;
         }
 
         var signature = bytes[headLength..];
         if (keys.Unsigned)
         {
-            return headLength == 2 + NumbersLength && signature.IsEmpty ? PositionVerdict.Valid : PositionVerdict.UnknownKey;
+            return headLength == 2 + NumbersLength && signature.IsEmpty ? null : PositionOutcome.UnknownKey;
         }
 
-        return !keys.TryFind(Convert.ToHexStringLower(bytes[2..(headLength - NumbersLength)]), out var found) ? PositionVerdict.UnknownKey
-            : found.Key.Verify(Signed(clusterId, bytes[..headLength]), signature) ? PositionVerdict.Valid
-            : PositionVerdict.BadSignature;
+        return !keys.TryFind(Convert.ToHexStringLower(bytes[2..(headLength - NumbersLength)]), out var found) ? PositionOutcome.UnknownKey
+            : found.Key.Verify(Signed(clusterId, bytes[..headLength]), signature) ? null
+            : PositionOutcome.BadSignature;
     }
 
     private static bool TryDecode(ReadOnlySpan<char> text, ref Span<byte> bytes, out int headLength)
@@ -95,19 +97,4 @@ internal static class PositionText
 
     private static byte[] Signed(string clusterId, ReadOnlySpan<byte> head) =>
         [.. Context, .. Encoding.UTF8.GetBytes(clusterId), (byte)'\n', .. head];
-}
-
-/// <summary>How the signature of a position was judged.</summary>
-internal enum PositionVerdict
-{
-    Valid,
-
-    /// <summary>It is no position.</summary>
-    Malformed,
-
-    /// <summary>No key here has its id: of another cluster, or made up.</summary>
-    UnknownKey,
-
-    /// <summary>That key has not signed it, or not for this cluster.</summary>
-    BadSignature,
 }

@@ -26,9 +26,9 @@ internal enum ReplicaOutcome
 internal sealed class ReplicaWatch : IDisposable
 {
     /// <summary>
-    /// For so long a look counts. Positions only rise, but a replica may be replaced by one that is further behind while this node runs.
+    /// For so long a look counts: shorter than any server takes to start again, which may then be further behind.
     /// </summary>
-    public static readonly TimeSpan Trust = TimeSpan.FromMilliseconds(250);
+    public static readonly TimeSpan Trust = TimeSpan.FromMilliseconds(25);
 
     private const long NoNumber = -1;
 
@@ -36,7 +36,7 @@ internal sealed class ReplicaWatch : IDisposable
     private readonly TimeProvider _clock;
     private readonly Action<Exception> _failed;
     private readonly Lock _lock = new();
-    private readonly SortedSet<WaitingRead> _waiting = new(WaitingRead.Order);
+    private readonly HashSet<WaitingRead> _waiting = [];
     private readonly CancellationTokenSource _stopping = new();
     private Look _last;
     private CancellationTokenSource? _pause;
@@ -156,13 +156,13 @@ internal sealed class ReplicaWatch : IDisposable
             lock (_lock)
             {
                 SettleNeedsLock(reached, arrivals);
-                if (_waiting.Min is not { } first)
+                if (_waiting.Count == 0)
                 {
                     continue;
                 }
 
                 // One that says so too early must not make this loop a busy one.
-                lowest = first.Number;
+                lowest = _waiting.Min(static waiter => waiter.Number);
                 polls = _replica.WaitForProgress is null || reached is null || told == lowest;
                 (_pause, _pausedFor) = (pause, polls ? NoNumber : lowest);
             }
@@ -253,9 +253,6 @@ internal sealed class ReplicaWatch : IDisposable
     private sealed class WaitingRead(long number, long arrival, bool onlyLooks)
         : TaskCompletionSource<ReplicaOutcome>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
-        public static readonly IComparer<WaitingRead> Order = Comparer<WaitingRead>.Create(static (a, b) =>
-            a.Number != b.Number ? a.Number.CompareTo(b.Number) : a.Arrival.CompareTo(b.Arrival));
-
         public long Number => number;
 
         public long Arrival => arrival;
