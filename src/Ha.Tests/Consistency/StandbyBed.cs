@@ -1,5 +1,6 @@
 using Ha.Chaos.Nodes;
 using Ha.Cli.Processes;
+using Npgsql;
 
 namespace Ha.Tests.Consistency;
 
@@ -27,6 +28,7 @@ internal sealed class StandbyBed : IAsyncDisposable
             bed._primary = await PostgresProcess.StartAsync(
                 Path.Combine(bed._folder, "primary"), Place(ports[0]), Path.Combine(bed._folder, "primary.log"),
                 "max_connections=200", "fsync=off");
+            await bed._primary.RunAsync("CREATE TABLE ticks (id int)");
             bed._standby = await PostgresProcess.FollowAsync(
                 bed._primary, Path.Combine(bed._folder, "standby"), Place(ports[1]), Path.Combine(bed._folder, "standby.log"),
                 "max_connections=200", "fsync=off", $"recovery_min_apply_delay={(long)lag.TotalMilliseconds}ms");
@@ -38,6 +40,29 @@ internal sealed class StandbyBed : IAsyncDisposable
             await bed.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>From the end of a commit until anybody can read it from the standby, again and again.</summary>
+    public async Task<IReadOnlyList<TimeSpan>> LagsAsync(CancellationToken stop)
+    {
+        await using var primary = NpgsqlDataSource.Create(Primary);
+        await using var standby = NpgsqlDataSource.Create(Standby);
+        var lags = new List<TimeSpan>();
+        for (var id = 0; !stop.IsCancellationRequested; id++)
+        {
+            await using var write = primary.CreateCommand($"INSERT INTO ticks VALUES ({id})");
+            await write.ExecuteNonQueryAsync(CancellationToken.None);
+            var from = TimeProvider.System.GetTimestamp();
+            await using var read = standby.CreateCommand($"SELECT 1 FROM ticks WHERE id = {id}");
+            while (await read.ExecuteScalarAsync(CancellationToken.None) is null)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, CancellationToken.None);
+            }
+
+            lags.Add(TimeProvider.System.GetElapsedTime(from));
+        }
+
+        return lags;
     }
 
     /// <summary>From now on the standby applies nothing.</summary>
