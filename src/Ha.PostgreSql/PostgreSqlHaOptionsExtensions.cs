@@ -4,7 +4,6 @@ using Ha.PostgreSql.Database;
 using Ha.PostgreSql.Replicas;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -51,32 +50,6 @@ public static class PostgreSqlHaOptionsExtensions
             var positions = WalPositions.On(
                 LeaseConnection.Resolve(primary, $"{nameof(UsePostgreSqlReplicas)}: {nameof(primary)}", find),
                 replica is null ? null : LeaseConnection.Resolve(replica, $"{nameof(UsePostgreSqlReplicas)}: {nameof(replica)}", find));
-            configure?.Invoke(positions);
-            return positions;
-        };
-        return options;
-    }
-
-    /// <summary>The same on connections of the application's own sources, for passwords that change and the like.</summary>
-    /// <param name="options">What <c>AddHa</c> gives to its delegate.</param>
-    /// <param name="primary">What the leader writes to. Stays the caller's.</param>
-    /// <param name="replica">The one server that this node reads from while it does not lead, likewise; null: that is the primary.</param>
-    /// <param name="configure">Changes bounds, and switches the cookie on; called once, when the node is made. Null: the defaults.</param>
-    /// <returns><paramref name="options"/>.</returns>
-    /// <exception cref="ArgumentException"><paramref name="replica"/> has several servers: how far one is says nothing of another.</exception>
-    public static HaOptions UsePostgreSqlReplicas(
-        this HaOptions options, NpgsqlDataSource primary, NpgsqlDataSource? replica, Action<ReadConsistency>? configure)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        ArgumentNullException.ThrowIfNull(primary);
-        if (replica is not null)
-        {
-            ReplicaConnection.RefuseSeveral(new NpgsqlConnectionStringBuilder(replica.ConnectionString).Host);
-        }
-
-        options.Consistency = _ =>
-        {
-            var positions = WalPositions.On(primary, replica ?? primary);
             configure?.Invoke(positions);
             return positions;
         };

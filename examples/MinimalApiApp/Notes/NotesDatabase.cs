@@ -45,5 +45,6 @@ internal sealed class NotesDatabase(SqlDialect sql, ILeaderProvider leader) : ID
     {
         _writer.Dispose();
         Sql.Source.Dispose();
+        Sql.Replica?.Dispose();
     }
 }

@@ -28,20 +28,15 @@ internal static class ReplicaConnection
     public static NpgsqlConnectionStringBuilder Replica(string connectionString)
     {
         var builder = Parse(connectionString, "replica");
-        RefuseSeveral(builder.Host);
-        return builder;
-    }
-
-    /// <exception cref="ArgumentException">There are several.</exception>
-    public static void RefuseSeveral(string? hosts)
-    {
-        if (AreSeveral(hosts))
+        if (AreSeveral(builder.Host))
         {
             throw new ArgumentException(
                 "The replica's connection string names several servers, and how far one of them is says nothing about another. " +
                 "Name the one that this node reads from.",
-                nameof(hosts));
+                nameof(connectionString));
         }
+
+        return builder;
     }
 
     private static bool AreSeveral(string? hosts) => hosts?.Contains(',', StringComparison.Ordinal) == true;

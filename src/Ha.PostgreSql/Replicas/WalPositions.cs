@@ -16,10 +16,12 @@ internal sealed class WalPositions : ReadConsistency, IDisposable
         "SELECT pg_wal_lsn_diff(" +
         "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END, '0/0')::bigint";
 
-    private readonly NpgsqlDataSource[] _own;
+    private readonly NpgsqlDataSource _primary;
+    private readonly NpgsqlDataSource _replica;
 
-    private WalPositions(NpgsqlDataSource primary, NpgsqlDataSource replica, NpgsqlDataSource[] own)
-        : base(stop => ReadWrittenAsync(primary, stop), stop => ReadReachedAsync(replica, stop)) => _own = own;
+    private WalPositions(NpgsqlDataSource primary, NpgsqlDataSource replica)
+        : base(stop => ReadWrittenAsync(primary, stop), stop => ReadReachedAsync(replica, stop)) =>
+        (_primary, _replica) = (primary, replica);
 
     /// <summary>On small pools of its own.</summary>
     /// <param name="primary">A connection string.</param>
@@ -30,19 +32,13 @@ internal sealed class WalPositions : ReadConsistency, IDisposable
         var writes = ReplicaConnection.Primary(primary);
         var reads = replica is null ? null : ReplicaConnection.Replica(replica);
         var source = NpgsqlDataSource.Create(writes);
-        var other = reads is null ? source : NpgsqlDataSource.Create(reads);
-        return new WalPositions(source, other, [source, other]);
+        return new WalPositions(source, reads is null ? source : NpgsqlDataSource.Create(reads));
     }
-
-    /// <summary>On connections of the application's own sources.</summary>
-    public static WalPositions On(NpgsqlDataSource primary, NpgsqlDataSource replica) => new(primary, replica, []);
 
     public void Dispose()
     {
-        foreach (var source in _own)
-        {
-            source.Dispose();
-        }
+        _primary.Dispose();
+        _replica.Dispose();
     }
 
     /// <summary>

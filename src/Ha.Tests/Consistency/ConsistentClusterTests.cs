@@ -52,8 +52,8 @@ public sealed class ConsistentClusterTests
     {
         (string, string?)[] settings = [.. TestApp.FixedLeader, ("BASE_CLUSTER_SECRET", "a-secret-for-the-tests-only")];
         await using var app = TestApp.Create(settings, builder => builder.Services.AddHa(
-            options => options.Consistency = _ => throw new ArgumentException("no such connection string")));
-        Assert.Equal("no such connection string", (await Assert.ThrowsAsync<ArgumentException>(() => app.StartAsync())).Message);
+            options => options.Consistency = _ => throw new InvalidOperationException("no such connection string")));
+        Assert.Equal("no such connection string", (await Assert.ThrowsAsync<InvalidOperationException>(() => app.StartAsync())).Message);
     }
 
     private void Build(WebApplicationBuilder builder) => builder.Services.AddHa(options =>

@@ -44,7 +44,7 @@ public sealed class PositionTextTests
         }
 
         Assert.All(Enumerable.Range(0, bytes.Length), cut =>
-            Assert.NotNull(PositionText.WhyNot(Base64Url.EncodeToString(bytes[..cut]), Cluster, Of(ring))));
+            Assert.NotNull(PositionText.WhyNot(Base64Url.EncodeToString(bytes.AsSpan(0, cut)), Cluster, Of(ring))));
         Assert.NotNull(PositionText.WhyNot(Base64Url.EncodeToString([.. bytes, 0]), Cluster, Of(ring)));
     }
 

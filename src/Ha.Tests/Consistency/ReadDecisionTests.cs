@@ -29,7 +29,7 @@ public sealed class ReadDecisionTests
     [Fact]
     public void A_later_epoch_is_later_whatever_the_number()
     {
-        Assert.True(new ReadPosition(2, 1).CompareTo(new ReadPosition(1, 9)) > 0);
-        Assert.True(new ReadPosition(2, 1).CompareTo(new ReadPosition(2, 9)) < 0);
+        Assert.True(ReadPosition.Compare(new ReadPosition(2, 1), new ReadPosition(1, 9)) > 0);
+        Assert.True(ReadPosition.Compare(new ReadPosition(2, 1), new ReadPosition(2, 9)) < 0);
     }
 }

@@ -165,7 +165,7 @@ internal sealed class ConsistentReads : IDisposable
             }
         }
 
-        found.Sort(static (a, b) => b.Position.CompareTo(a.Position));
+        found.Sort(static (a, b) => ReadPosition.Compare(b.Position, a.Position));
         var keys = _keys.Current;
         foreach (var (position, carried) in found)
         {

@@ -6,10 +6,12 @@ namespace Ha.Consistency;
 /// <param name="Epoch">Of the leader that admitted the write.</param>
 /// <param name="Number">Of the application's data.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct ReadPosition(long Epoch, long Number) : IComparable<ReadPosition>
+internal readonly record struct ReadPosition(long Epoch, long Number)
 {
     /// <summary>A later leader's is later, whatever its number: data that was taken back in time counts anew.</summary>
-    public int CompareTo(ReadPosition other) => Epoch != other.Epoch ? Epoch.CompareTo(other.Epoch) : Number.CompareTo(other.Number);
+    /// <returns>Below, at or above 0, as <see cref="Comparison{T}"/> has it.</returns>
+    public static int Compare(ReadPosition a, ReadPosition b) =>
+        a.Epoch != b.Epoch ? a.Epoch.CompareTo(b.Epoch) : a.Number.CompareTo(b.Number);
 
     /// <summary>What the application's data has said, if it can be a position.</summary>
     /// <exception cref="InvalidOperationException">It cannot.</exception>

@@ -135,7 +135,8 @@ internal static class ForwardDecision
     public static bool ProxyWanted(in RequestFacts facts, ForwardPolicy policy)
     {
         var wish = policy.AllowOverride ? facts.Override : null;
-        return facts.Grpc || facts.Upgrade || facts.LosesPosition || Is(wish, "proxy") || (policy.Mode == ForwardMode.Proxy && !Is(wish, "redirect"));
+        return facts.Grpc || facts.Upgrade || facts.LosesPosition || Is(wish, "proxy")
+            || (policy.Mode == ForwardMode.Proxy && !Is(wish, "redirect"));
     }
 
     private static bool Is(string? wish, string mode) => string.Equals(wish, mode, StringComparison.OrdinalIgnoreCase);
