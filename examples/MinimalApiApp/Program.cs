@@ -23,6 +23,12 @@ public static class Program
             options.WarmUp += WarmUp.RunAsync;
             options.UsePostgreSql();
             options.UseRedis();
+
+            // Nodes that read from a hot standby (ConnectionStrings__NotesReplica) wait for the writes that a client has seen.
+            if (sql.Replica is not null)
+            {
+                options.UsePostgreSqlReplicas("Notes", "NotesReplica", reads => reads.CookieLifetime = TimeSpan.FromMinutes(1));
+            }
         });
         builder.Services.AddHostedService<HeartbeatJob>();
 

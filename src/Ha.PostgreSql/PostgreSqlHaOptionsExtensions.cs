@@ -1,12 +1,13 @@
 using Ha;
 using Ha.PostgreSql;
 using Ha.PostgreSql.Database;
+using Ha.PostgreSql.Replicas;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
-/// <summary>Leases in PostgreSQL.</summary>
+/// <summary>Leases in PostgreSQL, and reads from its standbys.</summary>
 public static class PostgreSqlHaOptionsExtensions
 {
     private const string Scheme = "postgres";
@@ -22,6 +23,36 @@ public static class PostgreSqlHaOptionsExtensions
     {
         ArgumentNullException.ThrowIfNull(options);
         options.LeaseStores[Scheme] = context => Create(context, configure);
+        return options;
+    }
+
+    /// <summary>
+    /// Lets reads on nodes that read from hot standbys see the writes before them (docs/consistency.md). Opens at most two connections
+    /// of its own to each server.
+    /// </summary>
+    /// <param name="options">What <c>AddHa</c> gives to its delegate.</param>
+    /// <param name="primary">
+    /// What the leader writes to: a connection string of Npgsql, or the name of one in the configuration's <c>ConnectionStrings</c>. Of
+    /// several hosts the one that takes writes is used.
+    /// </param>
+    /// <param name="replica">The one server that this node reads from while it does not lead, likewise; null: that is the primary.</param>
+    /// <param name="configure">Changes bounds, and switches the cookie on; called once, when the node is made.</param>
+    /// <returns><paramref name="options"/>. What is wrong with a connection string stops the start of an active node.</returns>
+    public static HaOptions UsePostgreSqlReplicas(
+        this HaOptions options, string primary, string? replica = null, Action<ReadConsistency>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(primary);
+        options.Consistency = services =>
+        {
+            var configuration = services.GetService<IConfiguration>();
+            Func<string, string?>? find = configuration is null ? null : name => configuration.GetConnectionString(name);
+            var positions = WalPositions.On(
+                LeaseConnection.Resolve(primary, $"{nameof(UsePostgreSqlReplicas)}: {nameof(primary)}", find),
+                replica is null ? null : LeaseConnection.Resolve(replica, $"{nameof(UsePostgreSqlReplicas)}: {nameof(replica)}", find));
+            configure?.Invoke(positions);
+            return positions;
+        };
         return options;
     }
 

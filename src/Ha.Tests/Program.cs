@@ -26,6 +26,7 @@ internal static class Program
         ["orders", .. var rest] => Orders.OrdersCommand.Run(rest, Console.Out),
         ["late-commits", .. var rest] => Orders.LateCommitsCommand.Run(rest, Console.Out),
         ["database-kills", .. var rest] => Orders.DatabaseKillsCommand.Run(rest, Console.Out),
+        ["stale-reads", .. var rest] => Consistency.StaleReadsCommand.Run(rest, Console.Out),
         _ => Usage(),
     };
 
@@ -38,6 +39,7 @@ internal static class Program
         Console.Error.WriteLine(Orders.OrdersCommand.Usage);
         Console.Error.WriteLine(Orders.LateCommitsCommand.Usage);
         Console.Error.WriteLine(Orders.DatabaseKillsCommand.Usage);
+        Console.Error.WriteLine(Consistency.StaleReadsCommand.Usage);
         Console.Error.WriteLine(Processes.LossesCommand.Usage);
         Console.Error.WriteLine(Processes.ClientRollsCommand.Usage);
         Console.Error.WriteLine(GrpcClient.GrpcRollsCommand.Usage);

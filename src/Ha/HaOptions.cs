@@ -238,6 +238,13 @@ public sealed class HaOptions
     public Func<IServiceProvider, CancellationToken, Task>? WarmUp { get; set; }
 
     /// <value>
+    /// For nodes that read replicas: makes what reads wait by until they see the writes before them. Called once, at the start, with the
+    /// application's services; disposed of at the end if it can be. Needs a key to sign with. <c>Ha.PostgreSql</c> has one ready
+    /// (<c>UsePostgreSqlReplicas</c>). Default null: reads are served as they come, which is right where all nodes share one database.
+    /// </value>
+    public Func<IServiceProvider, ReadConsistency>? Consistency { get; set; }
+
+    /// <value>
     /// The application's services, root scope, for delegates that run later such as <see cref="RaiseFence"/>: do not resolve
     /// while options are being configured. Null for options made by hand.
     /// </value>

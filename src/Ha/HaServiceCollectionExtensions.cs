@@ -7,9 +7,11 @@ using Ha.Forwarding.Local;
 using Ha.Hosting;
 using Ha.Http;
 using Ha.Leadership;
+using Ha.Security;
 using Ha.Telemetry;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -62,7 +64,14 @@ public static class HaServiceCollectionExtensions
         ExceptionCatchers.Add(services);
         services.AddSingleton<HaPipeline>();
         services.AddSingleton<MatcherPolicy, UnseenEndpointPolicy>();
-        services.AddSingleton<ForwardingServices>();
+        services.AddSingleton(provider => new ForwardingServices(
+            provider.GetRequiredService<HaNode>(),
+            provider.GetRequiredService<HaMetrics>(),
+            provider.GetRequiredService<ILoggerFactory>(),
+            provider.GetRequiredService<NodeTls>(),
+            provider.GetRequiredService<IOptions<KestrelServerOptions>>(),
+            resolve: null,
+            HaNodeFactory.CreateReads(provider)));
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<OwnAddress>();
         services.AddSingleton<INodeReadiness, NodeReadiness>();

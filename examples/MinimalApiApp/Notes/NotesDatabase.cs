@@ -11,7 +11,9 @@ internal sealed class NotesDatabase(SqlDialect sql, ILeaderProvider leader) : ID
 
     public SqlDialect Sql { get; } = sql;
 
-    public Task<DbConnection> OpenAsync(CancellationToken cancellationToken) => Sql.Source.OpenConnectionAsync(cancellationToken).AsTask();
+    /// <summary>For reads: the replica, unless the request was admitted on the leader.</summary>
+    public Task<DbConnection> OpenAsync(CancellationToken cancellationToken) =>
+        (LeaderScope.Current is null ? Sql.Replica ?? Sql.Source : Sql.Source).OpenConnectionAsync(cancellationToken).AsTask();
 
     /// <summary>Runs <paramref name="work"/> in one transaction that commits only under the newest epoch the database has seen.</summary>
     /// <exception cref="NotLeaderException">This node does not lead any more; nothing was committed.</exception>
@@ -43,5 +45,6 @@ internal sealed class NotesDatabase(SqlDialect sql, ILeaderProvider leader) : ID
     {
         _writer.Dispose();
         Sql.Source.Dispose();
+        Sql.Replica?.Dispose();
     }
 }

@@ -15,7 +15,8 @@ internal static class NotesSetup
     public static async Task<SqlDialect> AddNotesAsync(this WebApplicationBuilder builder, TimeProvider clock)
     {
         var sql = SqlDialect.Of(builder.Configuration.GetConnectionString("Notes")
-            ?? $"Data Source={Path.Combine(builder.Environment.ContentRootPath, FileName(builder.Configuration))}");
+            ?? $"Data Source={Path.Combine(builder.Environment.ContentRootPath, FileName(builder.Configuration))}",
+            builder.Configuration.GetConnectionString("NotesReplica"));
         try
         {
             await NotesSchema.CreateAsync(sql, CancellationToken.None);

@@ -10,6 +10,10 @@ internal sealed record SqlDialect
 {
     public required string Name { get; init; }
     public required DbDataSource Source { get; init; }
+
+    /// <summary>A copy of it, which may lag behind and takes no writes; null: there is none.</summary>
+    public DbDataSource? Replica { get; init; }
+
     public required HaFence Fence { get; init; }
 
     /// <summary>
@@ -20,10 +24,14 @@ internal sealed record SqlDialect
     public required string StandInLine { get; init; }
 
     /// <summary><c>Host=…</c> is PostgreSQL, anything else SQLite.</summary>
-    public static SqlDialect Of(string connectionString)
+    /// <param name="connectionString">Of the database.</param>
+    /// <param name="replica">Of this node's hot standby, with PostgreSQL.</param>
+    public static SqlDialect Of(string connectionString, string? replica = null)
     {
         var settings = new DbConnectionStringBuilder { ConnectionString = connectionString };
-        return settings.ContainsKey("Host") || settings.ContainsKey("Server") ? Postgres(connectionString) : Sqlite(connectionString);
+        return settings.ContainsKey("Host") || settings.ContainsKey("Server")
+            ? Postgres(connectionString) with { Replica = replica is null ? null : NpgsqlDataSource.Create(replica) }
+            : Sqlite(connectionString);
     }
 
     /// <summary>Runs once, first and outside of any transaction.</summary>

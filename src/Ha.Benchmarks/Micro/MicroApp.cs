@@ -23,6 +23,9 @@ public enum Plugin
 
     /// <summary>A leader with its response headers.</summary>
     Full,
+
+    /// <summary>The same with <c>HaOptions.Consistency</c>, without the round trip of a database.</summary>
+    Consistent,
 }
 
 /// <summary>A Kestrel in this process behind <see cref="InMemoryTransport"/>, and one connection to it.</summary>
@@ -49,7 +52,13 @@ internal sealed class MicroApp : IAsyncDisposable
         builder.Logging.ClearProviders();
         if (plugin != Plugin.None)
         {
-            builder.Services.AddHa();
+            builder.Services.AddHa(options =>
+            {
+                if (plugin == Plugin.Consistent)
+                {
+                    options.Consistency = _ => new ReadConsistency(_ => ValueTask.FromResult(1L), _ => ValueTask.FromResult(1L));
+                }
+            });
         }
 
         var app = builder.Build();
@@ -100,6 +109,7 @@ internal sealed class MicroApp : IAsyncDisposable
         {
             ["BASE_NODE_ID"] = "node-1",
             ["BASE_LOCAL_TARGET"] = "http://node-1:8080",
-            ["BASE_PUBLIC_INFO"] = plugin == Plugin.Full ? "true" : "false",
+            ["BASE_CLUSTER_SECRET"] = "a-secret-for-the-benchmark",
+            ["BASE_PUBLIC_INFO"] = plugin is Plugin.Full or Plugin.Consistent ? "true" : "false",
         };
 }

@@ -1,3 +1,4 @@
+using Ha.Chaos.Network;
 using Ha.Cli.Processes;
 using Npgsql;
 
@@ -10,10 +11,11 @@ namespace Ha.Chaos.Nodes;
 internal sealed class PostgresProcess : IAsyncDisposable
 {
     private readonly string _data;
+    private readonly int _port;
 
     private PostgresProcess(string folder, Place place, string log, string[] options)
     {
-        (_data, Sockets) = (Path.Combine(folder, "data"), Path.Combine(folder, "sockets"));
+        (_data, Sockets, _port) = (Path.Combine(folder, "data"), Path.Combine(folder, "sockets"), place.Port);
         Local = $"Host={Sockets};Port={place.Port};Username=postgres;Database=postgres;Pooling=false;Timeout=5";
         string[] command =
         [
@@ -47,6 +49,34 @@ internal sealed class PostgresProcess : IAsyncDisposable
             await PostgresPrograms.CreateFolderAsync(server.Sockets);
             await PostgresPrograms.InitializeAsync(server._data);
             await File.AppendAllTextAsync(Path.Combine(server._data, "pg_hba.conf"), "host all all 10.77.0.0/24 trust\n");
+            await server.Process.StartAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A hot standby of a server that runs.</summary>
+    /// <param name="primary">The server.</param>
+    /// <param name="folder">Gets data and sockets.</param>
+    /// <param name="place">Where it listens.</param>
+    /// <param name="log">Gets what the server says.</param>
+    /// <param name="options">More settings of the server.</param>
+    public static async Task<PostgresProcess> FollowAsync(
+        PostgresProcess primary, string folder, Place place, string log, params string[] options)
+    {
+        var server = new PostgresProcess(folder, place, log, options);
+        try
+        {
+            await PostgresPrograms.CreateFolderAsync(server._data);
+            await PostgresPrograms.CreateFolderAsync(server.Sockets);
+            await Tool.RunAsync(PostgresPrograms.AsItsUser(
+                Path.Combine(PostgresPrograms.Folder!, "pg_basebackup"), "--pgdata", server._data, $"--host={primary.Sockets}",
+                $"--port={primary._port}", "--username=postgres", "--checkpoint=fast", "--no-sync", "--write-recovery-conf"));
+            await Tool.RunAsync("chmod", "0700", server._data);
             await server.Process.StartAsync();
             return server;
         }

@@ -136,7 +136,7 @@ internal static class LeaseConnection
     }
 
     /// <summary>Null: it cannot be read. Why is nobody's to know: the words may be a piece of a password that holds a semicolon.</summary>
-    private static NpgsqlConnectionStringBuilder? Read(string connectionString)
+    public static NpgsqlConnectionStringBuilder? Read(string connectionString)
     {
         try
         {

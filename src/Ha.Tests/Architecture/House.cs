@@ -65,13 +65,14 @@ internal static class House
     {
         ["Hosting"] =
         [
-            "Endpoints", "Forwarding", "Forwarding.Local", "Forwarding.Proxy", "Heartbeat", "Leadership", "Election", Messages, "Security",
-            "Configuration", Options, Doors, .. Ground,
+            "Endpoints", "Forwarding", "Forwarding.Local", "Forwarding.Proxy", "Consistency", "Heartbeat", "Leadership", "Election", Messages,
+            "Security", "Configuration", Options, Doors, .. Ground,
         ],
         ["Endpoints"] = ["Leadership", "Election", Messages, "Security", .. Ground],
-        ["Forwarding"] = ["Forwarding.Local", "Forwarding.Proxy", "Leadership", "Security", .. Ground],
+        ["Forwarding"] = ["Forwarding.Local", "Forwarding.Proxy", "Consistency", "Leadership", "Security", .. Ground],
         ["Forwarding.Local"] = ["Leadership", .. Ground],
         ["Forwarding.Proxy"] = ["Security", .. Ground],
+        ["Consistency"] = ["Security", .. Ground],
         ["Heartbeat"] = [Messages, "Security", .. Ground],
         ["Leadership"] = ["Election", "Leases", Messages, .. Ground],
         ["Leases"] = ["Election", Messages, Contracts, "Http"],

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using Ha.Consistency;
 using Ha.Forwarding;
 using Ha.Forwarding.Local;
 using Ha.Hosting;
@@ -49,6 +50,9 @@ internal sealed record TestNodeSetup
     /// <summary>Instead of <see cref="Resolve"/>: what heartbeats share with the node.</summary>
     public MemberAddresses? Addresses { get; init; }
 
+    /// <summary>What reads wait by; null: nothing.</summary>
+    public ReadConsistency? Consistency { get; init; }
+
     /// <summary>Not null: the node listens with TLS.</summary>
     public X509Certificate2? Certificate { get; init; }
 }
@@ -96,7 +100,9 @@ internal sealed class TestNode : IAsyncDisposable
         _app = builder.Build();
         var server = _app.Services.GetRequiredService<IOptions<KestrelServerOptions>>();
         _addresses = setup.Addresses ?? new MemberAddresses(setup.Resolve);
-        _forwarding = new ForwardingServices(_node, Metrics, Logs, _tls, server, _addresses);
+        Reads = setup.Consistency is null ? null
+            : new ConsistentReads(setup.Consistency, settings, Leadership, setup.Clock, Metrics, new ConsistencyReports(Logs, setup.Clock));
+        _forwarding = new ForwardingServices(_node, Metrics, Logs, _tls, server, _addresses, Reads);
         if (setup.AfterRouting)
         {
             setup.Before(_app);
@@ -112,6 +118,8 @@ internal sealed class TestNode : IAsyncDisposable
     public WriteGate Gate => _node.Gate;
 
     public WriteHold Hold => _forwarding.Hold;
+
+    public ConsistentReads? Reads { get; }
 
     public RecordedLogs Logs { get; } = new();
 

@@ -32,6 +32,21 @@ public sealed class HaMetricsTests
     }
 
     [Fact]
+    public void Every_outcome_of_a_read_and_of_a_position_has_its_own_word()
+    {
+        using var measured = new Measured();
+        Assert.All(Enum.GetValues<ReadOutcome>(), outcome => measured.Metrics.Read(outcome, TimeSpan.FromSeconds(0.25)));
+        Assert.All(Enum.GetValues<PositionOutcome>(), measured.Metrics.Position);
+        Assert.Equal(
+            "0.25 ha.read.outcome=reached; 0.25 ha.read.outcome=leader; 0.25 ha.read.outcome=refused; 0.25 ha.read.outcome=cancelled",
+            measured.Of("ha.read.duration"));
+        Assert.Equal(
+            "1 ha.position.outcome=issued; 1 ha.position.outcome=unread; 1 ha.position.outcome=malformed; " +
+            "1 ha.position.outcome=unknown_key; 1 ha.position.outcome=bad_signature",
+            measured.Of("ha.positions"));
+    }
+
+    [Fact]
     public void Gauges_show_the_provider_once_attached()
     {
         using var measured = new Measured();

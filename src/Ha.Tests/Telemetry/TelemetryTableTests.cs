@@ -77,6 +77,8 @@ public sealed partial class TelemetryTableTests
         metrics.HeartbeatReceived();
         metrics.HeartbeatRejected("malformed");
         metrics.Write(WriteOutcome.Held, TimeSpan.Zero);
+        metrics.Read(ReadOutcome.Reached, TimeSpan.Zero);
+        metrics.Position(PositionOutcome.Issued);
         measured.Watches.Enter();
     }
 

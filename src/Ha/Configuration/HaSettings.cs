@@ -85,6 +85,8 @@ internal sealed record HaSettings
     public required Func<long, CancellationToken, ValueTask<long>>? RaiseFence { get; init; }
 
     public required Func<IServiceProvider, CancellationToken, Task>? WarmUp { get; init; }
+    /// <summary>Makes what reads wait by; null: they wait for nothing.</summary>
+    public required Func<IServiceProvider, ReadConsistency>? Consistency { get; init; }
 
     /// <summary>Null: health makes no difference.</summary>
     public required StandingRule? Standing { get; init; }
@@ -119,6 +121,7 @@ internal sealed record HaSettings
         var members = MemberRules.Parse(options, problems);
         var store = LeaseStoreRules.Parse(options, members, problems);
         var keys = KeyRules.Load(options, members, read, problems);
+        ConsistencyRules.Check(options, keys, problems);
         var adminToken = AdminTokenRules.Load(options, read, problems);
         var tls = TlsRules.Load(options, members, read, problems);
         var prefixes = PathPrefixRules.Parse(options, problems);
@@ -186,6 +189,7 @@ internal sealed record HaSettings
             AdminToken = adminToken,
             RaiseFence = options.RaiseFence,
             WarmUp = options.WarmUp,
+            Consistency = options.Consistency,
             Standing = options.Standing,
             KeysWithoutEffect = [],
         };

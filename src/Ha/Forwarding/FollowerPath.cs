@@ -53,8 +53,9 @@ internal sealed class FollowerPath
     public async Task<bool> HoldAsync(WriteJourney journey, LeadershipSnapshot leadership)
     {
         var from = _node.Clock.GetTimestamp();
-        var outcome = await journey.HoldAsync(_services.Hold, leadership, _patience);
-        if (outcome != HoldOutcome.Full && _patience > TimeSpan.Zero)
+        var patience = journey.Facts.ReadPatience is { } left && left < _patience ? left : _patience;
+        var outcome = await journey.HoldAsync(_services.Hold, leadership, patience);
+        if (outcome != HoldOutcome.Full && patience > TimeSpan.Zero)
         {
             _services.Metrics.Write(WriteOutcome.Held, _node.Clock.GetElapsedTime(from));
         }

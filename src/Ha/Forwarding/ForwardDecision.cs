@@ -66,6 +66,14 @@ internal readonly record struct RequestFacts
     /// <summary>True: a handler on this node refused it.</summary>
     public bool RefusedHere { get; init; }
 
+    /// <summary>
+    /// Not null: a read that needs the leader only because this node is behind, and for how long it may be held at most.
+    /// </summary>
+    public TimeSpan? ReadPatience { get; init; }
+
+    /// <summary>True: what such a read must see stands in a cookie, which a browser leaves behind on a redirect to another host.</summary>
+    public bool LosesPosition { get; init; }
+
     /// <summary>True: it was sent to another node before it came to run here, and that one may have executed it.</summary>
     public bool MayHaveBeenExecuted { get; init; }
 }
@@ -142,7 +150,8 @@ internal static class ForwardDecision
     public static bool ProxyWanted(in RequestFacts facts, ForwardPolicy policy)
     {
         var wish = policy.AllowOverride ? facts.Override : null;
-        return facts.Grpc || facts.Upgrade || Is(wish, "proxy") || (policy.Mode == ForwardMode.Proxy && !Is(wish, "redirect"));
+        return facts.Grpc || facts.Upgrade || facts.LosesPosition || Is(wish, "proxy")
+            || (policy.Mode == ForwardMode.Proxy && !Is(wish, "redirect"));
     }
 
     private static bool Is(string? wish, string mode) => string.Equals(wish, mode, StringComparison.OrdinalIgnoreCase);

@@ -1,3 +1,4 @@
+using Ha.Consistency;
 using Ha.Forwarding.Local;
 using Ha.Forwarding.Proxy;
 using Ha.Http;
@@ -20,18 +21,21 @@ internal sealed class ForwardingServices : IDisposable
     /// <param name="tls">How to check an <c>https</c> leader and show this node to it.</param>
     /// <param name="server">Says how header values are written and read.</param>
     /// <param name="addresses">Where the members are.</param>
+    /// <param name="reads">What reads wait by, disposed of with this object; null: they wait for nothing.</param>
     public ForwardingServices(
         HaNode node,
         HaMetrics metrics,
         ILoggerFactory loggers,
         NodeTls tls,
         IOptions<KestrelServerOptions> server,
-        MemberAddresses addresses)
+        MemberAddresses addresses,
+        ConsistentReads? reads = null)
     {
         var settings = node.Settings;
         Node = node;
         Addresses = addresses;
         Metrics = metrics;
+        Reads = reads;
         Reports = new ForwardingReports(loggers, node.Clock);
         Policy = new ForwardPolicy(settings.ForwardMode, settings.ForwardOverride);
         Forwarder = new LeaderForwarder(settings, tls, new HeaderEncodings(server.Value), Reports, node.Clock, addresses);
@@ -55,6 +59,9 @@ internal sealed class ForwardingServices : IDisposable
 
     public WriteHold Hold { get; }
 
+    /// <summary>Null: reads wait for nothing.</summary>
+    public ConsistentReads? Reads { get; }
+
     /// <param name="next">The rest of the pipeline.</param>
     /// <param name="routingRan">False where the request cannot have an endpoint yet.</param>
     public WriteForwardingMiddleware Create(RequestDelegate next, bool routingRan) => new(next, this, routingRan);
@@ -77,6 +84,7 @@ internal sealed class ForwardingServices : IDisposable
 
     public void Dispose()
     {
+        Reads?.Dispose();
         Hold.Dispose();
         Grace.Dispose();
         Forwarder.Dispose();

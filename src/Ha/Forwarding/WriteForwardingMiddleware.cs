@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ha.Consistency;
 using Ha.Forwarding.Local;
 using Ha.Forwarding.Proxy;
 using Ha.Http;
@@ -17,7 +18,8 @@ namespace Ha.Forwarding;
 /// </summary>
 /// <remarks>
 /// <list type="number">
-/// <item>What may run on any node passes.</item>
+/// <item>What may run on any node passes; a read that says what it must see, when this node's data has it, or goes on as what needs the
+/// leader.</item>
 /// <item>What was decided before and comes again passes as an error page; anything else may have been executed.</item>
 /// <item>Enter the gate, look who leads, decide.</item>
 /// <item>This node leads: run it. What a handler refuses goes on as what needs the leader and may not run here.</item>
@@ -55,10 +57,13 @@ internal sealed class WriteForwardingMiddleware
             SeenMark.Leave(context, endpoint);
         }
 
-        var choice = endpoint?.Metadata.GetMetadata<INodeChoiceMetadata>()?.Choice ?? ChoiceByPath(context);
+        var said = endpoint?.Metadata.GetMetadata<INodeChoiceMetadata>()?.Choice;
+        var choice = said ?? ChoiceByPath(context);
         if (!ForwardDecision.NeedsLeader(context.Request.Method, choice))
         {
-            return PassAsync(context);
+            return _services.Reads is { } reads && CarriedPositions.MayBeIn(context.Request) && MayWait(context, said, choice)
+                ? ReadAsync(context, reads)
+                : PassAsync(context);
         }
 
         // Step 2: what was decided before. An error page runs here; whoever tries the same once more does so as the leader,
@@ -94,11 +99,57 @@ internal sealed class WriteForwardingMiddleware
         return outcome;
     }
 
+    /// <summary>True for what reads the application's data, and is not about this very node or connection.</summary>
+    /// <param name="context">The request, which may run on any node.</param>
+    /// <param name="said">What its endpoint says.</param>
+    /// <param name="choice">The same, or else what its path says.</param>
+    private bool MayWait(HttpContext context, NodeChoice? said, NodeChoice choice)
+    {
+        var method = context.Request.Method;
+        return (said is not null || choice != NodeChoice.AnyNode)
+            && EndpointOf(context)?.Metadata.GetMetadata<HubMetadata>() is null
+            && !(HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method) || HttpMethods.IsConnect(method))
+            && !ForwardMessage.IsUpgrade(context)
+            && DecidedMark.Of(context)?.IsErrorPage(context) != true;
+    }
+
+    // Step 1, for a read that says what it must see.
+    private async Task ReadAsync(HttpContext context, ConsistentReads reads)
+    {
+        var facts = GatherFacts(context, NodeChoice.LeaderOnly);
+        var verdict = await reads.JudgeAsync(context, facts.Forwarded);
+        facts = facts with { ReadPatience = verdict.Patience, LosesPosition = verdict.FromCookie };
+        switch (verdict.Step)
+        {
+            case ReadStep.Serve:
+                await PassAsync(context);
+                return;
+            case ReadStep.Leader when _node.Provider.Current is { IsLeader: true } now:
+                await FinishAsync(context, facts, _here.ReadAsync(context, now));
+                return;
+            case ReadStep.Leader:
+                await TravelAsync(context, facts, refusal: null);
+                return;
+            default:
+                var problem = verdict.Step == ReadStep.GiveUp ? Refusals.GivenUp : Refusals.FollowedByAnother;
+                await problem.WriteAsync(context, mark: _node.Settings.PublicInfo || facts.Forwarded);
+                return;
+        }
+    }
+
     private Task PassAsync(HttpContext context) => FinishAsync(context, facts: null, _here.PassAsync(context));
 
     // Step 4: here.
-    private Task RunHereAsync(HttpContext context, in RequestFacts facts, LeadershipSnapshot leadership) =>
-        FinishAsync(context, facts, _here.RunAsync(context, leadership, IsLongLived(context, facts)));
+    private Task RunHereAsync(HttpContext context, in RequestFacts facts, LeadershipSnapshot leadership)
+    {
+        var isLongLived = IsLongLived(context, facts);
+        if (_services.Reads is { } reads && facts.ReadPatience is null && !isLongLived && WriteMethods.Contains(facts.Method))
+        {
+            reads.Mark(context, leadership.Epoch);
+        }
+
+        return FinishAsync(context, facts, _here.RunAsync(context, leadership, isLongLived));
+    }
 
     private Task FinishAsync(HttpContext context, in RequestFacts? facts, Task<Exception?> running)
     {
@@ -120,11 +171,14 @@ internal sealed class WriteForwardingMiddleware
 
     // Whatever it was before, a request that a handler refused needs the leader. But an error page that refuses knows
     // nothing of what came before it.
-    private Task RefusedAsync(HttpContext context, in RequestFacts? facts, Exception refusal) =>
-        TravelAsync(
+    private Task RefusedAsync(HttpContext context, in RequestFacts? facts, Exception refusal)
+    {
+        ConsistentReads.Unmark(context);
+        return TravelAsync(
             context,
             (facts ?? GatherFacts(context, NodeChoice.LeaderOnly)) with { RefusedHere = true },
             refusal is NotLeaderException && DecidedMark.CameAgain(context) ? TriedAgain(refusal) : refusal);
+    }
 
     private OutcomeUnknownException TriedAgain(Exception? refusal)
     {

@@ -1,9 +1,11 @@
 using Ha.Configuration;
+using Ha.Consistency;
 using Ha.Http;
 using Ha.Leadership;
 using Ha.Security;
 using Ha.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace Ha.Hosting;
@@ -51,6 +53,22 @@ internal static class HaNodeFactory
 
         return new HaNode(
             settings, provider, provider is StaticLeader ? TimeProvider.System : BootClock.Instance, election: settings.OwnProvider ? null : provider as ElectedLeader);
+    }
+
+    /// <returns>Null where the application has not asked for them, or the plugin is off.</returns>
+    public static ConsistentReads? CreateReads(IServiceProvider services)
+    {
+        var node = services.GetRequiredService<HaNode>();
+        return node.Settings is { IsActive: true, Consistency: { } create } settings
+            ? new ConsistentReads(
+                create(services),
+                settings,
+                node.Provider,
+                node.Clock,
+                services.GetRequiredService<HaMetrics>(),
+                new ConsistencyReports(services.GetRequiredService<ILoggerFactory>(), node.Clock),
+                keyEvents: node.Provider is LuxLeader ? null : services.GetRequiredService<ElectionTelemetry>())
+            : null;
     }
 
     public static NodeTls CreateTls(HaSettings settings, ElectionTelemetry telemetry) =>

@@ -47,6 +47,9 @@ internal static class Refusals
     public static readonly HaProblem Loop =
         new(StatusCodes.Status508LoopDetected, "loop detected", "The request came back to the node that forwarded it.");
 
+    public static readonly HaProblem FollowedByAnother =
+        Unavailable("not leader", "The request must see what a later leader than this one has written. Nothing was executed.");
+
     public static HaProblem NotLeader(string? leader, long? epoch) =>
         Unavailable("not leader", "This node is not the leader. Nothing was executed.") with
         {

@@ -26,6 +26,8 @@ internal sealed class HaMetrics : IDisposable
     private readonly Counter<long> _rejected;
     private readonly Histogram<double> _roundTrip;
     private readonly Histogram<double> _writes;
+    private readonly Histogram<double> _reads;
+    private readonly Counter<long> _positions;
     private ILeaderProvider? _provider;
 
     /// <param name="factory">Makes and owns the meter; null: this object does.</param>
@@ -47,6 +49,10 @@ internal sealed class HaMetrics : IDisposable
             "ha.heartbeat.duration", "s", "Time from sending a heartbeat to its verified answer.", tags: null, _seconds);
         _writes = _meter.CreateHistogram(
             "ha.write.duration", "s", "Time that writes spent on this node while it was not the leader.", tags: null, _seconds);
+        _reads = _meter.CreateHistogram(
+            "ha.read.duration", "s", "Time until it was known where a read with a position can be served.", tags: null, _seconds);
+        _positions = _meter.CreateCounter<long>(
+            "ha.positions", "{position}", "Positions that answers to writes took along or went without, and those of requests that were ignored.");
     }
 
     /// <summary>This node's totals since start.</summary>
@@ -143,6 +149,33 @@ internal sealed class HaMetrics : IDisposable
         }
     }
 
+    /// <summary>A read with a position came to this node.</summary>
+    public void Read(ReadOutcome outcome, TimeSpan waited)
+    {
+        if (_reads.Enabled)
+        {
+            _reads.Record(waited.TotalSeconds, new KeyValuePair<string, object?>("ha.read.outcome", Word(outcome)));
+        }
+    }
+
+    public void Position(PositionOutcome outcome)
+    {
+        if (_positions.Enabled)
+        {
+            _positions.Add(1, new KeyValuePair<string, object?>("ha.position.outcome", Word(outcome)));
+        }
+    }
+
+    public static string Word(PositionOutcome outcome) => outcome switch
+    {
+        PositionOutcome.Issued => "issued",
+        PositionOutcome.Unread => "unread",
+        PositionOutcome.Malformed => "malformed",
+        PositionOutcome.UnknownKey => "unknown_key",
+        PositionOutcome.BadSignature => "bad_signature",
+        _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, message: null),
+    };
+
     public void Dispose()
     {
         if (_ownsMeter)
@@ -158,6 +191,15 @@ internal sealed class HaMetrics : IDisposable
         WriteOutcome.Held => "held",
         WriteOutcome.Refused => "refused",
         WriteOutcome.Unknown => "unknown",
+        _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, message: null),
+    };
+
+    private static string Word(ReadOutcome outcome) => outcome switch
+    {
+        ReadOutcome.Reached => "reached",
+        ReadOutcome.Leader => "leader",
+        ReadOutcome.Refused => "refused",
+        ReadOutcome.Cancelled => "cancelled",
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, message: null),
     };
 

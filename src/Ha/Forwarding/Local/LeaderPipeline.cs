@@ -39,6 +39,20 @@ internal sealed class LeaderPipeline(RequestDelegate next, HaNode node, AnswerGr
         return _noRefusal;
     }
 
+    /// <summary>
+    /// A read that must see what this node has as the leader. What it must see is there: no handover waits for its end, and it may end
+    /// after one.
+    /// </summary>
+    /// <param name="context">The request.</param>
+    /// <param name="now">This node leads in it.</param>
+    public Task<Exception?> ReadAsync(HttpContext context, LeadershipSnapshot now)
+    {
+        var permit = PermitOf(now);
+        context.Features.Set<IHaFeature>(permit);
+        var scope = new AdmittedScope(permit, outer: null);
+        return AwaitAsync(context, StartUnder(scope, context), scope);
+    }
+
     /// <summary>A request that was admitted with <paramref name="admitted"/>; the gate is entered.</summary>
     /// <param name="context">The request.</param>
     /// <param name="admitted">The leadership it runs under.</param>

@@ -1,0 +1,62 @@
+using Ha.PostgreSql.Database;
+using Npgsql;
+
+namespace Ha.PostgreSql.Replicas;
+
+/// <summary>Connection strings made fit for looks at positions, which are short and come one at a time.</summary>
+internal static class ReplicaConnection
+{
+    private const string ApplicationName = "ha-positions";
+
+    // One for the look that runs, one for the look that was given up and still ends.
+    private const int Connections = 2;
+
+    /// <summary>Of several servers, and nothing said about which, the one that takes writes. A standby refuses to answer.</summary>
+    /// <exception cref="ArgumentException">It cannot be read.</exception>
+    public static NpgsqlConnectionStringBuilder Primary(string connectionString)
+    {
+        var builder = Parse(connectionString, "primary");
+        if (AreSeveral(builder.Host))
+        {
+            builder.TargetSessionAttributes ??= "read-write";
+        }
+
+        return builder;
+    }
+
+    /// <exception cref="ArgumentException">It cannot be read, or names several servers.</exception>
+    public static NpgsqlConnectionStringBuilder Replica(string connectionString)
+    {
+        var builder = Parse(connectionString, "replica");
+        if (AreSeveral(builder.Host))
+        {
+            throw new ArgumentException(
+                "The replica's connection string names several servers, and how far one of them is says nothing about another. " +
+                "Name the one that this node reads from.",
+                nameof(connectionString));
+        }
+
+        return builder;
+    }
+
+    private static bool AreSeveral(string? hosts) => hosts?.Contains(',', StringComparison.Ordinal) == true;
+
+    private static NpgsqlConnectionStringBuilder Parse(string connectionString, string which)
+    {
+        var builder = LeaseConnection.Read(connectionString) ?? throw new ArgumentException(
+            $"The {which}'s connection string cannot be read: a key is misspelt, a value has the wrong type, or one that holds ; or = " +
+            "is not in quotes (Password='a;b').", nameof(connectionString));
+        if (string.IsNullOrWhiteSpace(builder.Host))
+        {
+            throw new ArgumentException(
+                $"The {which}'s connection string names no server. Write Host=db;Database=shop;...", nameof(connectionString));
+        }
+
+        builder.ApplicationName ??= ApplicationName;
+        (builder.MinPoolSize, builder.MaxPoolSize) = (0, Connections);
+        builder.NoResetOnClose = true;
+        builder.Enlist = false;
+        builder.Multiplexing = false;
+        return builder;
+    }
+}

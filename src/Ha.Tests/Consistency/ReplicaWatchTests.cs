@@ -1,0 +1,229 @@
+using Ha.Consistency;
+using Ha.Tests.Forwarding;
+using Ha.Tests.Support;
+
+namespace Ha.Tests.Consistency;
+
+/// <summary>One loop for all reads that wait, and none while there are none.</summary>
+public sealed class ReplicaWatchTests : IDisposable
+{
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
+
+    private readonly FakeReplica _replica = new();
+    private readonly ManualTime _clock = new();
+    private readonly List<Exception> _failures = [];
+    private readonly ReplicaWatch _watch;
+
+    public ReplicaWatchTests() => _watch = new ReplicaWatch(_replica.Consistency, _clock, failure =>
+    {
+        lock (_failures)
+        {
+            _failures.Add(failure);
+        }
+    });
+
+    public void Dispose() => _watch.Dispose();
+
+    [Fact]
+    public async Task What_is_reached_waits_for_one_look_and_the_next_for_none()
+    {
+        _replica.Reach(10);
+        Assert.False(_watch.HasReached(10));
+        Assert.Equal(ReplicaOutcome.Reached, await WaitAsync(10));
+        Assert.Equal(1, _replica.Looks);
+        Assert.True(_watch.HasReached(10));
+        Assert.False(_watch.HasReached(11));
+    }
+
+    [Fact]
+    public async Task A_look_counts_for_a_moment_only()
+    {
+        _replica.Reach(10);
+        await WaitAsync(10);
+        _clock.Advance(ReplicaWatch.Trust);
+        Assert.True(_watch.HasReached(10));
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.False(_watch.HasReached(10));
+    }
+
+    [Fact]
+    public async Task A_replica_that_went_back_is_believed()
+    {
+        _replica.Reach(10);
+        await WaitAsync(10);
+        _replica.Reach(5);
+        var waiting = WaitAsync(11);
+        await Eventually.True(() => !_watch.HasReached(10));
+        Assert.True(_watch.HasReached(5));
+        _replica.Reach(11);
+        await PollAsync(() => waiting.IsCompleted);
+        Assert.Equal(ReplicaOutcome.Reached, await waiting);
+    }
+
+    [Fact]
+    public async Task Who_waits_is_woken_by_progress_in_the_order_of_positions()
+    {
+        var (first, second) = (WaitAsync(10), WaitAsync(20));
+        await Eventually.True(() => _replica.Looks > 0);
+        _replica.Reach(10);
+        await PollAsync(() => first.IsCompleted);
+        Assert.Equal(ReplicaOutcome.Reached, await first);
+        Assert.False(second.IsCompleted);
+        _replica.Reach(25);
+        await PollAsync(() => second.IsCompleted);
+        Assert.Equal(ReplicaOutcome.Reached, await second);
+        Assert.Equal(0, _watch.Waiting);
+    }
+
+    [Fact]
+    public async Task A_thousand_wait_by_one_look_at_a_time_and_nobody_looks_afterwards()
+    {
+        var waiting = Enumerable.Range(1, 1000).Select(number => WaitAsync(number)).ToArray();
+        Assert.Equal(1000, _watch.Waiting);
+        Assert.Equal(ReplicaOutcome.Full, await WaitAsync(1));
+        await Eventually.True(() => _clock.Armed == 1001);
+        Assert.InRange(_replica.Looks, 1, 2);
+
+        for (var polls = 0; polls < 10; polls++)
+        {
+            var looks = _replica.Looks;
+            await PollAsync(() => _replica.Looks > looks);
+        }
+
+        Assert.InRange(_replica.Looks, 11, 30);
+        _replica.Reach(1000);
+        await PollAsync(() => waiting.All(wait => wait.IsCompleted));
+        Assert.All(waiting, wait => Assert.Equal(ReplicaOutcome.Reached, wait.Result));
+        Assert.Equal((0, 0), (_watch.Waiting, _clock.Armed));
+        var last = _replica.Looks;
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(last, _replica.Looks);
+    }
+
+    [Fact]
+    public async Task Nobody_waits_longer_than_the_bound_though_a_look_hangs()
+    {
+        _replica.Hangs = new TaskCompletionSource();
+        var waiting = WaitAsync(10);
+        await Eventually.True(() => _replica.Looks == 1);
+        _clock.Advance(_patience);
+        Assert.Equal(ReplicaOutcome.Behind, await waiting);
+        Assert.Equal(0, _watch.Waiting);
+        _replica.Hangs.SetResult();
+    }
+
+    [Fact]
+    public async Task Who_is_cancelled_leaves_no_trace()
+    {
+        using var cancel = new CancellationTokenSource();
+        var waiting = _watch.WaitAsync(10, onlyLook: false, _patience, cancel.Token).AsTask();
+        await Eventually.True(() => _replica.Looks > 0);
+        await cancel.CancelAsync();
+        Assert.Equal(ReplicaOutcome.Cancelled, await waiting);
+        Assert.Equal(0, _watch.Waiting);
+        await PollAsync(() => _clock.Armed == 0);
+        var looks = _replica.Looks;
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(looks, _replica.Looks);
+    }
+
+    [Fact]
+    public async Task Who_only_looks_is_told_after_the_next_look()
+    {
+        Assert.Equal(ReplicaOutcome.Behind, await _watch.WaitAsync(10, onlyLook: true, _patience, default));
+
+        var other = WaitAsync(10);
+        await Eventually.True(() => _clock.Armed == 2);
+        var looks = _watch.WaitAsync(10, onlyLook: true, _patience, default).AsTask();
+        await PollAsync(() => looks.IsCompleted);
+        Assert.Equal(ReplicaOutcome.Behind, await looks);
+        Assert.False(other.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Who_only_looks_does_not_wait_until_the_replica_tells_of_its_progress()
+    {
+        _replica.Tells();
+        var other = WaitAsync(10);
+        await Eventually.True(() => _replica.Asked.Count == 1);
+        Assert.Equal(ReplicaOutcome.Behind, await _watch.WaitAsync(20, onlyLook: true, _patience, default));
+        Assert.False(other.IsCompleted);
+    }
+
+    [Fact]
+    public async Task A_look_that_fails_sends_away_those_who_wait()
+    {
+        _replica.ReachedFails = new InvalidOperationException("away");
+        Assert.Equal(ReplicaOutcome.Unknown, await WaitAsync(10));
+        Assert.Equal("away", Assert.Single(_failures).Message);
+
+        _replica.ReachedFails = null;
+        _replica.Reach(10);
+        Assert.Equal(ReplicaOutcome.Reached, await WaitAsync(10));
+    }
+
+    [Fact]
+    public async Task Below_zero_is_no_position()
+    {
+        _replica.Reach(-1);
+        Assert.Equal(ReplicaOutcome.Unknown, await WaitAsync(0));
+        Assert.Single(_failures);
+    }
+
+    [Fact]
+    public async Task A_replica_that_tells_of_its_progress_is_not_polled()
+    {
+        _replica.Tells();
+        var late = WaitAsync(20);
+        await Eventually.True(() => _replica.Asked.Count == 1);
+        var early = WaitAsync(10);
+        await Eventually.True(() => _replica.Asked.Count == 2);
+        Assert.Equal([20, 10], _replica.Asked);
+        _replica.Reach(10);
+        Assert.Equal(ReplicaOutcome.Reached, await early);
+        await Eventually.True(() => _replica.Asked.Count == 3);
+        _replica.Reach(20);
+        Assert.Equal(ReplicaOutcome.Reached, await late);
+        Assert.InRange(_replica.Looks, 3, 4);
+        Assert.Equal(0, _clock.Armed);
+    }
+
+    [Fact]
+    public async Task One_that_says_so_too_early_is_polled()
+    {
+        var calls = 0;
+        _replica.Consistency.WaitForProgress = (_, _) =>
+        {
+            calls++;
+            return ValueTask.CompletedTask;
+        };
+        var waiting = WaitAsync(10);
+        await Eventually.True(() => _clock.Armed == 2);
+        Assert.Equal((2, 1), (_replica.Looks, calls));
+        _replica.Reach(10);
+        await PollAsync(() => waiting.IsCompleted);
+        Assert.Equal(ReplicaOutcome.Reached, await waiting);
+    }
+
+    [Fact]
+    public async Task The_end_of_the_node_ends_every_wait()
+    {
+        var waiting = WaitAsync(10);
+        _watch.Dispose();
+        Assert.Equal(ReplicaOutcome.Behind, await waiting);
+        Assert.Equal(ReplicaOutcome.Full, await WaitAsync(1));
+    }
+
+    private Task<ReplicaOutcome> WaitAsync(long number) => _watch.WaitAsync(number, onlyLook: false, _patience, default).AsTask();
+
+    /// <summary>Lets time pass from one look to the next, and none while a look runs.</summary>
+    private Task PollAsync(Func<bool> until) => Eventually.True(() =>
+    {
+        if (!until() && _clock.Armed > _watch.Waiting)
+        {
+            _clock.Advance(_replica.Consistency.PollInterval);
+        }
+
+        return until();
+    });
+}

@@ -1,0 +1,96 @@
+using System.CommandLine;
+using Ha.Chaos.Nodes;
+using Ha.Cli.Cluster;
+using Ha.Tests.Orders;
+using Ha.Tests.Processes;
+
+namespace Ha.Tests.Consistency;
+
+/// <summary>
+/// `stale-reads --pairs N`: three nodes of the example, two of which read from a hot standby that applies everything late. Clients write
+/// to one node and read what they wrote from another, first without and then with positions; half-way leadership moves to a node that
+/// reads from the standby, and at last the standby stops to apply anything.
+/// </summary>
+internal static class StaleReadsCommand
+{
+    public const string Usage = "stale-reads [--pairs 10000] [--clients 64] [--lag 800]";
+
+    private static readonly TimeSpan _startUp = TimeSpan.FromMinutes(1);
+
+    public static int Run(string[] args, TextWriter console)
+    {
+        var pairs = new Option<int>("--pairs") { DefaultValueFactory = _ => 10_000 };
+        var clients = new Option<int>("--clients") { DefaultValueFactory = _ => 64 };
+        var lag = new Option<int>("--lag") { Description = "How many ms late the standby applies.", DefaultValueFactory = _ => 800 };
+        var command = new RootCommand("Reads what was just written from nodes that lag behind.") { pairs, clients, lag };
+        command.SetAction(parsed => RunAsync(
+            parsed.GetValue(pairs), parsed.GetValue(clients), TimeSpan.FromMilliseconds(parsed.GetValue(lag)), console));
+        return command.Parse(args).Invoke();
+    }
+
+    private static async Task<int> RunAsync(int pairs, int clients, TimeSpan lag, TextWriter console)
+    {
+        if (StoreKind.Postgres.WhyNot() is { } obstacle)
+        {
+            console.WriteLine($"skipped: {obstacle}");
+            return 0;
+        }
+
+        await using var bed = await StandbyBed.StartAsync(lag);
+        await using var cluster = await ExampleCluster.StartWithLeaderAsync(
+            new Silence(),
+            new ClusterSettings
+            {
+                Mode = "proxy",
+                NodeEnvironment = id => new Dictionary<string, string?>(StringComparer.Ordinal)
+                {
+                    ["ConnectionStrings__NotesReplica"] = id is "a" ? bed.Primary : bed.Standby,
+                },
+            },
+            bed.Primary);
+        using var load = new WriteThenRead(cluster, clients);
+        await load.UntilReadableAsync(_startUp);
+        await load.RunAsync(clients, positions: true);
+
+        // Step 1: without positions.
+        var without = await load.RunAsync(pairs, positions: false);
+        Say("without positions", without);
+
+        // Step 2: with them, under two leaders.
+        using var measured = new CancellationTokenSource();
+        var measuring = bed.LagsAsync(measured.Token);
+        var first = await load.RunAsync(pairs / 2, positions: true);
+        Say("with positions, a leads", first);
+        var running = load.RunAsync(pairs - (pairs / 2), positions: true);
+        await cluster.StepDownAsync(cluster.A, to: cluster.B);
+        var second = await running;
+        Say("with positions, b takes over and leads", second);
+
+        await measured.CancelAsync();
+        var lags = (await measuring).Order().ToList();
+
+        // Step 3: a standby that gets no further.
+        await bed.PauseAsync();
+        var third = await load.RunAsync(pairs / 10, positions: true);
+        Say("with positions, the standby is stopped", third);
+
+        var verdicts = new Verdicts(console);
+        var added = first.AddedWaits(without).Concat(second.AddedWaits(without)).Order().ToList();
+        var (p99, late) = (added[(int)(added.Count * 0.99)], lags[(int)(lags.Count * 0.99)]);
+        verdicts.Expect(without.Stale > pairs / 4, $"{without.Stale} of {without.Pairs} reads were stale without positions");
+        var (stale, all) = (first.Stale + second.Stale + third.Stale, first.Pairs + second.Pairs + third.Pairs);
+        verdicts.Expect(stale == 0, $"{stale} of {all} reads were stale with positions");
+        var failed = without.Failed + first.Failed + second.Failed + third.Failed;
+        verdicts.Expect(failed == 0, $"{failed} requests failed");
+        verdicts.Expect(
+            p99 <= late,
+            $"99 % of the reads with positions waited for no more than {p99.TotalMilliseconds:0} ms; of {lags.Count} commits 99 % were on the "
+            + $"standby within {late.TotalMilliseconds:0} ms, half within {lags[lags.Count / 2].TotalMilliseconds:0} ms");
+        return verdicts.End();
+
+        void Say(string what, ReadRecord record) => console.WriteLine(
+            $"{what}: {record.Pairs} pairs in {record.Took.TotalSeconds:0} s, {record.Stale} stale, {record.Again} told to come again, "
+            + $"{record.Failed} failed; reads took {record.Read(0.5).TotalMilliseconds:0.0} ms in the median, "
+            + $"{record.Read(0.99).TotalMilliseconds:0} ms at p99, {record.Read(1).TotalMilliseconds:0} ms at most");
+    }
+}
