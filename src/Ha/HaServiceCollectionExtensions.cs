@@ -70,7 +70,7 @@ public static class HaServiceCollectionExtensions
             provider.GetRequiredService<ILoggerFactory>(),
             provider.GetRequiredService<NodeTls>(),
             provider.GetRequiredService<IOptions<KestrelServerOptions>>(),
-            resolve: null,
+            provider.GetRequiredService<MemberAddresses>(),
             HaNodeFactory.CreateReads(provider)));
         services.AddSingleton<ShutdownSignal>();
         services.AddSingleton<OwnAddress>();
