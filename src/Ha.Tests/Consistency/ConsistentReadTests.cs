@@ -5,6 +5,7 @@ using Ha.Tests.Forwarding;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Ha.Tests.Consistency;
@@ -105,6 +106,7 @@ public sealed class ConsistentReadTests
         using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(leader.Url + path));
         using var answer = await client.SendAsync(request);
         Assert.Equal(has, answer.Headers.Contains(Header));
+        Assert.False(answer.Headers.Contains("Set-Cookie"));
     }
 
     [Fact]
@@ -291,6 +293,8 @@ public sealed class ConsistentReadTests
         var read = ReadAsync(client, follower.Url, $"{Signed(5, 100)}, {forged},nonsense", cookie: Signed(5, 200));
         await Eventually.True(() => follower.Reads!.Watch.Waiting == 1);
         here.Reach(199);
+        var looks = here.Looks;
+        await Eventually.True(() => here.Looks > looks + 2);
         Assert.False(read.IsCompleted);
         here.Reach(200);
 
@@ -316,6 +320,7 @@ public sealed class ConsistentReadTests
     [InlineData("POST", "/search", true)]
     [InlineData("OPTIONS", "/notes", false)]
     [InlineData("TRACE", "/notes", false)]
+    [InlineData("GET", "/hub", false)]
     [InlineData("GET", "/never/notes", false)]
     [InlineData("POST", "/never/notes", false)]
     public async Task Only_what_reads_data_waits(string method, string path, bool waits)
@@ -568,6 +573,7 @@ public sealed class ConsistentReadTests
 
         app.MapMethods("/notes", ["GET", "HEAD", "QUERY", "OPTIONS", "TRACE", "POST"], Served);
         app.MapMethods("/never/notes", ["GET", "POST"], Served);
+        app.MapGet("/hub", Served).WithMetadata(new HubMetadata(typeof(object)));
         app.MapPost("/search", Served).AllowOnAnyNode();
         app.MapGet("/strict", Served).RequireLeader();
         app.MapPost("/moved", () => Results.Redirect("/notes"));

@@ -151,6 +151,22 @@ public sealed class ReplicaWatchTests : IDisposable
     }
 
     [Fact]
+    public async Task A_look_that_had_begun_says_nothing_to_who_comes_later()
+    {
+        var hang = _replica.Hangs = new TaskCompletionSource();
+        var first = WaitAsync(20);
+        await Eventually.True(() => _replica.Looks == 1);
+        var late = _watch.WaitAsync(10, onlyLook: true, _patience, default).AsTask();
+        (_replica.Hangs, _replica.ReachedFails) = (null, new InvalidOperationException("away"));
+        hang.SetResult();
+        Assert.Equal(ReplicaOutcome.Unknown, await first);
+        _replica.ReachedFails = null;
+        _replica.Reach(10);
+        await PollAsync(() => late.IsCompleted);
+        Assert.Equal(ReplicaOutcome.Reached, await late);
+    }
+
+    [Fact]
     public async Task A_look_that_fails_sends_away_those_who_wait()
     {
         _replica.ReachedFails = new InvalidOperationException("away");

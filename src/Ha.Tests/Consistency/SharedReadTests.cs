@@ -11,6 +11,7 @@ public sealed class SharedReadTests
     private readonly List<Exception> _failures = [];
     private readonly List<TaskCompletionSource<long>> _calls = [];
     private readonly SharedRead _read;
+    private CancellationToken _stop;
 
     public SharedReadTests() => _read = new SharedRead(
         stop =>
@@ -19,9 +20,10 @@ public sealed class SharedReadTests
             lock (_calls)
             {
                 _calls.Add(call);
+                _stop = stop;
             }
 
-            return new ValueTask<long>(call.Task.WaitAsync(stop));
+            return new ValueTask<long>(call.Task);
         },
         TimeSpan.FromSeconds(1), _clock, failure =>
         {
@@ -68,6 +70,8 @@ public sealed class SharedReadTests
         await Eventually.True(() => Calls == 1 && _clock.Armed == 2);
         _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.Null(await first);
+        Assert.True(_stop.IsCancellationRequested);
+        _calls[0].SetResult(1);
     }
 
     [Fact]
