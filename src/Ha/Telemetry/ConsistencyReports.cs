@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Telemetry;
@@ -30,7 +29,7 @@ internal sealed class ConsistencyReports(ILoggerFactory loggers, TimeProvider cl
 
         try
         {
-            write(_log, count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {count} more like it were left out."));
+            write(_log, LogLimiter.LeftOut(count));
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

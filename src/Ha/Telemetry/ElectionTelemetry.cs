@@ -1,4 +1,3 @@
-using System.Globalization;
 using Ha.Configuration;
 using Ha.Election;
 using Microsoft.Extensions.Logging;
@@ -52,7 +51,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         }
 
         var oldLeader = Remember(e);
-        Log(e, oldLeader, LeftOut(suppressed));
+        Log(e, oldLeader, LogLimiter.LeftOut(suppressed));
     }
 
     /// <summary>Counts a refused heartbeat and says so in the log, at most once a minute per reason.</summary>
@@ -72,7 +71,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         Metrics.HeartbeatRejected(reason);
         if (_limiter.Passes($"rejected {reason}", out var suppressed))
         {
-            _log.HeartbeatRejected(inFull, LeftOut(suppressed));
+            _log.HeartbeatRejected(inFull, LogLimiter.LeftOut(suppressed));
         }
     }
 
@@ -93,13 +92,13 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         switch (status)
         {
             case BeatStatus.OtherCluster when _limiter.Passes($"refused {reason}", out suppressed):
-                _log.HeartbeatRejected($"{reason}, {from.Target} is of cluster {from.ClusterId}; nodes of one cluster have the same {HaKeys.ClusterId}", LeftOut(suppressed));
+                _log.HeartbeatRejected($"{reason}, {from.Target} is of cluster {from.ClusterId}; nodes of one cluster have the same {HaKeys.ClusterId}", LogLimiter.LeftOut(suppressed));
                 break;
             case BeatStatus.NotMember when _limiter.Passes($"refused {reason}", out suppressed):
-                _log.HeartbeatRejected($"{reason}, {from.Target} ({from.Id}) is not in {HaKeys.Peers}", LeftOut(suppressed));
+                _log.HeartbeatRejected($"{reason}, {from.Target} ({from.Id}) is not in {HaKeys.Peers}", LogLimiter.LeftOut(suppressed));
                 break;
             case BeatStatus.Conflict when _limiter.Passes($"refused {reason} {from.Target}", out suppressed):
-                _log.HeartbeatNotFresh(from.Target, LeftOut(suppressed));
+                _log.HeartbeatNotFresh(from.Target, LogLimiter.LeftOut(suppressed));
                 break;
         }
     }
@@ -113,7 +112,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         Metrics.HeartbeatFailed(peer, reason);
         if (_limiter.Passes($"failed {peer} {reason}", out var suppressed))
         {
-            _log.HeartbeatFailed(peer, reason, detail, LeftOut(suppressed));
+            _log.HeartbeatFailed(peer, reason, detail, LogLimiter.LeftOut(suppressed));
         }
     }
 
@@ -131,7 +130,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     {
         if (_limiter.Passes("fence", out var suppressed))
         {
-            _log.FenceFailed(exception, LeftOut(suppressed));
+            _log.FenceFailed(exception, LogLimiter.LeftOut(suppressed));
         }
     }
 
@@ -140,7 +139,7 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
     {
         if (_limiter.Passes(exception is null ? "store late" : "store", out var suppressed))
         {
-            _log.StoreCallFailed(exception, LeftOut(suppressed));
+            _log.StoreCallFailed(exception, LogLimiter.LeftOut(suppressed));
         }
     }
 
@@ -186,9 +185,6 @@ internal sealed class ElectionTelemetry(ILoggerFactory loggers, HaMetrics metric
         ElectionEventKind.ConflictSeen or ElectionEventKind.ClockJumped or
         ElectionEventKind.DuplicateId or ElectionEventKind.ConfigMismatch or ElectionEventKind.TwinSeen or
         ElectionEventKind.RecordRefused;
-
-    private static string LeftOut(int suppressed) =>
-        suppressed == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {suppressed} more like it were left out.");
 
     /// <returns>Who led last before this event.</returns>
     private string Remember(ElectionEvent e)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 
 namespace Ha.Telemetry;
@@ -46,7 +45,7 @@ internal sealed class ForwardingReports(ILoggerFactory loggers, TimeProvider clo
     {
         if (_limiter.Passes(cause, out var count))
         {
-            write(_log, count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {count} more like it were left out."));
+            write(_log, LogLimiter.LeftOut(count));
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Ha.Telemetry;
@@ -42,6 +43,11 @@ internal sealed class LogLimiter(TimeProvider clock, TimeSpan interval)
             return true;
         }
     }
+
+    /// <summary>Ends a report that passed.</summary>
+    /// <param name="suppressed">As <see cref="Passes"/> says.</param>
+    public static string LeftOut(int suppressed) =>
+        suppressed == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" {suppressed} more like it were left out.");
 
     [StructLayout(LayoutKind.Auto)]
     private readonly record struct Entry(long PassedAt, int Suppressed);
