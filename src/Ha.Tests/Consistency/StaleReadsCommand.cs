@@ -74,19 +74,20 @@ internal static class StaleReadsCommand
         var third = await load.RunAsync(pairs / 10, positions: true);
         Say("with positions, the standby is stopped", third);
 
-        var verdicts = new Verdicts(console);
         var added = first.AddedWaits(without).Concat(second.AddedWaits(without)).Order().ToList();
-        var (p99, late) = (added[(int)(added.Count * 0.99)], lags[(int)(lags.Count * 0.99)]);
+        console.WriteLine(
+            $"measured: 99 % of the reads with positions waited for no more than {Milliseconds(added, 0.99)}; of {lags.Count} commits 99 % were on "
+            + $"the standby within {Milliseconds(lags, 0.99)}, half within {Milliseconds(lags, 0.5)}");
+
+        var verdicts = new Verdicts(console);
         verdicts.Expect(without.Stale > pairs / 4, $"{without.Stale} of {without.Pairs} reads were stale without positions");
         var (stale, all) = (first.Stale + second.Stale + third.Stale, first.Pairs + second.Pairs + third.Pairs);
         verdicts.Expect(stale == 0, $"{stale} of {all} reads were stale with positions");
         var failed = without.Failed + first.Failed + second.Failed + third.Failed;
         verdicts.Expect(failed == 0, $"{failed} requests failed");
-        verdicts.Expect(
-            p99 <= late,
-            $"99 % of the reads with positions waited for no more than {p99.TotalMilliseconds:0} ms; of {lags.Count} commits 99 % were on the "
-            + $"standby within {late.TotalMilliseconds:0} ms, half within {lags[lags.Count / 2].TotalMilliseconds:0} ms");
         return verdicts.End();
+
+        static string Milliseconds(List<TimeSpan> sorted, double part) => $"{sorted[(int)(sorted.Count * part)].TotalMilliseconds:0} ms";
 
         void Say(string what, ReadRecord record) => console.WriteLine(
             $"{what}: {record.Pairs} pairs in {record.Took.TotalSeconds:0} s, {record.Stale} stale, {record.Again} told to come again, "
