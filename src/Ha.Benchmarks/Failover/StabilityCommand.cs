@@ -4,11 +4,14 @@ using Ha.Benchmarks.Load;
 namespace Ha.Benchmarks.Failover;
 
 /// <summary>
-/// <c>stability [minutes=N] [timing=H/T] [load] [example=PATH] [env=KEY:VALUE,…]</c>: three members on this machine, idle or with
-/// both cores full and the collector at work; how often leadership changed although nobody died, and what the machine did before.
+/// <c>stability [minutes=N] [timing=H/T] [load[=CONNECTIONS]] [loaded=MEMBERS] [example=PATH] [env=KEY:VALUE,…]</c>: three members on
+/// this machine, idle or under load with the collector at work, by default from 16 connections to each of them, which fill both cores; how
+/// often leadership changed although nobody died, and what the machine did before. With <c>loaded=1</c> only the leader has work, as on a
+/// machine of its own.
 /// </summary>
 internal static class StabilityCommand
 {
+    private const int Members = 3;
     private const int NotesOfAPage = 1000;
 
     public static async Task<int> RunAsync(string[] args)
@@ -18,11 +21,13 @@ internal static class StabilityCommand
         var timing = values.GetValueOrDefault("timing", "50/150").Split('/').Select(int.Parse).ToArray();
         var environment = values.GetValueOrDefault("env", "").Split(',', StringSplitOptions.RemoveEmptyEntries)
             .Select(pair => pair.Split(':', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
-        var load = values.ContainsKey("load");
+        var load = values.TryGetValue("load", out text);
+        var connections = string.IsNullOrEmpty(text) ? 16 : int.Parse(text);
+        var loaded = values.TryGetValue("loaded", out text) ? int.Parse(text) : Members;
         var example = values.GetValueOrDefault("example");
         var path = example is null ? "/garbage" : "/notes";
 
-        await using var cluster = new HaCluster(3, timing[0], timing[1], environment, example);
+        await using var cluster = new HaCluster(Members, timing[0], timing[1], environment, example);
         await cluster.StartAsync();
         if (load)
         {
@@ -31,7 +36,7 @@ internal static class StabilityCommand
                 await FillAsync(cluster);
             }
 
-            await LoadAsync(cluster, path, TimeSpan.FromSeconds(15));
+            await LoadAsync(cluster, path, loaded, connections, TimeSpan.FromSeconds(15));
         }
 
         await cluster.SettleAsync();
@@ -41,7 +46,7 @@ internal static class StabilityCommand
         var requests = 0L;
         if (load)
         {
-            requests = await LoadAsync(cluster, path, TimeSpan.FromMinutes(minutes));
+            requests = await LoadAsync(cluster, path, loaded, connections, TimeSpan.FromMinutes(minutes));
         }
         else
         {
@@ -61,7 +66,7 @@ internal static class StabilityCommand
         Console.WriteLine("|---|---|---|---:|---:|---:|---:|---:|---:|---:|");
         Console.WriteLine(
             $"| {cluster.Name} | {cluster.Settings} {string.Join(' ', environment.Select(pair => $"{pair.Key}={pair.Value}"))} | " +
-            $"{(load ? $"full, {(example is null ? "1 MB of garbage" : $"{NotesOfAPage} notes")} per request" : "idle")} | {took.TotalMinutes:F1} | " +
+            $"{(load ? $"{connections} connections to each of {loaded}, {(example is null ? "1 MB of garbage" : $"{NotesOfAPage} notes")} per request" : "idle")} | {took.TotalMinutes:F1} | " +
             $"{requests / took.TotalSeconds:F0} | {(Cpu(cluster) - cpu) / took:F2} | {cluster.Watch.Answers} | {changes.Count} | " +
             $"{stalls.LongestBefore(Stopwatch.GetTimestamp(), took):F0} | {cluster.Watch.Overlaps} |");
         return 0;
@@ -76,11 +81,11 @@ internal static class StabilityCommand
         }
     }
 
-    // To all members at once: a GET, so that each does its own work.
-    private static async Task<long> LoadAsync(HaCluster cluster, string path, TimeSpan time)
+    // To several members at once, the lowest NodeID first: a GET, so that each does its own work.
+    private static async Task<long> LoadAsync(HaCluster cluster, string path, int loaded, int connections, TimeSpan time)
     {
-        var runs = await Task.WhenAll(Enumerable.Range(0, cluster.Count).Select(node =>
-            Wrk.RunAsync(cluster.Url(node, path), time.TotalSeconds, bodyBytes: 0, connections: 16)));
+        var runs = await Task.WhenAll(Enumerable.Range(0, loaded).Select(node =>
+            Wrk.RunAsync(cluster.Url(node, path), time.TotalSeconds, bodyBytes: 0, connections)));
         return runs.Sum(run => run.Requests);
     }
 
