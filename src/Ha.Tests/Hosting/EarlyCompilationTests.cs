@@ -15,6 +15,15 @@ public sealed class EarlyCompilationTests
     }
 
     [Fact]
+    public void So_is_code_that_an_interface_is_implemented_by()
+    {
+        EarlyCompilation.Compile(typeof(PreparedService));
+        var (prepared, cold) = (new PreparedService(), new ColdService());
+        Assert.Equal(0, CompiledBy(() => prepared.Dispose()));
+        Assert.Equal(1, CompiledBy(() => cold.Dispose()));
+    }
+
+    [Fact]
     public void All_of_the_library_can_be_compiled_early() =>
         Array.ForEach(typeof(EarlyCompilation).Assembly.GetTypes(), EarlyCompilation.Compile);
 
@@ -31,6 +40,18 @@ public sealed class EarlyCompilationTests
     {
         [MethodImpl(MethodImplOptions.NoInlining)]
         public static int Answer() => Environment.ProcessId;
+    }
+
+    private sealed class PreparedService : IDisposable
+    {
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        public void Dispose() => _ = Environment.ProcessId;
+    }
+
+    private sealed class ColdService : IDisposable
+    {
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        public void Dispose() => _ = Environment.ProcessId;
     }
 
     private static class Cold

@@ -66,6 +66,8 @@ internal static class EarlyCompilation
         {
             if (!method.IsAbstract && !method.ContainsGenericParameters && (method.MethodImplementationFlags & MethodImplAttributes.CodeTypeMask) == MethodImplAttributes.IL)
             {
+                // A virtual method has no entry point before somebody asks for one, and until then to prepare it does nothing.
+                _ = method.MethodHandle.GetFunctionPointer();
                 RuntimeHelpers.PrepareMethod(method.MethodHandle);
             }
         }

@@ -14,7 +14,7 @@ namespace Ha.Hosting;
 
 /// <summary>
 /// Takes two writes through a failover before there is one: a node of its own wins with nobody but itself, raises a fence that is
-/// nowhere, lets in what it had held, and hands over. The parts are the real ones, but nobody hears of it and nothing is sent. What runs
+/// nowhere, lets in what it had held, and hands over while a write still runs. The parts are the real ones, but nobody hears of it and nothing is sent. What runs
 /// for the first time takes several times as long, and not only for want of compiled code (<see cref="EarlyCompilation"/>): the
 /// framework's generic code is compiled for the types it is used with, and native code has to be found and read, too.
 /// </summary>
@@ -46,16 +46,29 @@ internal static class Rehearsal
         using var leader = new LuxLeader(alone, handler: null, BootClock.Instance, telemetry, tls, addresses: addresses);
         using var services = new ForwardingServices(
             new HaNode(alone, leader, BootClock.Instance), telemetry.Metrics, NullLoggerFactory.Instance, tls, server, addresses);
-        var middleware = services.Create(static context => context.Response.WriteAsync("{}"), routingRan: true);
+        var mayEnd = Task.CompletedTask;
+        var middleware = services.Create(
+            async context =>
+            {
+                await mayEnd;
+                await context.Response.WriteAsync("{}");
+            },
+            routingRan: true);
 
         var held = RehearsedWrite.Create("/");
         var write = middleware.InvokeAsync(held);
         await Task.Delay(_untilHeld);
         leader.SetReady();
         await write;
+
+        var ending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        mayEnd = ending.Task;
         var admitted = RehearsedWrite.Create("/");
-        await middleware.InvokeAsync(admitted);
-        await leader.StopAsync();
+        write = middleware.InvokeAsync(admitted);
+        var handoff = ((ILeadershipControl)leader).HandOffAsync(CancellationToken.None);
+        ending.SetResult();
+        await write;
+        await handoff;
         return (held.Response.StatusCode, admitted.Response.StatusCode);
     }
 }
