@@ -43,7 +43,7 @@ internal sealed class ConsistentReads : IDisposable
     {
         (_options, _provider, _clusterId, _clock, _metrics, _reports) = (options, provider, settings.ClusterId, clock, metrics, reports);
         _keys = new KeySource(settings.Keys.AtStart);
-        _written = new SharedRead(options.ReadWritten, options.MaxWait, clock, reports.WrittenUnread);
+        _written = new SharedRead(options.ReadWritten, clock, reports.WrittenUnread);
         Watch = new ReplicaWatch(options, clock, reports.ReachedUnread);
         settings.Keys.Watch(clock, Renew, problems => keyEvents?.KeysRefused(problems), _stopping.Token);
 
