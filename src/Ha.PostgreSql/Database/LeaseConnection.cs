@@ -112,7 +112,7 @@ internal static class LeaseConnection
         return builder;
     }
 
-    /// <summary>What suits short calls that have no use for a late answer. Anything that somebody has chosen stays, where there is a choice.</summary>
+    /// <summary>What suits short calls that have no use for a late answer. What somebody has chosen stays, where there is a choice.</summary>
     public static void SetDefaults(NpgsqlConnectionStringBuilder builder, string applicationName, int connectSeconds)
     {
         var set = ((DbConnectionStringBuilder)builder).Keys.Cast<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);

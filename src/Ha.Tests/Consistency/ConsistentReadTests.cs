@@ -223,7 +223,10 @@ public sealed class ConsistentReadTests
         await using var follower = await FollowerAsync(dying.Url, here);
         die = () => follower.Leadership.Follow(next.Url, epoch: 5, leaderId: "next");
         using var client = TestNode.Client();
-        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(follower.Url + path)) { Headers = { { Header, Signed(5, 100) } } };
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(follower.Url + path))
+        {
+            Headers = { { Header, Signed(5, 100) } },
+        };
 
         using var read = await client.SendAsync(request);
 
@@ -236,7 +239,10 @@ public sealed class ConsistentReadTests
         await using var dying = new RawLeader((_, _) => Task.CompletedTask);
         await using var follower = await FollowerAsync(dying.Url, Patient(_short));
         using var client = TestNode.Client();
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(follower.Url + "/search")) { Headers = { { Header, Signed(5, 100) } } };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(follower.Url + "/search"))
+        {
+            Headers = { { Header, Signed(5, 100) } },
+        };
 
         using var read = await client.SendAsync(request);
 
