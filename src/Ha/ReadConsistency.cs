@@ -18,8 +18,8 @@ public class ReadConsistency
 
     /// <param name="readWritten">
     /// The position of what the leader writes to, after a write: not lower than that of any commit before the call. Called by the leader,
-    /// once at a time and shared by the writes that wait for it; its token fires after <see cref="MaxWait"/>. Where it fails answers leave
-    /// without.
+    /// once at a time and shared by the writes that wait for it; an answer waits for it for 1 s at most, and its token fires after 5 s.
+    /// Where it fails answers leave without.
     /// </param>
     /// <param name="readReached">
     /// The position that this node's reads have reached: those that begin after the call see all of it. Called once at a time, while reads
@@ -46,8 +46,7 @@ public class ReadConsistency
     public Func<long, CancellationToken, ValueTask>? WaitForProgress { get; set; }
 
     /// <value>
-    /// How long a read waits for its position at most before it goes to the leader, and an answer to a write for its own; 10 ms to 1 h.
-    /// Default 1 s.
+    /// How long a read waits for its position at most before it goes to the leader; 10 ms to 1 h. Default 1 s.
     /// </value>
     /// <exception cref="ArgumentOutOfRangeException">Another value.</exception>
     public TimeSpan MaxWait
@@ -56,7 +55,10 @@ public class ReadConsistency
         set => _maxWait = InRange(value, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1));
     }
 
-    /// <value>From one look at the replica to the next, while reads wait; 1 ms to 1 min. Default 5 ms.</value>
+    /// <value>
+    /// From one look at the replica to the next, while reads wait; 1 ms to 1 min, and never longer than half of <see cref="MaxWait"/>.
+    /// Default 5 ms.
+    /// </value>
     /// <exception cref="ArgumentOutOfRangeException">Another value.</exception>
     public TimeSpan PollInterval
     {

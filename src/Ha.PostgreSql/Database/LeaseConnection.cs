@@ -103,15 +103,21 @@ internal static class LeaseConnection
             throw new ArgumentException("The connection string of the lease store names no server. Write Host=db;Database=shop;...", nameof(connectionString));
         }
 
-        var set = ((DbConnectionStringBuilder)builder).Keys.Cast<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
         if (RequireWritable(builder))
         {
             builder.TargetSessionAttributes = Writable;
         }
 
-        var seconds = (int)Math.Clamp(Math.Ceiling(lease.TotalSeconds), 1, 15);
-        Default("Application Name", () => builder.ApplicationName = ApplicationName);
-        Default("Timeout", () => builder.Timeout = seconds);
+        SetDefaults(builder, ApplicationName, connectSeconds: (int)Math.Clamp(Math.Ceiling(lease.TotalSeconds), 1, 15));
+        return builder;
+    }
+
+    /// <summary>What suits short calls that have no use for a late answer. What somebody has chosen stays, where there is a choice.</summary>
+    public static void SetDefaults(NpgsqlConnectionStringBuilder builder, string applicationName, int connectSeconds)
+    {
+        var set = ((DbConnectionStringBuilder)builder).Keys.Cast<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
+        Default("Application Name", () => builder.ApplicationName = applicationName);
+        Default("Timeout", () => builder.Timeout = connectSeconds);
         Default("TCP Keepalive", () => (builder.TcpKeepAlive, builder.TcpKeepAliveTime, builder.TcpKeepAliveInterval) = (true, 10, 3));
         // The call that was given up has no use for an answer; its connection goes at once.
         Default("Cancellation Timeout", () => builder.CancellationTimeout = -1);
@@ -124,7 +130,6 @@ internal static class LeaseConnection
         builder.Enlist = false;
         // A stuck connection would hold up the calls that were put on it after, and cannot listen.
         builder.Multiplexing = false;
-        return builder;
 
         void Default(string key, Action assign)
         {

@@ -6,7 +6,7 @@ namespace Ha.PostgreSql.Database;
 /// Runs calls on connections, none longer than its caller waits: what does not answer is left behind, together with all
 /// connections of its time, and the next call begins with a new one. Thread-safe.
 /// </summary>
-internal sealed class LeaseDatabase : IAsyncDisposable
+internal sealed class LeaseDatabase : IAsyncDisposable, IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Func<NpgsqlDataSource>? _make;
@@ -20,9 +20,11 @@ internal sealed class LeaseDatabase : IAsyncDisposable
     public LeaseDatabase(NpgsqlDataSource foreign) => _current = foreign;
 
     /// <summary>A source of connections to read and write by. It says nothing to logs and traces: calls come several times a second.</summary>
-    public static NpgsqlDataSource Source(NpgsqlConnectionStringBuilder settings)
+    /// <param name="settings">Of its connections.</param>
+    /// <param name="name">For Npgsql's metrics.</param>
+    public static NpgsqlDataSource Source(NpgsqlConnectionStringBuilder settings, string name = "ha-lease")
     {
-        var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString) { Name = "ha-lease" };
+        var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString) { Name = name };
         builder.ConfigureTracing(tracing => tracing.ConfigureCommandFilter(_ => false).EnablePhysicalOpenTracing(false));
         // Built-in types need no look-up.
         builder.ConfigureTypeLoading(types => types.EnableTypeLoading(false));
@@ -77,19 +79,17 @@ internal sealed class LeaseDatabase : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        lock (_lock)
-        {
-            if (_ended)
-            {
-                return;
-            }
-
-            _ended = true;
-        }
-
-        if (_make is not null)
+        if (Ends() && _make is not null)
         {
             await _current.DisposeAsync();
+        }
+    }
+
+    public void Dispose()
+    {
+        if (Ends() && _make is not null)
+        {
+            _current.Dispose();
         }
     }
 
@@ -98,6 +98,15 @@ internal sealed class LeaseDatabase : IAsyncDisposable
     {
         await using var connection = await source.OpenConnectionAsync(abandoned);
         return await call(connection, abandoned);
+    }
+
+    /// <returns>False: it has ended before.</returns>
+    private bool Ends()
+    {
+        lock (_lock)
+        {
+            return !_ended && (_ended = true);
+        }
     }
 
     /// <summary>Idle connections close now, busy ones when they come back.</summary>

@@ -6,7 +6,12 @@ namespace Ha.PostgreSql.Replicas;
 /// <summary>Connection strings made fit for looks at positions, which are short and come one at a time.</summary>
 internal static class ReplicaConnection
 {
-    private const string ApplicationName = "ha-positions";
+    /// <summary>Of the connections, where nobody has chosen another, and of their source.</summary>
+    public const string Name = "ha-positions";
+
+    // Of several servers one that has vanished must leave time for the next within one call. What the application's string says
+    // about it is meant for the application.
+    private const int ConnectSeconds = 2;
 
     // One for the look that runs, one for the look that was given up and still ends.
     private const int Connections = 2;
@@ -52,11 +57,9 @@ internal static class ReplicaConnection
                 $"The {which}'s connection string names no server. Write Host=db;Database=shop;...", nameof(connectionString));
         }
 
-        builder.ApplicationName ??= ApplicationName;
-        (builder.MinPoolSize, builder.MaxPoolSize) = (0, Connections);
-        builder.NoResetOnClose = true;
-        builder.Enlist = false;
-        builder.Multiplexing = false;
+        LeaseConnection.SetDefaults(builder, Name, ConnectSeconds);
+        builder.Timeout = builder.Timeout == 0 ? ConnectSeconds : Math.Min(builder.Timeout, ConnectSeconds);
+        builder.MaxPoolSize = Connections;
         return builder;
     }
 }

@@ -1,3 +1,4 @@
+using Ha.PostgreSql.Database;
 using Npgsql;
 
 namespace Ha.PostgreSql.Replicas;
@@ -16,11 +17,13 @@ internal sealed class WalPositions : ReadConsistency, IDisposable
         "SELECT pg_wal_lsn_diff(" +
         "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END, '0/0')::bigint";
 
-    private readonly NpgsqlDataSource _primary;
-    private readonly NpgsqlDataSource _replica;
+    private readonly LeaseDatabase _primary;
+    private readonly LeaseDatabase _replica;
 
-    private WalPositions(NpgsqlDataSource primary, NpgsqlDataSource replica)
-        : base(stop => ReadWrittenAsync(primary, stop), stop => ReadReachedAsync(replica, stop)) =>
+    private WalPositions(LeaseDatabase primary, LeaseDatabase replica)
+        : base(
+            stop => new ValueTask<long>(primary.RunAsync(ReadWrittenAsync, stop)),
+            stop => new ValueTask<long>(replica.RunAsync(ReadReachedAsync, stop))) =>
         (_primary, _replica) = (primary, replica);
 
     /// <summary>On small pools of its own.</summary>
@@ -31,8 +34,11 @@ internal sealed class WalPositions : ReadConsistency, IDisposable
     {
         var writes = ReplicaConnection.Primary(primary);
         var reads = replica is null ? null : ReplicaConnection.Replica(replica);
-        var source = NpgsqlDataSource.Create(writes);
-        return new WalPositions(source, reads is null ? source : NpgsqlDataSource.Create(reads));
+        var database = On(writes);
+        return new WalPositions(database, reads is null ? database : On(reads));
+
+        static LeaseDatabase On(NpgsqlConnectionStringBuilder settings) =>
+            new(() => LeaseDatabase.Source(settings, ReplicaConnection.Name));
     }
 
     public void Dispose()
@@ -55,17 +61,17 @@ internal sealed class WalPositions : ReadConsistency, IDisposable
         return next % page == header ? next - header : next;
     }
 
-    private static async ValueTask<long> ReadWrittenAsync(NpgsqlDataSource primary, CancellationToken stop)
+    private static async Task<long> ReadWrittenAsync(NpgsqlConnection primary, CancellationToken stop)
     {
-        await using var command = primary.CreateCommand(Written);
+        await using var command = new NpgsqlCommand(Written, primary);
         await using var rows = await command.ExecuteReaderAsync(stop);
         await rows.ReadAsync(stop);
         return EndOfLast(rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2));
     }
 
-    private static async ValueTask<long> ReadReachedAsync(NpgsqlDataSource replica, CancellationToken stop)
+    private static async Task<long> ReadReachedAsync(NpgsqlConnection replica, CancellationToken stop)
     {
-        await using var command = replica.CreateCommand(Reached);
+        await using var command = new NpgsqlCommand(Reached, replica);
         return await command.ExecuteScalarAsync(stop) as long? ?? 0;
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using Ha.Consistency;
 using Ha.Security;
 using Ha.Tests.Forwarding;
+using Ha.Tests.Http;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -152,7 +153,7 @@ public sealed class ConsistentReadTests
     }
 
     [Fact]
-    public async Task In_redirect_mode_the_header_is_redirected_and_the_cookie_taken_along()
+    public async Task In_redirect_mode_a_position_is_taken_along_by_proxy_but_for_endpoints_that_never_are()
     {
         var here = Patient(_short);
         await using var leader = await LeaderAsync(new FakeReplica());
@@ -161,13 +162,15 @@ public sealed class ConsistentReadTests
         using var client = TestNode.Client();
         var position = Signed(epoch: 5, number: 100);
 
-        using var sent = await ReadAsync(client, follower.Url, position);
-        using var taken = await ReadAsync(client, follower.Url, cookie: position);
+        using var header = await ReadAsync(client, follower.Url, position);
+        using var cookie = await ReadAsync(client, follower.Url, cookie: position);
+        using var never = await ReadAsync(client, follower.Url, position, path: "/own");
+        using var write = await client.PostAsync(new Uri(follower.Url + "/notes"), content: null);
 
-        Assert.Equal((HttpStatusCode.TemporaryRedirect, leader.Url + "/notes"), (sent.StatusCode, sent.Headers.Location!.OriginalString));
-        using var followed = await ReadAsync(client, leader.Url, position);
-        Assert.Equal("leader, as leader", await followed.Content.ReadAsStringAsync());
-        Assert.Equal("leader, as leader", await taken.Content.ReadAsStringAsync());
+        Assert.Equal("leader, as leader", await header.Content.ReadAsStringAsync());
+        Assert.Equal("leader, as leader", await cookie.Content.ReadAsStringAsync());
+        Assert.Equal((HttpStatusCode.TemporaryRedirect, leader.Url + "/own"), (never.StatusCode, never.Headers.Location!.OriginalString));
+        Assert.Equal(HttpStatusCode.TemporaryRedirect, write.StatusCode);
     }
 
     [Fact]
@@ -183,6 +186,67 @@ public sealed class ConsistentReadTests
         Assert.Equal(HttpStatusCode.ServiceUnavailable, read.StatusCode);
         Assert.Equal("1", Assert.Single(read.Headers.GetValues("Retry-After")));
         Assert.InRange(TimeProvider.System.GetElapsedTime(from), _short - TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public async Task A_leader_that_cannot_be_connected_to_is_not_waited_for_beyond_the_bound()
+    {
+        var here = Patient(_short);
+        using var hole = await BlackHole.OpenAsync(IPAddress.Loopback);
+        var lease = TimeSpan.FromSeconds(20);
+        await using var follower = await FollowerAsync(
+            $"http://{hole.Address}", here, setup: new TestNodeSetup { Options = options => options.LeaseTimeout = lease });
+        using var client = TestNode.Client();
+        var from = TimeProvider.System.GetTimestamp();
+
+        using var read = await ReadAsync(client, follower.Url, Signed(epoch: 5, number: 100));
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, read.StatusCode);
+        Assert.Equal("1", Assert.Single(read.Headers.GetValues("Retry-After")));
+        Assert.InRange(TimeProvider.System.GetElapsedTime(from), _short, TimeSpan.FromSeconds(4));
+        Assert.Contains(follower.Logs.Entries, entry => entry.Id == 1201 && entry.Text.Contains("no connection in time", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("GET", "/notes")]
+    [InlineData("QUERY", "/notes")]
+    public async Task A_read_whose_leader_dies_is_answered_by_the_next_one(string method, string path)
+    {
+        var here = Patient(_short);
+        await using var next = await LeaderAsync(new FakeReplica());
+        var die = () => { };
+        await using var dying = new RawLeader((_, _) =>
+        {
+            die();
+            return Task.CompletedTask;
+        });
+        await using var follower = await FollowerAsync(dying.Url, here);
+        die = () => follower.Leadership.Follow(next.Url, epoch: 5, leaderId: "next");
+        using var client = TestNode.Client();
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(follower.Url + path))
+        {
+            Headers = { { Header, Signed(5, 100) } },
+        };
+
+        using var read = await client.SendAsync(request);
+
+        Assert.Equal("leader, as leader", await read.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task A_post_that_only_reads_is_sent_once()
+    {
+        await using var dying = new RawLeader((_, _) => Task.CompletedTask);
+        await using var follower = await FollowerAsync(dying.Url, Patient(_short));
+        using var client = TestNode.Client();
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(follower.Url + "/search"))
+        {
+            Headers = { { Header, Signed(5, 100) } },
+        };
+
+        using var read = await client.SendAsync(request);
+
+        Assert.Equal((HttpStatusCode.BadGateway, 1), (read.StatusCode, dying.Requests));
     }
 
     [Fact]
@@ -532,6 +596,7 @@ public sealed class ConsistentReadTests
                 options.ForwardMode = proxies ? ForwardMode.Proxy : ForwardMode.Redirect;
                 options.ForwardNever.Add("/never");
                 options.WriteHold = TimeSpan.FromSeconds(20);
+                setup.Options(options);
             },
         };
     }
@@ -576,6 +641,7 @@ public sealed class ConsistentReadTests
         app.MapGet("/hub", Served).WithMetadata(new HubMetadata(typeof(object)));
         app.MapPost("/search", Served).AllowOnAnyNode();
         app.MapGet("/strict", Served).RequireLeader();
+        app.MapGet("/own", Served).NeverProxy();
         app.MapPost("/moved", () => Results.Redirect("/notes"));
         app.MapPost("/bad", () => Results.BadRequest());
         app.MapPost("/fails", IResult () => throw new InvalidOperationException("broken"));

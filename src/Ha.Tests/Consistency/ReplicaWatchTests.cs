@@ -146,8 +146,11 @@ public sealed class ReplicaWatchTests : IDisposable
         _replica.Tells();
         var other = WaitAsync(10);
         await Eventually.True(() => _replica.Asked.Count == 1);
-        Assert.Equal(ReplicaOutcome.Behind, await _watch.WaitAsync(20, onlyLook: true, _patience, default));
+        var many = Enumerable.Range(0, 100).Select(_ => _watch.WaitAsync(20, onlyLook: true, _patience, default).AsTask()).ToArray();
+        await PollAsync(() => many.All(look => look.IsCompleted));
+        Assert.All(many, look => Assert.Equal(ReplicaOutcome.Behind, look.Result));
         Assert.False(other.IsCompleted);
+        Assert.InRange(_replica.Looks, 2, 3);
     }
 
     [Fact]
@@ -193,7 +196,7 @@ public sealed class ReplicaWatchTests : IDisposable
         var late = WaitAsync(20);
         await Eventually.True(() => _replica.Asked.Count == 1);
         var early = WaitAsync(10);
-        await Eventually.True(() => _replica.Asked.Count == 2);
+        await PollAsync(() => _replica.Asked.Count == 2);
         Assert.Equal([20, 10], _replica.Asked);
         _replica.Reach(10);
         Assert.Equal(ReplicaOutcome.Reached, await early);
@@ -222,12 +225,103 @@ public sealed class ReplicaWatchTests : IDisposable
     }
 
     [Fact]
+    public async Task A_replica_that_has_not_moved_while_a_read_waited_is_waited_for_again_when_it_moves()
+    {
+        _replica.Reach(5);
+        await WaitInVainAsync(10);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(ReplicaOutcome.Behind, await WaitAsync(10));
+        }
+
+        Assert.Equal(ReplicaOutcome.Reached, await WaitAsync(5));
+        _replica.Reach(6);
+        var waiting = WaitAsync(10);
+        await Eventually.True(() => _clock.Armed == 2);
+        Assert.False(waiting.IsCompleted);
+        _replica.Reach(10);
+        await PollAsync(() => waiting.IsCompleted);
+        Assert.Equal(ReplicaOutcome.Reached, await waiting);
+    }
+
+    [Fact]
+    public async Task A_replica_that_is_slow_or_idle_is_waited_for()
+    {
+        _replica.Reach(5);
+        await WaitAsync(5);
+        _clock.Advance(TimeSpan.FromHours(1));
+        await WaitInVainAsync(10, meanwhile: 6);
+        var waiting = WaitAsync(10);
+        await Eventually.True(() => _clock.Armed == 2);
+        Assert.False(waiting.IsCompleted);
+    }
+
+    [Fact]
+    public async Task One_that_tells_of_its_progress_can_be_stuck_too()
+    {
+        _replica.Tells().Reach(5);
+        var first = WaitAsync(10);
+        await Eventually.True(() => _replica.Asked.Count == 1);
+        _clock.Advance(_patience);
+        Assert.Equal(ReplicaOutcome.Behind, await first);
+        await PollAsync(() => _clock.Armed == 0);
+        Assert.Equal(ReplicaOutcome.Behind, await WaitAsync(10));
+    }
+
+    [Fact]
+    public async Task While_one_read_tries_a_replica_that_could_not_say_others_do_not_wait()
+    {
+        _replica.ReachedFails = new InvalidOperationException("away");
+        Assert.Equal(ReplicaOutcome.Unknown, await WaitAsync(10));
+        var hang = _replica.Hangs = new TaskCompletionSource();
+        var tries = WaitAsync(10);
+        Assert.Equal(ReplicaOutcome.Unknown, await WaitAsync(10));
+        Assert.False(tries.IsCompleted);
+
+        (_replica.Hangs, _replica.ReachedFails) = (null, null);
+        _replica.Reach(10);
+        hang.SetResult();
+        Assert.Equal(ReplicaOutcome.Reached, await tries);
+        Assert.Equal(ReplicaOutcome.Reached, await WaitAsync(10));
+    }
+
+    [Fact]
+    public async Task However_rarely_it_is_polled_a_read_that_waits_sees_a_second_look()
+    {
+        var replica = new FakeReplica();
+        replica.Consistency.PollInterval = TimeSpan.FromMinutes(1);
+        using var watch = new ReplicaWatch(replica.Consistency, _clock, _failures.Add);
+        var waiting = watch.WaitAsync(10, onlyLook: false, _patience, default).AsTask();
+        await Eventually.True(() => _clock.Armed == 2);
+        replica.Reach(10);
+        _clock.Advance(_patience / 2);
+        Assert.Equal(ReplicaOutcome.Reached, await waiting);
+    }
+
+    [Fact]
     public async Task The_end_of_the_node_ends_every_wait()
     {
         var waiting = WaitAsync(10);
         _watch.Dispose();
         Assert.Equal(ReplicaOutcome.Behind, await waiting);
         Assert.Equal(ReplicaOutcome.Full, await WaitAsync(1));
+    }
+
+    /// <param name="meanwhile">Not null: how far the replica gets while it waits.</param>
+    private async Task WaitInVainAsync(long number, long? meanwhile = null)
+    {
+        var waiting = WaitAsync(number);
+        await Eventually.True(() => _clock.Armed == 2);
+        if (meanwhile is { } moved)
+        {
+            _replica.Reach(moved);
+            var looks = _replica.Looks;
+            await PollAsync(() => _replica.Looks > looks && _clock.Armed == 2);
+        }
+
+        _clock.Advance(_patience);
+        Assert.Equal(ReplicaOutcome.Behind, await waiting);
+        await PollAsync(() => _clock.Armed == 0);
     }
 
     private Task<ReplicaOutcome> WaitAsync(long number) => _watch.WaitAsync(number, onlyLook: false, _patience, default).AsTask();

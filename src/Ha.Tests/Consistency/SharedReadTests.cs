@@ -25,7 +25,7 @@ public sealed class SharedReadTests
 
             return new ValueTask<long>(call.Task);
         },
-        TimeSpan.FromSeconds(1), _clock, failure =>
+        _clock, failure =>
         {
             lock (_failures)
             {
@@ -68,10 +68,26 @@ public sealed class SharedReadTests
     {
         var first = _read.ReadAsync(default).AsTask();
         await Eventually.True(() => Calls == 1 && _clock.Armed == 2);
-        _clock.Advance(TimeSpan.FromSeconds(1));
+        _clock.Advance(SharedRead.Patience);
         Assert.Null(await first);
+        Assert.False(_stop.IsCancellationRequested);
+        _clock.Advance(SharedRead.Limit - SharedRead.Patience);
         Assert.True(_stop.IsCancellationRequested);
         _calls[0].SetResult(1);
+    }
+
+    [Fact]
+    public async Task One_that_takes_its_time_brings_the_position_to_those_who_come_later()
+    {
+        var first = _read.ReadAsync(default).AsTask();
+        await Eventually.True(() => Calls == 1 && _clock.Armed == 2);
+        _clock.Advance(SharedRead.Patience);
+        Assert.Null(await first);
+        var second = _read.ReadAsync(default).AsTask();
+        _calls[0].SetResult(1);
+        await Eventually.True(() => Calls == 2);
+        _calls[1].SetResult(2);
+        Assert.Equal(2, await second);
     }
 
     [Fact]

@@ -57,6 +57,25 @@ public sealed class CorsInBrowserTests
         Assert.Equal($"201 Origin {Url(redirect)} Authorization ", await browser.EvaluateAsync(Write("")));
     }
 
+    [FactIfChromium]
+    public async Task A_page_reads_what_it_has_written_through_a_follower_that_is_behind_and_redirects()
+    {
+        await using var page = await ServeAsync([], app => app.MapGet("/", Page));
+        _origins.Add(Url(page));
+        await using var leader = await NodeAsync("leader", Self, lags: true);
+        await using var behind = await NodeAsync("behind", Url(leader), lags: true);
+        await using var browser = await Chromium.StartAsync();
+        await OpenAsync(browser, page);
+
+        var read = await browser.EvaluateAsync($$"""
+            fetch('{{Url(leader)}}/notes', { method: 'POST' }).then(a => a.headers.get('X-Base-Position')).then(position =>
+              fetch('{{Url(behind)}}/notes', { headers: { 'Authorization': 'Bearer x', 'X-Base-Position': position } })
+                .then(async a => a.status + ' ' + a.redirected + ' ' + await a.text(), e => e.name))
+            """);
+
+        Assert.Equal($"200 false leader Origin {Url(page)} Authorization Bearer x", read);
+    }
+
     private static IResult Page() => Results.Content("<!doctype html><title>page</title>", "text/html");
 
     private static string Url(WebApplication app) => app.Urls.Single();
@@ -72,7 +91,7 @@ public sealed class CorsInBrowserTests
           .then(async a => a.status + ' ' + await a.text(), e => e.name)
         """;
 
-    private Task<WebApplication> NodeAsync(string id, string leader, string mode = "redirect", bool haFirst = false) => ServeAsync(
+    private Task<WebApplication> NodeAsync(string id, string leader, string mode = "redirect", bool haFirst = false, bool lags = false) => ServeAsync(
         [
             ("BASE_NODE_ID", id),
             ("BASE_STATIC_LEADER", leader),
@@ -80,6 +99,7 @@ public sealed class CorsInBrowserTests
             ("BASE_FORWARD_MODE", mode),
             ("BASE_FORWARD_OVERRIDE", "true"),
             ("BASE_WRITE_HOLD", "0"),
+            ("BASE_CLUSTER_SECRET", "a-secret-for-the-tests-only"),
         ],
         app =>
         {
@@ -88,28 +108,34 @@ public sealed class CorsInBrowserTests
                 app.UseHa();
             }
 
-            app.UseCors(policy => policy.SetIsOriginAllowed(_origins.Contains).AllowAnyHeader().AllowAnyMethod().WithExposedHeaders("X-Base-Leader"));
+            app.UseCors(policy => policy.SetIsOriginAllowed(_origins.Contains).AllowAnyHeader().AllowAnyMethod()
+                .WithExposedHeaders("X-Base-Leader", "X-Base-Position"));
             if (!haFirst)
             {
                 app.UseHa();
             }
 
             app.MapGet("/", Page);
-            app.MapGet("/notes", () => "read");
+            app.MapGet("/notes", (HttpRequest request) => $"{id} Origin {request.Headers.Origin} Authorization {request.Headers.Authorization}");
             app.MapPost("/notes", (HttpRequest request) =>
             {
                 Interlocked.Increment(ref _writes);
                 return Results.Text($"Origin {request.Headers.Origin} Authorization {request.Headers.Authorization}", statusCode: StatusCodes.Status201Created);
             });
+        },
+        options => options.Consistency = !lags ? null : _ => new ReadConsistency(_ => new ValueTask<long>(1L), _ => new ValueTask<long>(0L))
+        {
+            MaxWait = TimeSpan.FromMilliseconds(50),
         });
 
-    private static async Task<WebApplication> ServeAsync((string Key, string Value)[] settings, Action<WebApplication> configure)
+    private static async Task<WebApplication> ServeAsync(
+        (string Key, string Value)[] settings, Action<WebApplication> configure, Action<HaOptions>? options = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
-        builder.Services.AddHa();
+        builder.Services.AddHa(options);
         builder.Services.AddCors();
         var app = builder.Build();
         configure(app);

@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
+using System.Text.Json;
 using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -40,6 +42,55 @@ public sealed class RetryTests
         follower.Leadership.Follow(next.Url, epoch: 2);
 
         Assert.Equal($"{size}", await (await answer).Content.ReadAsStringAsync());
+    }
+
+    [Theory]
+    [InlineData("GET")]
+    [InlineData("HEAD")]
+    [InlineData("QUERY")]
+    public async Task A_read_for_the_leader_that_breaks_off_is_sent_once_more(string method)
+    {
+        var reads = 0;
+        await using var leader = new RawLeader((connection, _) =>
+            Interlocked.Increment(ref reads) == 1 ? Task.CompletedTask : connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+        await using var follower = await ReadingAsync(leader.Url);
+        using var client = TestNode.Client();
+        using var request = new HttpRequestMessage(new HttpMethod(method), follower.Url);
+
+        using var answer = await client.SendAsync(request);
+
+        Assert.Equal((HttpStatusCode.OK, 2), (answer.StatusCode, reads));
+    }
+
+    [Fact]
+    public async Task A_read_for_the_leader_that_breaks_off_each_time_is_given_up_and_called_no_write()
+    {
+        await using var leader = new RawLeader((_, _) => Task.CompletedTask);
+        await using var follower = await ReadingAsync(leader.Url);
+        using var client = TestNode.Client();
+
+        using var answer = await client.GetAsync(follower.Url);
+
+        Assert.Equal((HttpStatusCode.BadGateway, 2), (answer.StatusCode, leader.Requests));
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("outcome unknown", problem.GetProperty("error").GetString());
+        Assert.DoesNotContain("write", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_read_for_a_leader_that_is_gone_waits_for_the_next_one()
+    {
+        var dying = new RawLeader((_, _) => Task.CompletedTask);
+        await using var next = await TestNode.LeaderAsync(static app => app.MapGet("/", static () => "next"));
+        await using var follower = await ReadingAsync(dying.Url);
+        await dying.DisposeAsync();
+        using var client = TestNode.Client();
+
+        var answer = client.GetStringAsync(follower.Url);
+        await Eventually.True(() => follower.Hold.Held == 1);
+        follower.Leadership.Follow(next.Url, epoch: 2);
+
+        Assert.Equal("next", await answer);
     }
 
     [Fact]
@@ -380,6 +431,12 @@ public sealed class RetryTests
 
     private static async Task<TestNode> DeposedAsync(TestNodeSetup? setup = null) =>
         await TestNode.StartAsync((setup ?? new TestNodeSetup()) with { Id = "old" });
+
+    private static Task<TestNode> ReadingAsync(string leader) => TestNode.ProxyAsync(leader, new TestNodeSetup
+    {
+        AfterRouting = true,
+        App = static app => app.MapMethods("/", ["GET", "HEAD", "QUERY"], static () => "here").RequireLeader(),
+    });
 
     private static HttpRequestMessage WithKey(string url, int size) => new(HttpMethod.Post, url)
     {

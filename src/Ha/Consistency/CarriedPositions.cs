@@ -32,23 +32,24 @@ internal static class CarriedPositions
     }
 
     /// <summary>All that is there, up to <see cref="Most"/>; the headers' first.</summary>
-    public static List<CarriedPosition> In(HttpRequest request)
+    /// <returns>As they came; empty: one was too long.</returns>
+    public static List<string> In(HttpRequest request)
     {
-        var found = new List<CarriedPosition>(1);
+        var found = new List<string>(1);
         foreach (var line in request.Headers[HaHeaders.Position])
         {
-            Add(found, line, ',', "", fromCookie: false);
+            Add(found, line, ',', "");
         }
 
         foreach (var line in request.Headers.Cookie)
         {
-            Add(found, line, ';', CookiePrefix, fromCookie: true);
+            Add(found, line, ';', CookiePrefix);
         }
 
         return found;
     }
 
-    private static void Add(List<CarriedPosition> found, string? line, char separator, string prefix, bool fromCookie)
+    private static void Add(List<string> found, string? line, char separator, string prefix)
     {
         foreach (var part in line.AsSpan().Split(separator))
         {
@@ -56,13 +57,8 @@ internal static class CarriedPositions
             if (found.Count < Most && text.StartsWith(prefix, StringComparison.Ordinal) && text.Length > prefix.Length)
             {
                 text = text[prefix.Length..];
-                found.Add(new CarriedPosition(text.Length > PositionText.MaxLength ? "" : text.ToString(), fromCookie));
+                found.Add(text.Length > PositionText.MaxLength ? "" : text.ToString());
             }
         }
     }
 }
-
-/// <summary>One of them.</summary>
-/// <param name="Text">As it came; empty: it was too long.</param>
-/// <param name="FromCookie">A browser leaves it behind when it follows a redirect to another host.</param>
-internal sealed record CarriedPosition(string Text, bool FromCookie);

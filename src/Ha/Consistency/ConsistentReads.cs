@@ -43,7 +43,7 @@ internal sealed class ConsistentReads : IDisposable
     {
         (_options, _provider, _clusterId, _clock, _metrics, _reports) = (options, provider, settings.ClusterId, clock, metrics, reports);
         _keys = new KeySource(settings.Keys.AtStart);
-        _written = new SharedRead(options.ReadWritten, options.MaxWait, clock, reports.WrittenUnread);
+        _written = new SharedRead(options.ReadWritten, clock, reports.WrittenUnread);
         Watch = new ReplicaWatch(options, clock, reports.ReachedUnread);
         settings.Keys.Watch(clock, Renew, problems => keyEvents?.KeysRefused(problems), _stopping.Token);
 
@@ -64,15 +64,15 @@ internal sealed class ConsistentReads : IDisposable
     /// <param name="forwarded">Another node sent it here, because it needs the leader.</param>
     public ValueTask<ReadVerdict> JudgeAsync(HttpContext context, bool forwarded)
     {
-        if (Find(context.Request) is not (var wanted, var fromCookie))
+        if (Find(context.Request) is not { } wanted)
         {
-            return ValueTask.FromResult(Done(ReadStep.Serve, TimeSpan.Zero, fromCookie: false));
+            return ValueTask.FromResult(Done(ReadStep.Serve, TimeSpan.Zero));
         }
 
         var step = ReadDecision.Begin(Facts(wanted, forwarded));
         return step is ReadStep.Look or ReadStep.Wait
-            ? WaitAsync(wanted, step, fromCookie, context.RequestAborted)
-            : ValueTask.FromResult(Done(step, TimeSpan.Zero, fromCookie));
+            ? WaitAsync(wanted, step, context.RequestAborted)
+            : ValueTask.FromResult(Done(step, TimeSpan.Zero));
     }
 
     /// <summary>The answer to a write that runs here, under <paramref name="epoch"/>, is to have a position if it succeeds.</summary>
@@ -110,7 +110,7 @@ internal sealed class ConsistentReads : IDisposable
         (_options as IDisposable)?.Dispose();
     }
 
-    private async ValueTask<ReadVerdict> WaitAsync(ReadPosition wanted, ReadStep step, bool fromCookie, CancellationToken cancelled)
+    private async ValueTask<ReadVerdict> WaitAsync(ReadPosition wanted, ReadStep step, CancellationToken cancelled)
     {
         var from = _clock.GetTimestamp();
         var outcome = await Watch.WaitAsync(wanted.Number, step == ReadStep.Look, _options.MaxWait, cancelled);
@@ -125,10 +125,10 @@ internal sealed class ConsistentReads : IDisposable
             ReplicaOutcome.Cancelled => ReadStep.GiveUp,
             _ => ReadDecision.AtLast(Facts(wanted, forwarded: false)),
         };
-        return Done(then, _clock.GetElapsedTime(from), fromCookie);
+        return Done(then, _clock.GetElapsedTime(from));
     }
 
-    private ReadVerdict Done(ReadStep step, TimeSpan waited, bool fromCookie)
+    private ReadVerdict Done(ReadStep step, TimeSpan waited)
     {
         _metrics.Read(
             step switch
@@ -140,7 +140,7 @@ internal sealed class ConsistentReads : IDisposable
             },
             waited);
         var left = _options.MaxWait - waited;
-        return new ReadVerdict(step, left > TimeSpan.Zero ? left : TimeSpan.Zero, fromCookie);
+        return new ReadVerdict(step, left > TimeSpan.Zero ? left : TimeSpan.Zero);
     }
 
     private ReadFacts Facts(ReadPosition wanted, bool forwarded)
@@ -150,14 +150,14 @@ internal sealed class ConsistentReads : IDisposable
     }
 
     /// <summary>The latest position of a request that is good and not known to be reached.</summary>
-    private (ReadPosition Wanted, bool FromCookie)? Find(HttpRequest request)
+    private ReadPosition? Find(HttpRequest request)
     {
-        var found = new List<(ReadPosition Position, CarriedPosition Carried)>(1);
-        foreach (var carried in CarriedPositions.In(request))
+        var found = new List<(ReadPosition Position, string Text)>(1);
+        foreach (var text in CarriedPositions.In(request))
         {
-            if (PositionText.TryRead(carried.Text, out var position))
+            if (PositionText.TryRead(text, out var position))
             {
-                found.Add((position, carried));
+                found.Add((position, text));
             }
             else
             {
@@ -167,7 +167,7 @@ internal sealed class ConsistentReads : IDisposable
 
         found.Sort(static (a, b) => ReadPosition.Compare(b.Position, a.Position));
         var keys = _keys.Current;
-        foreach (var (position, carried) in found)
+        foreach (var (position, text) in found)
         {
             // Whoever made up one that asks for nothing gets nothing by it, and signatures of others need not be looked at.
             if (Watch.HasReached(position.Number))
@@ -175,9 +175,9 @@ internal sealed class ConsistentReads : IDisposable
                 continue;
             }
 
-            if (PositionText.WhyNot(carried.Text, _clusterId, keys) is not { } fault)
+            if (PositionText.WhyNot(text, _clusterId, keys) is not { } fault)
             {
-                return (position, carried.FromCookie);
+                return position;
             }
 
             Ignore(fault);
@@ -228,9 +228,8 @@ internal sealed class ConsistentReads : IDisposable
 /// <summary>Where a read can be served.</summary>
 /// <param name="Step">One that ends the judgement.</param>
 /// <param name="Patience">What is left of the time that it may wait.</param>
-/// <param name="FromCookie">What it must see stands in a cookie.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct ReadVerdict(ReadStep Step, TimeSpan Patience, bool FromCookie);
+internal readonly record struct ReadVerdict(ReadStep Step, TimeSpan Patience);
 
 /// <summary>On a write that runs here.</summary>
 internal sealed class PositionMark(ConsistentReads owner, HttpContext context)

@@ -35,14 +35,17 @@ internal sealed class ReplicaWatch : IDisposable
     private readonly ReadConsistency _replica;
     private readonly TimeProvider _clock;
     private readonly Action<Exception> _failed;
+    private readonly TimeSpan _pollInterval;
     private readonly Lock _lock = new();
     private readonly HashSet<WaitingRead> _waiting = [];
     private readonly CancellationTokenSource _stopping = new();
     private Look _last;
     private CancellationTokenSource? _pause;
     private long _pausedFor = NoNumber;
+    private long _stuckAt = NoNumber;
     private long _arrivals;
     private bool _looping;
+    private bool _silent;
 
     /// <param name="replica">The application's.</param>
     /// <param name="clock">All times here are its timestamps.</param>
@@ -50,6 +53,7 @@ internal sealed class ReplicaWatch : IDisposable
     public ReplicaWatch(ReadConsistency replica, TimeProvider clock, Action<Exception> failed)
     {
         (_replica, _clock, _failed) = (replica, clock, failed);
+        _pollInterval = replica.PollInterval < replica.MaxWait / 2 ? replica.PollInterval : replica.MaxWait / 2;
         _last = new Look(NoNumber, clock.GetTimestamp());
     }
 
@@ -72,7 +76,10 @@ internal sealed class ReplicaWatch : IDisposable
         return number <= last.Number && _clock.GetElapsedTime(last.At) <= Trust;
     }
 
-    /// <summary>Waits until the replica has reached a position.</summary>
+    /// <summary>
+    /// Waits until the replica has reached a position. Nobody waits for one that has not moved while another read has waited in vain, until
+    /// it moves, nor, but for one read at a time, for one that could not say.
+    /// </summary>
     /// <param name="number">The position.</param>
     /// <param name="onlyLook">Not longer than one look takes that begins after this call.</param>
     /// <param name="patience">For how long.</param>
@@ -86,6 +93,12 @@ internal sealed class ReplicaWatch : IDisposable
             if (_waiting.Count >= _replica.MaxWaiting || _stopping.IsCancellationRequested)
             {
                 return ReplicaOutcome.Full;
+            }
+
+            if (_silent && _looping)
+            {
+                // The look that runs may take as long as the one that failed.
+                return ReplicaOutcome.Unknown;
             }
 
             waiter = new WaitingRead(number, _arrivals++, onlyLook);
@@ -111,6 +124,11 @@ internal sealed class ReplicaWatch : IDisposable
             if (_waiting.Remove(waiter) && _waiting.Count == 0)
             {
                 WakeNeedsLock();
+            }
+
+            if (outcome == ReplicaOutcome.Behind && waiter.Seen == _last.Number)
+            {
+                _stuckAt = _last.Number;
             }
         }
 
@@ -158,7 +176,8 @@ internal sealed class ReplicaWatch : IDisposable
                 SettleNeedsLock(reached, arrivals);
                 if (_waiting.Count == 0)
                 {
-                    continue;
+                    _looping = false;
+                    return;
                 }
 
                 // One that says so too early must not make this loop a busy one.
@@ -172,6 +191,12 @@ internal sealed class ReplicaWatch : IDisposable
             {
                 (_pause, _pausedFor) = (null, NoNumber);
             }
+
+            if (!polls && told == NoNumber)
+            {
+                // Those who come while others wait wake this loop, each of them, and share the next look.
+                await PauseAsync(progress: null, lowest, _stopping.Token);
+            }
         }
     }
 
@@ -183,7 +208,7 @@ internal sealed class ReplicaWatch : IDisposable
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
             await using var timer = _clock.CreateTimer(
-                static l => ((CancellationTokenSource)l!).Cancel(), limit, _replica.MaxWait, Timeout.InfiniteTimeSpan);
+                static l => _ = ((CancellationTokenSource)l!).CancelAsync(), limit, _replica.MaxWait, Timeout.InfiniteTimeSpan);
             var number = ReadPosition.Checked(await _replica.ReadReached(limit.Token));
             Volatile.Write(ref _last, new Look(number, at));
             return number;
@@ -203,16 +228,22 @@ internal sealed class ReplicaWatch : IDisposable
     /// <param name="arrivals">Those who came before it began.</param>
     private void SettleNeedsLock(long? reached, long arrivals)
     {
+        _silent = reached is null;
+        _stuckAt = _silent || _stuckAt == reached ? _stuckAt : NoNumber;
         foreach (var waiter in _waiting)
         {
             var outcome = waiter.Number <= reached ? ReplicaOutcome.Reached
                 : waiter.Arrival >= arrivals ? (ReplicaOutcome?)null
                 : reached is null ? ReplicaOutcome.Unknown
-                : waiter.OnlyLooks ? ReplicaOutcome.Behind
+                : waiter.OnlyLooks || _stuckAt == reached ? ReplicaOutcome.Behind
                 : null;
             if (outcome is { } done)
             {
                 waiter.TrySetResult(done);
+            }
+            else if (waiter.Arrival < arrivals)
+            {
+                waiter.Seen ??= reached;
             }
         }
 
@@ -224,7 +255,7 @@ internal sealed class ReplicaWatch : IDisposable
     {
         if (progress is null)
         {
-            await Task.Delay(_replica.PollInterval, _clock, over).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(_pollInterval, _clock, over).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return false;
         }
 
@@ -258,5 +289,8 @@ internal sealed class ReplicaWatch : IDisposable
         public long Arrival => arrival;
 
         public bool OnlyLooks => onlyLooks;
+
+        /// <summary>Where the replica was at the first look; null: there was none yet.</summary>
+        public long? Seen { get; set; }
     }
 }

@@ -5,12 +5,20 @@ namespace Ha.Consistency;
 /// before they were committed. Thread-safe.
 /// </summary>
 /// <param name="read">The application's.</param>
-/// <param name="patience">After so long the read's token fires, and those who wait for it go.</param>
-/// <param name="clock">Measures that.</param>
+/// <param name="clock">Measures <see cref="Patience"/> and <see cref="Limit"/>.</param>
 /// <param name="failed">Told why there is no position.</param>
 internal sealed class SharedRead(
-    Func<CancellationToken, ValueTask<long>> read, TimeSpan patience, TimeProvider clock, Action<Exception> failed)
+    Func<CancellationToken, ValueTask<long>> read, TimeProvider clock, Action<Exception> failed)
 {
+    /// <summary>For so long an answer waits for its position. The first one of a new leader may have to connect and to log on.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// After so long the read's token fires. Later than the answers go: a read that finds one of several servers gone has to get to the
+    /// next, and one that begins anew would not.
+    /// </summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+
     private readonly Lock _lock = new();
     private TaskCompletionSource<long?>? _next;
     private bool _reading;
@@ -35,7 +43,7 @@ internal sealed class SharedRead(
 
         try
         {
-            return await mine.Task.WaitAsync(patience, clock, cancelled);
+            return await mine.Task.WaitAsync(Patience, clock, cancelled);
         }
         catch (OperationCanceledException)
         {
@@ -55,7 +63,7 @@ internal sealed class SharedRead(
             long? number = null;
             try
             {
-                using var limit = new CancellationTokenSource(patience, clock);
+                using var limit = new CancellationTokenSource(Limit, clock);
                 number = ReadPosition.Checked(await read(limit.Token));
             }
             catch (Exception failure) when (failure is not OutOfMemoryException)

@@ -17,6 +17,9 @@ internal sealed class FollowerPath
     // only make every client wait for the same answer.
     private static readonly TimeSpan _staticLeaderPatience = TimeSpan.FromMilliseconds(500);
 
+    // Whoever has used up its patience for this node's replica gets to a leader that is there all the same.
+    private static readonly TimeSpan _leastConnectPatience = TimeSpan.FromMilliseconds(250);
+
     private readonly ForwardingServices _services;
     private readonly HaNode _node;
     private readonly TimeSpan _patience;
@@ -66,6 +69,9 @@ internal sealed class FollowerPath
                 return false;
             case HoldOutcome.Cancelled:
                 return await RefuseAsync(journey, Refusals.GivenUp);
+            case HoldOutcome.TimedOut when journey.RefusedBy is { } last && _node.Provider.Current.IsAnotherLeader(last):
+                // It took longer to learn that the last one is gone than it may wait for the next one, who is here by now.
+                return false;
             case HoldOutcome.TimedOut:
                 return await RefuseAsync(journey, LastWord(journey));
             case HoldOutcome.Full:
@@ -112,11 +118,12 @@ internal sealed class FollowerPath
 
     private async Task<bool> ForwardAsync(WriteJourney journey, LeadershipSnapshot leadership)
     {
+        var givenUp = _services.Grace.GivenUp(leadership);
         var result = await _services.Forwarder.ForwardAsync(
-            journey.Context, leadership.LeaderTarget!, journey.Body, journey.Elapsed, _services.Grace.GivenUp(leadership));
+            journey.Context, leadership.LeaderTarget!, journey.Body, journey.Elapsed, ConnectPatience(journey), givenUp);
         journey.LastResult = result;
         journey.RefusedBy = leadership;
-        journey.MayHaveBeenExecuted |= result == ForwardResult.OutcomeUnknown;
+        var mayRepeat = result == ForwardResult.OutcomeUnknown && journey.BrokeOff();
         switch (result)
         {
             case ForwardResult.Answered or ForwardResult.BrokenOff:
@@ -130,8 +137,12 @@ internal sealed class FollowerPath
                 return await RefuseAsync(journey, Refusals.NoHttp2);
             case var _ when journey.Context.RequestAborted.IsCancellationRequested:
                 return await RefuseAsync(journey, Refusals.GivenUp);
+            case ForwardResult.OutcomeUnknown when mayRepeat && journey.IsRead && !givenUp.IsCancellationRequested
+                && !_node.Provider.Current.IsAnotherLeader(leadership):
+                // Another connection tells a leader that is gone from one that has closed a reused connection.
+                return await ForwardAsync(journey, leadership);
             case ForwardResult.OutcomeUnknown:
-                return !journey.MayRepeat && await RefuseAsync(journey, Refusals.OutcomeUnknown);
+                return !mayRepeat && await RefuseAsync(journey, journey.IsRead ? Refusals.ReadBrokeOff : Refusals.OutcomeUnknown);
             case ForwardResult.Unreachable or ForwardResult.NotExecuted or ForwardResult.RefusedByHandler:
                 return !journey.Body.CanReplay && await RefuseAsync(journey, Refusals.BodyConsumed);
             default:
@@ -144,6 +155,12 @@ internal sealed class FollowerPath
         journey is { Refusal.LeaderUrl: { } url, Facts.Forwarded: false } && !ForwardDecision.ProxyWanted(journey.Facts, _services.Policy)
             ? url
             : null;
+
+    /// <returns>Null: as long as a connection to the leader may take anybody.</returns>
+    private static TimeSpan? ConnectPatience(WriteJourney journey) =>
+        journey.Facts.ReadPatience is not { } patience ? null
+            : patience - journey.Elapsed is var left && left > _leastConnectPatience ? left
+            : _leastConnectPatience;
 
     private HaProblem LastWord(WriteJourney journey) =>
         journey.LastResult == ForwardResult.Unreachable && _node.Provider.Current.LeadsElsewhere()

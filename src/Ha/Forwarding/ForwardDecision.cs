@@ -71,9 +71,6 @@ internal readonly record struct RequestFacts
     /// </summary>
     public TimeSpan? ReadPatience { get; init; }
 
-    /// <summary>True: what such a read must see stands in a cookie, which a browser leaves behind on a redirect to another host.</summary>
-    public bool LosesPosition { get; init; }
-
     /// <summary>True: it was sent to another node before it came to run here, and that one may have executed it.</summary>
     public bool MayHaveBeenExecuted { get; init; }
 }
@@ -146,11 +143,14 @@ internal static class ForwardDecision
             || value.StartsWith(HaRoutes.GrpcHealth, StringComparison.Ordinal)
             || string.Equals(value, HaRoutes.Root, StringComparison.Ordinal));
 
-    /// <summary>True when a leader elsewhere is reached through this node. gRPC and WebSocket clients follow no redirects.</summary>
+    /// <summary>
+    /// True when a leader elsewhere is reached through this node. gRPC and WebSocket clients follow no redirects; a browser leaves the
+    /// cookie with a position behind on one, and <c>Authorization</c>, and other clients a header that they give to members only.
+    /// </summary>
     public static bool ProxyWanted(in RequestFacts facts, ForwardPolicy policy)
     {
         var wish = policy.AllowOverride ? facts.Override : null;
-        return facts.Grpc || facts.Upgrade || facts.LosesPosition || Is(wish, "proxy")
+        return facts.Grpc || facts.Upgrade || facts.ReadPatience is not null || Is(wish, "proxy")
             || (policy.Mode == ForwardMode.Proxy && !Is(wish, "redirect"));
     }
 

@@ -67,9 +67,5 @@ internal sealed class HeldWrite(WriteHold hold, long until, long wake, long arri
     public void Cancel() => hold.Release(this, HoldOutcome.Cancelled);
 
     public bool MovesOnWith(LeadershipSnapshot now) =>
-        now.TakesWrites()
-        && (refusedBy is null
-            || refusedBy.Epoch != now.Epoch
-            || refusedBy.LeadsSelf != now.LeadsSelf
-            || !string.Equals(refusedBy.LeaderTarget, now.LeaderTarget, StringComparison.Ordinal));
+        refusedBy is null ? now.TakesWrites() : now.IsAnotherLeader(refusedBy);
 }

@@ -118,7 +118,7 @@ internal sealed class WriteForwardingMiddleware
     {
         var facts = GatherFacts(context, NodeChoice.LeaderOnly);
         var verdict = await reads.JudgeAsync(context, facts.Forwarded);
-        facts = facts with { ReadPatience = verdict.Patience, LosesPosition = verdict.FromCookie };
+        facts = facts with { ReadPatience = verdict.Patience };
         switch (verdict.Step)
         {
             case ReadStep.Serve:

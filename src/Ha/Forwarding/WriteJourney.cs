@@ -19,9 +19,13 @@ internal sealed class WriteJourney(HttpContext context, RequestFacts facts, NotL
     // would be run for as long as the write may be held.
     private const int MostHandlerRuns = 4;
 
+    // What breaks a second connection may break every one.
+    private const int MostBrokenReads = 2;
+
     private readonly long _started = clock.GetTimestamp();
     private int _pauseMilliseconds = FirstPauseMilliseconds;
     private int _handlerRuns;
+    private int _brokenReads;
     private ReplayableBody? _body;
     private LeadershipSnapshot? _lastRefusedBy;
     private WriteHold? _releasedBy;
@@ -46,14 +50,22 @@ internal sealed class WriteJourney(HttpContext context, RequestFacts facts, NotL
     /// <summary>Whose attempt it was; null: any leader is worth a try.</summary>
     public LeadershipSnapshot? RefusedBy { get; set; }
 
-    /// <summary>True once an attempt may have been executed; never false again.</summary>
-    public bool MayHaveBeenExecuted { get; set; } = facts.MayHaveBeenExecuted;
+    /// <summary>True once an attempt to write may have been executed; never false again.</summary>
+    public bool MayHaveBeenExecuted { get; private set; } = facts.MayHaveBeenExecuted;
 
-    /// <summary>True when executing it twice is the endpoint's promise to prevent.</summary>
-    public bool MayRepeat =>
-        Body.CanReplay
-        && IdempotencyKey.Of(context.Request.Headers[IdempotencyKey.Header]) is not null
-        && context.GetEndpoint()?.Metadata.GetMetadata<HonorsIdempotencyKeyAttribute>() is not null;
+    /// <summary>True: its method says that it changes nothing, so that it may be sent again (RFC 9110 section 9.2.2).</summary>
+    public bool IsRead => !WriteMethods.Contains(facts.Method);
+
+    /// <summary>An attempt broke off. It may have been executed, which is nothing to a read.</summary>
+    /// <returns>True: it may be sent again, as a read, or because executing it twice is the endpoint's promise to prevent.</returns>
+    public bool BrokeOff()
+    {
+        MayHaveBeenExecuted |= !IsRead;
+        return Body.CanReplay && (IsRead
+            ? ++_brokenReads < MostBrokenReads
+            : IdempotencyKey.Of(context.Request.Headers[IdempotencyKey.Header]) is not null
+                && context.GetEndpoint()?.Metadata.GetMetadata<HonorsIdempotencyKeyAttribute>() is not null);
+    }
 
     /// <summary>Waits until somebody may take it.</summary>
     /// <param name="hold">Where.</param>

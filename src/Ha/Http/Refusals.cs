@@ -44,6 +44,9 @@ internal static class Refusals
     public static readonly HaProblem OutcomeUnknown =
         new(StatusCodes.Status502BadGateway, "outcome unknown", "The write may or may not have been executed; it was not repeated.");
 
+    public static readonly HaProblem ReadBrokeOff =
+        new(StatusCodes.Status502BadGateway, "outcome unknown", "The leader broke off before its answer, twice.");
+
     public static readonly HaProblem Loop =
         new(StatusCodes.Status508LoopDetected, "loop detected", "The request came back to the node that forwarded it.");
 

@@ -13,4 +13,11 @@ internal static class WhoLeads
 
     /// <summary>True when a held request could move on: this node admits it, or another leads.</summary>
     public static bool TakesWrites(this LeadershipSnapshot leadership) => leadership.AdmitsNow() || leadership.LeadsElsewhere();
+
+    /// <summary>The same, and not to the one who had it last.</summary>
+    public static bool IsAnotherLeader(this LeadershipSnapshot leadership, LeadershipSnapshot last) =>
+        leadership.TakesWrites()
+        && (last.Epoch != leadership.Epoch
+            || last.LeadsSelf != leadership.LeadsSelf
+            || !string.Equals(last.LeaderTarget, leadership.LeaderTarget, StringComparison.Ordinal));
 }

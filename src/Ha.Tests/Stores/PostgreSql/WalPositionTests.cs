@@ -1,4 +1,8 @@
+using System.Net;
+using Ha.Cli.Processes;
+using Ha.Consistency;
 using Ha.PostgreSql.Replicas;
+using Ha.Tests.Http;
 using Ha.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -73,6 +77,42 @@ public sealed class WalPositionTests(PostgresServer server)
         finally
         {
             await replica.DisposeAsync();
+        }
+    }
+
+    [FactIfPostgres]
+    public async Task A_primary_of_several_is_found_behind_a_host_that_has_vanished()
+    {
+        using var hole = await BlackHole.OpenAsync(IPAddress.Loopback);
+        var there = new NpgsqlConnectionStringBuilder(server.ConnectionString("postgres"));
+        there.Host = $"{hole.Address},{there.Host}:{there.Port}";
+        using var positions = WalPositions.On(there.ConnectionString, replica: null);
+        using var limit = new CancellationTokenSource(SharedRead.Limit);
+
+        Assert.True(await positions.ReadWritten(limit.Token) > 0);
+    }
+
+    [FactIfPostgres]
+    public async Task A_session_that_stands_still_holds_up_nobody_and_the_next_read_has_another()
+    {
+        var name = $"positions-{Guid.NewGuid():N}";
+        using var positions = WalPositions.On(server.ConnectionString("postgres") + $";Application Name={name}", replica: null);
+        await positions.ReadReached(default);
+        var session = Assert.IsType<int>(await PostgresServer.RunAsync(
+            server.ConnectionString("postgres"), $"SELECT pid FROM pg_stat_activity WHERE application_name = '{name}'"));
+        Assert.True(Posix.Signal(session, Posix.SigStop));
+        try
+        {
+            using var limit = new CancellationTokenSource();
+            var read = positions.ReadReached(limit.Token).AsTask();
+            limit.Cancel();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => read.WaitAsync(TimeSpan.FromSeconds(1)));
+
+            Assert.True(await positions.ReadReached(default).AsTask().WaitAsync(TimeSpan.FromSeconds(10)) > 0);
+        }
+        finally
+        {
+            Posix.Signal(session, Posix.SigCont);
         }
     }
 

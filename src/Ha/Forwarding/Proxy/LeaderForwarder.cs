@@ -38,13 +38,14 @@ internal sealed class LeaderForwarder : IDisposable
     private readonly Http2OnlyPeers _http2Only = new();
     private readonly string _via;
     private readonly ForwardingReports _reports;
+    private readonly TimeProvider _clock;
     private readonly ForwardingReports _nobody = new(NullLoggerFactory.Instance, TimeProvider.System);
 
     /// <param name="settings">This node's id, whether answers may name it, and the lease, which bounds the time to connect.</param>
     /// <param name="tls">How to check an <c>https</c> leader and show this node to it.</param>
     /// <param name="encodings">How header values are written and read.</param>
     /// <param name="reports">Told of every attempt that failed on the leader's side.</param>
-    /// <param name="clock">Forgets hosts that nobody calls any more.</param>
+    /// <param name="clock">Measures the patience of requests, and forgets hosts that nobody calls any more.</param>
     /// <param name="addresses">Where the members are.</param>
     public LeaderForwarder(
         HaSettings settings,
@@ -56,7 +57,7 @@ internal sealed class LeaderForwarder : IDisposable
     {
         OwnMark = HaHeaders.EncodeId(settings.NodeId);
         _via = settings.PublicInfo ? OwnMark : "ha";
-        _reports = reports;
+        (_reports, _clock) = (reports, clock);
         _hosts = new PooledHosts(clock);
         var lease = settings.LeaseTimeout;
         _clear = Follow(() => LeaderHandler.Create(lease, encodings, tls: null, addresses));
@@ -73,15 +74,16 @@ internal sealed class LeaderForwarder : IDisposable
     /// <param name="target">The leader's URL as members reach it, normalised.</param>
     /// <param name="body">The client's body, kept over attempts.</param>
     /// <param name="waited">For how long the request has been on this node.</param>
+    /// <param name="connectPatience">How long it waits for a connection; null: as long as connecting may take for anybody.</param>
     /// <param name="givenUp">
     /// Fires when there is no point in waiting for the answer any more. One that has begun by then goes on, except for a
     /// stream or an upgraded connection.
     /// </param>
     public Task<ForwardResult> ForwardAsync(
-        HttpContext context, string target, ReplayableBody body, TimeSpan waited, CancellationToken givenUp) =>
+        HttpContext context, string target, ReplayableBody body, TimeSpan waited, TimeSpan? connectPatience, CancellationToken givenUp) =>
         HaActivitySource.Source.HasListeners()
-            ? TraceAsync(context, target, body, waited, givenUp)
-            : AttemptAsync(context, target, body, waited, activity: null, _reports, givenUp);
+            ? TraceAsync(context, target, body, waited, connectPatience, givenUp)
+            : AttemptAsync(context, target, body, waited, connectPatience, activity: null, _reports, givenUp);
 
     /// <summary>
     /// Takes a write that means nothing to a member and back, the way of all writes: so that the next one finds a connection, TLS
@@ -93,20 +95,20 @@ internal sealed class LeaderForwarder : IDisposable
     {
         var context = RehearsedWrite.Create(HaRoutes.Health);
         using var body = new ReplayableBody(context.Request);
-        await AttemptAsync(context, target, body, waited: TimeSpan.Zero, activity: null, _nobody, givenUp);
+        await AttemptAsync(context, target, body, waited: TimeSpan.Zero, connectPatience: null, activity: null, _nobody, givenUp);
     }
 
     private async Task<ForwardResult> TraceAsync(
-        HttpContext context, string target, ReplayableBody body, TimeSpan waited, CancellationToken givenUp)
+        HttpContext context, string target, ReplayableBody body, TimeSpan waited, TimeSpan? connectPatience, CancellationToken givenUp)
     {
         using var activity = HaActivitySource.Source.StartActivity(HaActivitySource.Forward, ActivityKind.Client);
         activity?.SetTag("ha.leader", target);
-        return await AttemptAsync(context, target, body, waited, activity, _reports, givenUp);
+        return await AttemptAsync(context, target, body, waited, connectPatience, activity, _reports, givenUp);
     }
 
     private async Task<ForwardResult> AttemptAsync(
-        HttpContext context, string target, ReplayableBody body, TimeSpan waited, Activity? activity, ForwardingReports reports,
-        CancellationToken givenUp)
+        HttpContext context, string target, ReplayableBody body, TimeSpan waited, TimeSpan? connectPatience, Activity? activity,
+        ForwardingReports reports, CancellationToken givenUp)
     {
         // Step 1: lift the limits.
         body.LiftLimits();
@@ -116,6 +118,7 @@ internal sealed class LeaderForwarder : IDisposable
         var invoker = message.IsSecure ? _secure : _clear;
         using var attempt = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         using var givingUp = givenUp.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), attempt);
+        await using var connecting = LimitConnecting(message, connectPatience, attempt);
         var content = message.Content as ForwardContent;
         try
         {
@@ -167,6 +170,18 @@ internal sealed class LeaderForwarder : IDisposable
         _secure.Dispose();
     }
 
+    private ITimer? LimitConnecting(ForwardMessage message, TimeSpan? patience, CancellationTokenSource attempt) =>
+        patience is not { } limit ? null : _clock.CreateTimer(
+            static state =>
+            {
+                var (message, attempt) = ((ForwardMessage, CancellationTokenSource))state!;
+                if (!message.MayHaveBeenSent)
+                {
+                    attempt.Cancel();
+                }
+            },
+            (message, attempt), limit, Timeout.InfiniteTimeSpan);
+
     // What a network and a client can do to us; anything else is a bug and goes up. SocketException: the handler asks a
     // connection that was reset at once for its address, and does not wrap what that throws.
     private static bool IsExpected(Exception failure, HttpContext context, ReplayableBody body) =>
@@ -203,7 +218,8 @@ internal sealed class LeaderForwarder : IDisposable
         {
             if (!cancelledHere)
             {
-                reports.Unreachable(target, TlsFailure.Explain(failure) ?? failure.GetBaseException().Message);
+                var why = failure is OperationCanceledException ? "no connection in time" : failure.GetBaseException().Message;
+                reports.Unreachable(target, TlsFailure.Explain(failure) ?? why);
             }
 
             return ForwardResult.Unreachable;
