@@ -12,12 +12,12 @@ namespace Ha.Http;
 /// <list type="number">
 /// <item>Each new connection looks it up, but waits only briefly once there are addresses that were good before. They are raced.</item>
 /// <item>While there are connections it is looked up every 30 s, and when a heartbeat gets no answer. No request waits for that.</item>
-/// <item>A name that lost the address of a connection changes <see cref="Version"/>: handlers are made anew, and what runs on the old
-/// connections may end there. Another order, a further address, a failure or an empty answer changes nothing.</item>
+/// <item>A name that lost the address of a connection changes its member's <see cref="VersionOf"/>: that member's handlers are made anew,
+/// and what runs on the old connections may end there. Another order, a further address, a failure or an empty answer changes
+/// nothing.</item>
 /// <item>If the lost address swallows packets, its connections are shut down: TCP would let a write wait there for a quarter of an
 /// hour.</item>
-/// <item>Where somebody else answers a heartbeat, <see cref="Version"/> changes too, and no request is sent until the member answers
-/// again.</item>
+/// <item>Where somebody else answers a heartbeat, the version changes too, and no request is sent until the member answers again.</item>
 /// </list>
 /// </remarks>
 internal sealed class MemberAddresses : IDisposable
@@ -41,7 +41,6 @@ internal sealed class MemberAddresses : IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Host, int Port), Member> _members = [];
-    private object _version = new();
 
     /// <param name="resolve">All addresses of a name, the preferred one first. Default: the system's resolver.</param>
     /// <param name="clock">Of look-ups and races. Default: the system's.</param>
@@ -57,8 +56,16 @@ internal sealed class MemberAddresses : IDisposable
         _timer = _clock.CreateTimer(_ => LookUpAll(), state: null, _betweenLookups, _betweenLookups);
     }
 
-    /// <summary>Another object whenever connections made before should carry no new request.</summary>
-    public object Version => Volatile.Read(ref _version);
+    /// <summary>Another object whenever connections to the member that were made before should carry no new request.</summary>
+    /// <param name="host">A name or an address.</param>
+    /// <param name="port">The member's.</param>
+    public object VersionOf(string host, int port)
+    {
+        lock (_lock)
+        {
+            return FindNeedsLock(host, port).Version;
+        }
+    }
 
     /// <param name="target">A name or an address, and a port.</param>
     /// <param name="timeout">For everything, resolving the name included.</param>
@@ -88,7 +95,7 @@ internal sealed class MemberAddresses : IDisposable
     }
 
     /// <summary>A heartbeat was answered.</summary>
-    /// <param name="target">The member's URL.</param>
+    /// <param name="target">A URL of the member's.</param>
     /// <param name="byMember">False: not by the member.</param>
     public void Answered(Uri target, bool byMember)
     {
@@ -98,7 +105,7 @@ internal sealed class MemberAddresses : IDisposable
             if (!byMember && !member.IsStranger)
             {
                 member.Connections.Clear();
-                Volatile.Write(ref _version, new object());
+                member.Version = new object();
             }
 
             member.IsStranger = !byMember;
@@ -110,8 +117,8 @@ internal sealed class MemberAddresses : IDisposable
         }
     }
 
-    /// <summary>A heartbeat was not answered.</summary>
-    /// <param name="target">The member's URL.</param>
+    /// <summary>A heartbeat was not answered, or by nobody who could be told from the member.</summary>
+    /// <param name="target">A URL of the member's.</param>
     public void Silent(Uri target) => _ = LookUp(Find(target.IdnHost, target.Port));
 
     public void Dispose()
@@ -124,21 +131,26 @@ internal sealed class MemberAddresses : IDisposable
     {
         lock (_lock)
         {
-            if (!_members.TryGetValue((host, port), out var member))
-            {
-                member = new Member(host);
-                _members[(host, port)] = member;
-            }
-
-            member.UsedAt = _clock.GetTimestamp();
-            return member;
+            return FindNeedsLock(host, port);
         }
+    }
+
+    private Member FindNeedsLock(string host, int port)
+    {
+        if (!_members.TryGetValue((host, port), out var member))
+        {
+            member = new Member(host);
+            _members[(host, port)] = member;
+        }
+
+        member.UsedAt = _clock.GetTimestamp();
+        return member;
     }
 
     private async Task<IPAddress[]> AddressesAsync(Member member, TimeSpan timeout, CancellationToken over)
     {
         var lookup = LookUp(member);
-        if (Known(member) is not { Length: > 0 } known)
+        if (member.Known.Length == 0)
         {
             return await lookup.WaitAsync(over);
         }
@@ -146,15 +158,7 @@ internal sealed class MemberAddresses : IDisposable
         var wait = timeout / ShareOfConnecting;
         await ((Task)lookup).WaitAsync(wait > _mostWait || wait < TimeSpan.Zero ? _mostWait : wait, _clock, over)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return Known(member) is { Length: > 0 } now ? now : known;
-    }
-
-    private IPAddress[] Known(Member member)
-    {
-        lock (_lock)
-        {
-            return member.Known;
-        }
+        return member.Known;
     }
 
     private void LookUpAll()
@@ -186,7 +190,7 @@ internal sealed class MemberAddresses : IDisposable
         {
             if (member.IsAddress)
             {
-                return Task.FromResult(member.Known);
+                return member.Lookup;
             }
 
             if (!member.Lookup.IsCompleted && _clock.GetElapsedTime(member.LookedUpAt) < _betweenLookups)
@@ -196,11 +200,7 @@ internal sealed class MemberAddresses : IDisposable
 
             member.LookedUpAt = _clock.GetTimestamp();
             var number = ++member.Lookups;
-            var lookup = Task.Run(() => LookUpAsync(member, number));
-            member.Lookup = lookup;
-            _ = lookup.ContinueWith(
-                static failed => failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-            return lookup;
+            return member.Lookup = AddressRace.Observed(Task.Run(() => LookUpAsync(member, number)));
         }
     }
 
@@ -255,7 +255,7 @@ internal sealed class MemberAddresses : IDisposable
         if (lost.Count > 0)
         {
             member.Connections.RemoveAll(lost.Contains);
-            Volatile.Write(ref _version, new object());
+            member.Version = new object();
         }
 
         return lost;
@@ -317,12 +317,20 @@ internal sealed class MemberAddresses : IDisposable
 
     private sealed class Member(string host)
     {
+        private IPAddress[] _known = [];
+
         public string Host => host;
 
         public bool IsAddress { get; } = IPAddress.TryParse(host, out _);
 
-        /// <summary>The last answer that had any.</summary>
-        public IPAddress[] Known { get; set; } = [];
+        public object Version { get; set; } = new();
+
+        /// <summary>The last answer that had any; never empty again.</summary>
+        public IPAddress[] Known
+        {
+            get => Volatile.Read(ref _known);
+            set => Volatile.Write(ref _known, value);
+        }
 
         public Task<IPAddress[]> Lookup { get; set; } = Task.FromResult<IPAddress[]>([]);
 
