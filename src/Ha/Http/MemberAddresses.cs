@@ -15,8 +15,7 @@ namespace Ha.Http;
 /// <item>A name that lost the address of a connection changes its member's <see cref="VersionOf"/>: that member's handlers are made anew,
 /// and what runs on the old connections may end there. Another order, a further address, a failure or an empty answer changes
 /// nothing.</item>
-/// <item>If the lost address swallows packets, its connections are shut down: TCP would let a write wait there for a quarter of an
-/// hour.</item>
+/// <item>If the lost address swallows packets, its connections end (<see cref="LostConnections"/>).</item>
 /// <item>Where somebody else answers a heartbeat, the version changes too, and no request is sent until the member answers again.</item>
 /// </list>
 /// </remarks>
@@ -28,14 +27,12 @@ internal sealed class MemberAddresses : IDisposable
     private const int ShareOfConnecting = 8;
     private static readonly TimeSpan _mostWait = TimeSpan.FromMilliseconds(250);
 
-    // Room for a first packet that was lost: it is sent again after a second.
-    private static readonly TimeSpan _silence = TimeSpan.FromSeconds(3);
-
     // A lease store's members come and go.
     private static readonly TimeSpan _forgottenAfter = TimeSpan.FromMinutes(10);
 
     private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
     private readonly Func<IPEndPoint, CancellationToken, Task<Socket>>? _open;
+    private readonly LostConnections _lost;
     private readonly TimeProvider _clock;
     private readonly ITimer _timer;
     private readonly CancellationTokenSource _stopping = new();
@@ -53,6 +50,7 @@ internal sealed class MemberAddresses : IDisposable
         _resolve = resolve ?? Dns.GetHostAddressesAsync;
         _open = open;
         _clock = clock ?? TimeProvider.System;
+        _lost = new LostConnections(open, _clock);
         _timer = _clock.CreateTimer(_ => LookUpAll(), state: null, _betweenLookups, _betweenLookups);
     }
 
@@ -224,7 +222,7 @@ internal sealed class MemberAddresses : IDisposable
             lost = TakeLostNeedsLock(member);
         }
 
-        _ = CloseIfSwallowedAsync(lost);
+        _ = _lost.EndIfSwallowedAsync(lost, _stopping.Token);
         return found;
     }
 
@@ -241,17 +239,18 @@ internal sealed class MemberAddresses : IDisposable
         }
 
         // The name may have moved while this was connecting.
-        _ = CloseIfSwallowedAsync(lost);
+        _ = _lost.EndIfSwallowedAsync(lost, _stopping.Token);
     }
 
-    private List<Socket> TakeLostNeedsLock(Member member)
+    private static List<Socket> TakeLostNeedsLock(Member member)
     {
         if (member.IsAddress)
         {
             return [];
         }
 
-        var lost = member.Connections.FindAll(connection => AddressOf(connection) is { } end && !member.Known.Contains(end.Address));
+        var lost = member.Connections.FindAll(
+            connection => LostConnections.AddressOf(connection) is { } end && !member.Known.Contains(end.Address));
         if (lost.Count > 0)
         {
             member.Connections.RemoveAll(lost.Contains);
@@ -259,60 +258,6 @@ internal sealed class MemberAddresses : IDisposable
         }
 
         return lost;
-    }
-
-    private async Task CloseIfSwallowedAsync(List<Socket> lost)
-    {
-        foreach (var address in lost.GroupBy(AddressOf))
-        {
-            if (address.Key is { } end && await SwallowsAsync(end))
-            {
-                foreach (var socket in address)
-                {
-                    ShutDown(socket);
-                }
-            }
-        }
-    }
-
-    /// <summary>False also where it refuses: then the host is there, and TCP tells what has become of older connections.</summary>
-    private async Task<bool> SwallowsAsync(IPEndPoint address)
-    {
-        try
-        {
-            using var socket = await new AddressRace(connect: _open, clock: _clock)
-                .ConnectAsync(new DnsEndPoint(address.Address.ToString(), address.Port), _silence, _stopping.Token);
-            return false;
-        }
-        catch (Exception failure) when (failure is SocketException or OperationCanceledException)
-        {
-            return failure is SocketException { SocketErrorCode: not SocketError.ConnectionRefused };
-        }
-    }
-
-    private static IPEndPoint? AddressOf(Socket socket)
-    {
-        try
-        {
-            return socket.RemoteEndPoint as IPEndPoint;
-        }
-        catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
-        {
-            return null;
-        }
-    }
-
-    // The handler owns it, and is told by the end of what it reads.
-    private static void ShutDown(Socket socket)
-    {
-        try
-        {
-            socket.Shutdown(SocketShutdown.Both);
-        }
-        catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
-        {
-            // It has ended by itself.
-        }
     }
 
     private sealed class Member(string host)
