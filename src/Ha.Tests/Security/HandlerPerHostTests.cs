@@ -24,12 +24,12 @@ public sealed class HandlerPerHostTests : IDisposable
     [Fact]
     public async Task A_change_at_one_host_leaves_the_others_their_connections()
     {
-        Assert.Equal([1, 2, 3], [await AskAsync("http://a"), await AskAsync("http://b"), await AskAsync("http://b:81")]);
-        Assert.Equal([1, 2, 3], [await AskAsync("http://a/notes"), await AskAsync("http://B:80"), await AskAsync("http://b:81")]);
+        Assert.Equal((1, 2, 3), (await AskAsync("http://a"), await AskAsync("http://b"), await AskAsync("http://b:81")));
+        Assert.Equal((1, 2, 3), (await AskAsync("http://a/notes"), await AskAsync("http://B:80"), await AskAsync("http://b:81")));
 
         _versions[("b", 80)] = new object();
 
-        Assert.Equal([1, 4, 3], [await AskAsync("http://a"), await AskAsync("http://b"), await AskAsync("http://b:81")]);
+        Assert.Equal((1, 4, 3), (await AskAsync("http://a"), await AskAsync("http://b"), await AskAsync("http://b:81")));
     }
 
     [Fact]
@@ -43,7 +43,7 @@ public sealed class HandlerPerHostTests : IDisposable
         await AskAsync("http://c");
 
         Assert.Equal(2, _handler.Count);
-        Assert.Equal([2, 4], [await AskAsync("http://b"), await AskAsync("http://a")]);
+        Assert.Equal((2, 4), (await AskAsync("http://b"), await AskAsync("http://a")));
     }
 
     [Fact]
