@@ -6,6 +6,7 @@ using Ha.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -23,14 +24,23 @@ internal sealed class RestartableCluster : IAsyncDisposable
     private static readonly string[] _ids = ["a", "b", "c"];
 
     // Bound but not listening: they keep the ports for the nodes, and a dead node's port refuses connections.
-    private readonly Socket[] _reserved = [.. _ids.Select(_ => Bind(0))];
+    private readonly Socket[] _reserved;
+    private readonly IPAddress[] _places;
+    private readonly bool _named;
     private readonly Node?[] _nodes = new Node?[_ids.Length];
+    private readonly List<Node> _vanished = [];
     private readonly Action<WebApplication> _map;
     private readonly Action<string, WebApplicationBuilder>? _build;
 
     /// <param name="map">Endpoints of each node.</param>
     /// <param name="build">Services of the node with this id, each time it starts.</param>
-    public RestartableCluster(Action<WebApplication> map, Action<string, WebApplicationBuilder>? build = null) => (_map, _build) = (map, build);
+    /// <param name="places">Where each node listens at first, known by a name that only the test resolves. Default: known by address.</param>
+    public RestartableCluster(Action<WebApplication> map, Action<string, WebApplicationBuilder>? build = null, IPAddress[]? places = null)
+    {
+        (_map, _build, _named) = (map, build, places is not null);
+        _places = places ?? [.. _ids.Select(_ => IPAddress.Loopback)];
+        _reserved = [.. _ids.Select(_ => Bind(_named ? IPAddress.IPv6Any : IPAddress.Loopback, 0))];
+    }
 
     public string[] Urls => [.. Enumerable.Range(0, _ids.Length).Select(Url)];
 
@@ -40,7 +50,13 @@ internal sealed class RestartableCluster : IAsyncDisposable
     public LuxLeader? NodeAt(int index) => _nodes[index]?.Provider as LuxLeader;
 
     /// <summary>A socket bound to the address of a node that does not run, for somebody else in its place.</summary>
-    public Socket TakePlaceOf(int index) => Bind(((IPEndPoint)_reserved[index].LocalEndPoint!).Port);
+    public Socket TakePlaceOf(int index) => Bind(PlaceOf(index).Address, PlaceOf(index).Port);
+
+    /// <summary>Where the node listens, or will when it starts.</summary>
+    public IPEndPoint PlaceOf(int index) => new(_places[index], ((IPEndPoint)_reserved[index].LocalEndPoint!).Port);
+
+    /// <summary>Where the node listens from its next start on.</summary>
+    public void Move(int index, IPAddress place) => _places[index] = place;
 
     public async Task StartAsync()
     {
@@ -81,9 +97,18 @@ internal sealed class RestartableCluster : IAsyncDisposable
         await node.App.DisposeAsync();
     }
 
+    /// <summary>As by a cable that is pulled: no word to anybody, and whoever sends something there hears nothing at all.</summary>
+    public void Vanish(int index)
+    {
+        var node = _nodes[index]!;
+        _nodes[index] = null;
+        _vanished.Add(node);
+        node.FallSilent();
+    }
+
     public async ValueTask DisposeAsync()
     {
-        foreach (var node in _nodes.OfType<Node>())
+        foreach (var node in _nodes.OfType<Node>().Concat(_vanished))
         {
             await node.KillAsync();
         }
@@ -91,13 +116,18 @@ internal sealed class RestartableCluster : IAsyncDisposable
         Array.ForEach(_reserved, socket => socket.Dispose());
     }
 
-    private string Url(int index) => $"http://{_reserved[index].LocalEndPoint}";
+    private string Url(int index) => _named ? $"http://{_ids[index]}.invalid:{PlaceOf(index).Port}" : $"http://{PlaceOf(index)}";
 
-    private static Socket Bind(int port)
+    private static Socket Bind(IPAddress address, int port)
     {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        if (address.Equals(IPAddress.IPv6Any))
+        {
+            socket.DualMode = true;
+        }
+
         socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+        socket.Bind(new IPEndPoint(address, port));
         return socket;
     }
 
@@ -105,6 +135,8 @@ internal sealed class RestartableCluster : IAsyncDisposable
     {
         private readonly Socket _listener;
         private readonly ConcurrentDictionary<ConnectionContext, bool> _connections = new();
+        private readonly TaskCompletionSource _killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private bool _silent;
 
         public Node(string id, string url, string[] peers, Socket listener, Action<string, WebApplicationBuilder>? build)
         {
@@ -125,6 +157,7 @@ internal sealed class RestartableCluster : IAsyncDisposable
             builder.Logging.ClearProviders();
             builder.Services.AddHa();
             build?.Invoke(id, builder);
+            builder.Services.Insert(0, ServiceDescriptor.Singleton<IStartupFilter>(new Outermost(HearAsync)));
             App = builder.Build();
             Provider = App.Services.GetRequiredService<ILeaderProvider>();
         }
@@ -135,8 +168,16 @@ internal sealed class RestartableCluster : IAsyncDisposable
 
         public ILeaderProvider Provider { get; }
 
+        public void FallSilent()
+        {
+            Volatile.Write(ref _silent, true);
+            _listener.Dispose();
+            App.Services.GetRequiredService<HaNode>().Dispose();
+        }
+
         public async Task KillAsync()
         {
+            _killed.TrySetResult();
             _listener.Dispose();
             foreach (var connection in _connections.Keys)
             {
@@ -147,6 +188,18 @@ internal sealed class RestartableCluster : IAsyncDisposable
             App.Services.GetRequiredService<HaNode>().Dispose();
             await App.StopAsync(new CancellationToken(canceled: true));
             await App.DisposeAsync();
+        }
+
+        private async Task HearAsync(HttpContext http, Func<Task> next)
+        {
+            if (!Volatile.Read(ref _silent))
+            {
+                await next();
+                return;
+            }
+
+            await _killed.Task;
+            http.Abort();
         }
 
         private ConnectionDelegate Track(ConnectionDelegate next) => async connection =>
@@ -160,6 +213,15 @@ internal sealed class RestartableCluster : IAsyncDisposable
             {
                 _connections.TryRemove(connection, out _);
             }
+        };
+    }
+
+    private sealed class Outermost(Func<HttpContext, Func<Task>, Task> middleware) : IStartupFilter
+    {
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+        {
+            app.Use(middleware);
+            next(app);
         };
     }
 }

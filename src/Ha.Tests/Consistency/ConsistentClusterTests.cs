@@ -17,22 +17,31 @@ public sealed class ConsistentClusterTests
         await using (var cluster = new KestrelCluster(["a", "b", "c"], [("BASE_FORWARD_MODE", "proxy")], Build))
         {
             await cluster.StartAsync();
-            await cluster.HasLeaderAsync("a");
-            _data["a"].Replica.Write(100);
-            using var written = await cluster.Nodes[1].PostAsync("/notes");
-            var position = written.Headers.GetValues("X-Base-Position").Single();
+            var position = "";
+            await UnderOneLeaderAsync(cluster, async (leader, others) =>
+            {
+                var data = _data[others[1].Id].Replica;
+                data.Reach(0);
+                _data[leader.Id].Replica.Write(100);
+                using var written = await others[0].PostAsync("/notes");
+                position = Assert.Single(written.Headers.GetValues("X-Base-Position"));
 
-            var waiting = ReadAsync(cluster.Nodes[2], position);
-            await Eventually.True(() => _data["c"].Replica.Looks > 1);
-            Assert.False(waiting.IsCompleted);
-            _data["c"].Replica.Reach(100);
-            Assert.Equal("c", await waiting);
+                var looks = data.Looks;
+                var waiting = ReadAsync(others[1], position);
+                await Eventually.True(() => waiting.IsCompleted || data.Looks > looks + 1);
+                Assert.False(waiting.IsCompleted);
+                data.Reach(100);
+                Assert.Equal(others[1].Id, await waiting);
+            });
 
-            await cluster.Nodes[0].StopAsync();
-            await cluster.HasLeaderAsync("b");
-            Assert.Equal("b", await ReadAsync(cluster.Nodes[1], position));
-            _data["c"].Replica.Reach(99);
-            await Eventually.True(async () => await ReadAsync(cluster.Nodes[2], position) is "b");
+            await Eventually.True(() => cluster.Nodes.Any(node => node.Provider.IsLeader));
+            await cluster.Leader.StopAsync();
+            await UnderOneLeaderAsync(cluster, async (leader, others) =>
+            {
+                Assert.Equal(leader.Id, await ReadAsync(leader, position));
+                _data[others[0].Id].Replica.Reach(99);
+                await Eventually.True(async () => await ReadAsync(others[0], position) == leader.Id);
+            });
         }
 
         Assert.All(_data.Values, data => Assert.True(data.IsDisposed));
@@ -55,6 +64,35 @@ public sealed class ConsistentClusterTests
             options => options.Consistency = _ => throw new InvalidOperationException("no such connection string")));
         Assert.Equal("no such connection string", (await Assert.ThrowsAsync<InvalidOperationException>(() => app.StartAsync())).Message);
     }
+
+    /// <summary>Once more where leadership has moved meanwhile: it may on a busy machine, and is not what this is about.</summary>
+    private static async Task UnderOneLeaderAsync(KestrelCluster cluster, Func<KestrelCluster.Node, KestrelCluster.Node[], Task> look)
+    {
+        while (true)
+        {
+            var running = cluster.Nodes.Where(node => !node.Stopped).ToArray();
+            await Eventually.True(() => LeaderOf(running) is not null, TimeSpan.FromMinutes(2));
+            if (LeaderOf(running) is not { } leader)
+            {
+                continue;
+            }
+
+            var epoch = leader.Provider.Current.Epoch;
+            try
+            {
+                await look(leader, [.. running.Where(node => node != leader)]);
+                return;
+            }
+            catch (Exception failure) when (failure is Xunit.Sdk.XunitException or InvalidOperationException
+                && (LeaderOf(running) != leader || leader.Provider.Current.Epoch != epoch))
+            {
+                // Looks again.
+            }
+        }
+    }
+
+    private static KestrelCluster.Node? LeaderOf(KestrelCluster.Node[] running) => running.FirstOrDefault(leader =>
+        leader.Provider.IsLeader && running.All(node => node.Provider.Current.LeaderId == leader.Id));
 
     private void Build(WebApplicationBuilder builder) => builder.Services.AddHa(options =>
     {

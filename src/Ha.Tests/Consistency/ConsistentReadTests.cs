@@ -410,6 +410,39 @@ public sealed class ConsistentReadTests
         Assert.Equal(waits, here.Looks > 0);
     }
 
+    [Theory]
+    [InlineData("/throws")]
+    [InlineData("/missing")]
+    public async Task An_error_page_does_not_wait_for_what_its_read_has_waited_for(string path)
+    {
+        var here = Patient(_long);
+        here.Reach(100);
+        TestNode? follower = null;
+        await using var leader = await LeaderAsync(new FakeReplica());
+        await using (follower = await FollowerAsync(leader.Url, here, setup: new TestNodeSetup
+        {
+            Before = app => app.UseExceptionHandler("/page").UseStatusCodePagesWithReExecute("/page"),
+            App = app =>
+            {
+                app.MapGet("/page", (HttpContext http) => $"a page of {http.Items["node"]}");
+                app.MapGet("/throws", IResult () => throw new InvalidOperationException("broken"));
+                app.Use(async (_, next) =>
+                {
+                    // The replica has started again, further behind, and a look is due.
+                    here.Reach(0);
+                    await Eventually.True(() => !follower!.Reads!.Watch.HasReached(100));
+                    await next();
+                });
+            },
+        }))
+        {
+            using var client = TestNode.Client();
+            using var answer = await ReadAsync(client, follower.Url, Signed(5, 100), path: path);
+            Assert.Equal("a page of follower", await answer.Content.ReadAsStringAsync());
+            Assert.Equal(1, here.Looks);
+        }
+    }
+
     [Fact]
     public async Task A_WebSocket_does_not_wait()
     {
@@ -605,11 +638,15 @@ public sealed class ConsistentReadTests
     {
         Id = id,
         Consistency = replica?.Consistency,
-        Before = app => app.Use((http, next) =>
+        Before = app =>
         {
-            http.Items["node"] = id;
-            return next(http);
-        }),
+            setup.Before(app);
+            app.Use((http, next) =>
+            {
+                http.Items["node"] = id;
+                return next(http);
+            });
+        },
     });
 
     private static async Task<TestNode> LeaderAsync(FakeReplica replica, bool cookie = false, TestNodeSetup? setup = null)

@@ -13,6 +13,9 @@ public sealed class HubInBrowserTests
 {
     internal static readonly string Folder = Path.Combine(Repository.Root, "src", "Ha.Tests", "Forwarding", "browser");
 
+    // A machine that is busy with other things must not end a connection.
+    private static readonly TimeSpan _silence = TimeSpan.FromMinutes(5);
+
     [TheoryIfHubClient]
     [InlineData(ForwardMode.Proxy, "{}")]
     [InlineData(ForwardMode.Redirect, "{ skipNegotiation: true, transport: signalR.HttpTransportType.WebSockets }")]
@@ -73,7 +76,8 @@ public sealed class HubInBrowserTests
     private static string Connect(string hub, string options) => $$"""
         (async () => {
           window.connection = new signalR.HubConnectionBuilder().withUrl({{JsonSerializer.Serialize(hub)}}, {{options}})
-            .withAutomaticReconnect(Array(200).fill(100)).configureLogging(signalR.LogLevel.None).build();
+            .withAutomaticReconnect({ nextRetryDelayInMilliseconds: () => 100 }).configureLogging(signalR.LogLevel.None).build();
+          connection.serverTimeoutInMilliseconds = {{_silence.TotalMilliseconds}};
           window.reconnected = new Promise(done => connection.onreconnected(done));
           return connection.start().then(() => connection.invoke('Where'), e => 'failed: ' + e);
         })()
@@ -94,7 +98,7 @@ public sealed class HubInBrowserTests
         Options = o => o.ForwardMode = mode,
         Builder = builder =>
         {
-            builder.Services.AddSignalR();
+            builder.Services.AddSignalR(hub => (hub.HandshakeTimeout, hub.ClientTimeoutInterval) = (_silence, _silence));
             builder.Services.AddSingleton(new NodeName(name));
         },
         App = app =>

@@ -70,15 +70,19 @@ public class TamperedReplyTests
         }));
 
     [Theory]
-    [InlineData(204)]
-    [InlineData(404)]
-    [InlineData(500)]
-    [InlineData(503)]
-    public async Task A_status_that_carries_no_message_is_a_failure_even_when_signed(int status)
+    [InlineData(204, "unexpected_status")]
+    [InlineData(404, "unexpected_status")]
+    [InlineData(500, "unexpected_status")]
+    [InlineData(408, "unavailable")]
+    [InlineData(429, "unavailable")]
+    [InlineData(502, "unavailable")]
+    [InlineData(503, "unavailable")]
+    [InlineData(504, "unavailable")]
+    public async Task A_status_that_carries_no_message_is_a_failure_even_when_signed(int status, string reason)
     {
         var exchange = await AfterAsync(reply => reply.Status = status);
 
-        Assert.Equal(ExchangeFailure.UnexpectedStatus, exchange.Failure);
+        Assert.Equal((reason, null), (exchange.Reason, exchange.Reply));
         Assert.Contains($"{status}", exchange.Detail, StringComparison.Ordinal);
     }
 

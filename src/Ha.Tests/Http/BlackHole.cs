@@ -19,6 +19,7 @@ internal sealed class BlackHole : IDisposable
     private BlackHole(IPAddress address, int port)
     {
         _listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        _listener.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         _listener.Bind(new IPEndPoint(address, port));
         _listener.Listen(backlog: 0);
         Address = (IPEndPoint)_listener.LocalEndPoint!;

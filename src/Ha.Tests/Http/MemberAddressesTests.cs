@@ -56,14 +56,14 @@ public sealed class MemberAddressesTests : IDisposable
     public async Task A_name_that_moved_is_noticed_within_thirty_seconds_while_all_is_well()
     {
         await ConnectAsync();
-        var version = _members.Version;
+        var version = _members.VersionOf(Name, Port);
         Moved();
 
         _time.Advance(TimeSpan.FromSeconds(29.9));
-        Assert.Equal((1, version), (_asked, _members.Version));
+        Assert.Equal((1, version), (_asked, _members.VersionOf(Name, Port)));
         _time.Advance(TimeSpan.FromSeconds(0.1));
 
-        await Eventually.True(() => _members.Version != version);
+        await Eventually.True(() => _members.VersionOf(Name, Port) != version);
         Assert.Equal(_new, (await ConnectAsync()).Address);
     }
 
@@ -71,12 +71,12 @@ public sealed class MemberAddressesTests : IDisposable
     public async Task A_name_that_moved_is_noticed_at_once_when_a_heartbeat_is_not_answered()
     {
         await ConnectAsync();
-        var version = _members.Version;
+        var version = _members.VersionOf(Name, Port);
         Moved();
 
         _members.Silent(Url);
 
-        await Eventually.True(() => _members.Version != version);
+        await Eventually.True(() => _members.VersionOf(Name, Port) != version);
     }
 
     [Theory]
@@ -89,7 +89,7 @@ public sealed class MemberAddressesTests : IDisposable
     {
         _answer = static () => Task.FromResult<IPAddress[]>([_old, _new]);
         Assert.Equal(_old, (await ConnectAsync()).Address);
-        var version = _members.Version;
+        var version = _members.VersionOf(Name, Port);
         _answer = () => answer is ["fails"]
             ? Task.FromException<IPAddress[]>(new SocketException((int)SocketError.TryAgain))
             : Task.FromResult<IPAddress[]>([.. answer.Select(IPAddress.Parse)]);
@@ -98,7 +98,7 @@ public sealed class MemberAddressesTests : IDisposable
         await Eventually.True(() => _asked == 2);
         await ConnectAsync();
 
-        Assert.Same(version, _members.Version);
+        Assert.Same(version, _members.VersionOf(Name, Port));
     }
 
     [Fact]
@@ -133,14 +133,14 @@ public sealed class MemberAddressesTests : IDisposable
         _answer = static () => Task.FromResult<IPAddress[]>([_old]);
         _time.Advance(TimeSpan.FromSeconds(30));
         await ConnectAsync();
-        var version = _members.Version;
+        var version = _members.VersionOf(Name, Port);
 
         late.SetResult([_new]);
 
         // On what the late answer runs, so that it has been taken when this returns.
         await late.Task;
         Assert.Equal(_old, (await ConnectAsync()).Address);
-        Assert.Same(version, _members.Version);
+        Assert.Same(version, _members.VersionOf(Name, Port));
     }
 
     [Theory]
@@ -189,14 +189,14 @@ public sealed class MemberAddressesTests : IDisposable
     public async Task Where_somebody_else_answers_no_request_is_sent_until_the_member_answers_again()
     {
         await ConnectAsync();
-        var version = _members.Version;
+        var version = _members.VersionOf(Name, Port);
 
         _members.Answered(Url, byMember: false);
-        var dropped = _members.Version;
+        var dropped = _members.VersionOf(Name, Port);
         _members.Answered(Url, byMember: false);
 
         Assert.NotSame(version, dropped);
-        Assert.Same(dropped, _members.Version);
+        Assert.Same(dropped, _members.VersionOf(Name, Port));
         var failure = await Assert.ThrowsAsync<SocketException>(() => ConnectAsync());
         Assert.Equal($"somebody else answers heartbeats at {Name}:{Port}", failure.Message);
         await ConnectAsync(forRequests: false);
@@ -204,7 +204,7 @@ public sealed class MemberAddressesTests : IDisposable
         _members.Answered(Url, byMember: true);
 
         await ConnectAsync();
-        Assert.Same(dropped, _members.Version);
+        Assert.Same(dropped, _members.VersionOf(Name, Port));
     }
 
     private void Moved() => _answer = static () => Task.FromResult<IPAddress[]>([_new]);

@@ -39,9 +39,9 @@ public sealed class MovedLeaderTests
         var hanging = PostAsync(client, follower.Url);
         await hole.HearsAsync();
         using var handler = PeerHandler.Create(_beat, addresses: members);
-        var version = members.Version;
+        var version = members.VersionOf(Name, leader.Port);
         Assert.Equal(ExchangeFailure.Unreachable, (await BeatAsync(handler, members, leader.Port)).Failure);
-        await Eventually.True(() => members.Version != version);
+        await Eventually.True(() => members.VersionOf(Name, leader.Port) != version);
 
         Assert.Equal(HttpStatusCode.OK, await PostAsync(client, follower.Url));
         Assert.Equal(HttpStatusCode.BadGateway, await hanging.WaitAsync(TimeSpan.FromSeconds(30)));

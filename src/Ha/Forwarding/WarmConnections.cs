@@ -16,21 +16,19 @@ internal sealed class WarmConnections(ForwardingServices services, ILeadershipCo
     private static readonly TimeSpan _betweenUses = TimeSpan.FromSeconds(30);
 
     private readonly HaNode _node = services.Node;
-    private readonly Dictionary<string, long> _usedAt = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (long At, object Version)> _used = new(StringComparer.Ordinal);
 
     /// <summary>Ends when <paramref name="stopping"/> fires; does not throw.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         var change = _node.Provider.GetChangeToken();
-        var version = services.Addresses.Version;
         while (!stopping.IsCancellationRequested)
         {
-            if (change.HasChanged || !ReferenceEquals(version, services.Addresses.Version))
+            if (change.HasChanged)
             {
-                // Who had to go may be back in another process or elsewhere. Not at once: the failover comes first.
-                version = services.Addresses.Version;
+                // Who had to go may be back in another process. Not at once: the failover comes first.
                 change = _node.Provider.GetChangeToken();
-                _usedAt.Clear();
+                _used.Clear();
             }
             else
             {
@@ -48,13 +46,19 @@ internal sealed class WarmConnections(ForwardingServices services, ILeadershipCo
         {
             if (!member.Up)
             {
-                _usedAt.Remove(member.Target);
+                _used.Remove(member.Target);
             }
-            else if (!member.IsSelf && member.Target.Length > 0
-                && !(_usedAt.TryGetValue(member.Target, out var at) && _node.Clock.GetElapsedTime(at) < _betweenUses))
+            else if (!member.IsSelf && member.Target.Length > 0)
             {
-                _usedAt[member.Target] = _node.Clock.GetTimestamp();
-                due.Add(member.Target);
+                var url = new Uri(member.Target);
+                var version = services.Addresses.VersionOf(url.IdnHost, url.Port);
+                if (!_used.TryGetValue(member.Target, out var last)
+                    || !ReferenceEquals(last.Version, version)
+                    || _node.Clock.GetElapsedTime(last.At) >= _betweenUses)
+                {
+                    _used[member.Target] = (_node.Clock.GetTimestamp(), version);
+                    due.Add(member.Target);
+                }
             }
         }
 

@@ -30,35 +30,30 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source, M
     /// <returns>Every failure as a value. Does not throw for anything a peer or the network does.</returns>
     public async Task<BeatExchange> SendAsync(string peerUrl, Beat beat, CancellationToken cancellationToken)
     {
-        var exchange = await ExchangeAsync(peerUrl, beat, cancellationToken);
-        if (addresses is not null)
+        var url = new Uri(peerUrl + HaRoutes.Heartbeat);
+        var exchange = await ExchangeAsync(peerUrl, url, beat, cancellationToken);
+        switch (exchange.Failure)
         {
-            Tell(addresses, new Uri(peerUrl), exchange);
+            case ExchangeFailure.NoKey:
+                break;
+            case ExchangeFailure.None:
+                // Another member, or another cluster with the same key, signs as well.
+                var from = exchange.Reply!.From;
+                addresses?.Answered(url, byMember: from.Target == peerUrl && from.ClusterId == beat.From.ClusterId);
+                break;
+            case ExchangeFailure.Unauthorized or ExchangeFailure.UnexpectedStatus or ExchangeFailure.TooLarge
+                or ExchangeFailure.Unverified or ExchangeFailure.WrongNode or ExchangeFailure.Malformed:
+                addresses?.Answered(url, byMember: false);
+                break;
+            default:
+                addresses?.Silent(url);
+                break;
         }
 
         return exchange;
     }
 
-    private static void Tell(MemberAddresses addresses, Uri peer, BeatExchange exchange)
-    {
-        switch (exchange.Failure)
-        {
-            case ExchangeFailure.None:
-                // Another member, at an address that was this one's, signs as well.
-                addresses.Answered(peer, byMember: IsAt(peer, exchange.Reply!.From.Target));
-                break;
-            case ExchangeFailure.Unverified or ExchangeFailure.WrongNode or ExchangeFailure.UnexpectedStatus:
-                addresses.Answered(peer, byMember: false);
-                break;
-            case ExchangeFailure.TimedOut or ExchangeFailure.Unreachable or ExchangeFailure.Broken:
-                addresses.Silent(peer);
-                break;
-        }
-    }
-
-    private static bool IsAt(Uri peer, string target) => string.Equals(new Uri(target).Authority, peer.Authority, StringComparison.Ordinal);
-
-    private async Task<BeatExchange> ExchangeAsync(string peerUrl, Beat beat, CancellationToken cancellationToken)
+    private async Task<BeatExchange> ExchangeAsync(string peerUrl, Uri url, Beat beat, CancellationToken cancellationToken)
     {
         var keys = source.Current;
         if (keys.Signer is null && !keys.Unsigned)
@@ -68,7 +63,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source, M
 
         var body = BeatJson.Serialize(beat);
         var http2 = _http2Only.Contains(peerUrl);
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(peerUrl + HaRoutes.Heartbeat))
+        using var request = new HttpRequestMessage(HttpMethod.Post, url)
         {
             // HTTP/1.1 where the peer takes it, because a timed-out exchange then takes its connection along. One HTTP/2
             // connection to a host that vanished is reused until its pings have told (see PeerHandler).
@@ -82,7 +77,7 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source, M
             using var response = await _http.SendAsync(request, cancellationToken);
             if (!http2 && await _http2Only.AddIfRefusedAsync(peerUrl, response, cancellationToken))
             {
-                return await ExchangeAsync(peerUrl, beat, cancellationToken);
+                return await ExchangeAsync(peerUrl, url, beat, cancellationToken);
             }
 
             return await ReadAsync(response, signature, beat.From.ClusterId, cancellationToken);
@@ -127,9 +122,12 @@ internal sealed class PeerClient(HttpMessageHandler handler, KeySource source, M
         var status = (int)response.StatusCode;
         if (!BeatStatusCodes.CarriesReply(status))
         {
-            return status == (int)HttpStatusCode.Unauthorized
-                ? BeatExchange.Failed(ExchangeFailure.Unauthorized, "the peer does not take our signature; BASE_CLUSTER_SECRET or BASE_PEER_KEYS must be the same on every node")
-                : BeatExchange.Failed(ExchangeFailure.UnexpectedStatus, $"the peer answered {status}");
+            return status switch
+            {
+                401 => BeatExchange.Failed(ExchangeFailure.Unauthorized, "the peer does not take our signature; BASE_CLUSTER_SECRET or BASE_PEER_KEYS must be the same on every node"),
+                408 or 429 or 502 or 503 or 504 => BeatExchange.Failed(ExchangeFailure.Unavailable, $"the peer answered {status}"),
+                _ => BeatExchange.Failed(ExchangeFailure.UnexpectedStatus, $"the peer answered {status}"),
+            };
         }
 
         if (response.Content.Headers.ContentLength > BeatJson.MaxBodyBytes)

@@ -21,7 +21,7 @@ internal static class PeerHandler
     /// <param name="tls">How to check and authenticate.</param>
     /// <param name="addresses">Where the members are.</param>
     public static HttpMessageHandler Create(TimeSpan connectTimeout, NodeTls tls, MemberAddresses addresses) =>
-        new RenewedHandler(() => addresses.Version, () => tls.CreateHandler(options => Create(connectTimeout, options, addresses)));
+        new HandlerPerHost(addresses.VersionOf, () => tls.CreateHandler(options => Create(connectTimeout, options, addresses)));
 
     /// <param name="connectTimeout">As above.</param>
     /// <param name="tls">As above; null: as the machine trusts.</param>

@@ -72,6 +72,14 @@ internal sealed class AddressRace(
         throw new SocketException((int)attempts[0].Error, string.Join("; ", attempts.Select(static attempt => attempt.ToString())));
     }
 
+    /// <summary>A task that may fail when nobody looks any more, which is no fault to tell of.</summary>
+    public static Task<IPAddress[]> Observed(Task<IPAddress[]> lookup)
+    {
+        _ = lookup.ContinueWith(
+            static failed => failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return lookup;
+    }
+
     private async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellation)
     {
         if (IPAddress.TryParse(host, out var address))
@@ -79,11 +87,8 @@ internal sealed class AddressRace(
             return [address];
         }
 
-        // Cannot be interrupted everywhere, so it may fail when nobody looks any more.
-        var resolving = _resolve(host, cancellation);
-        _ = resolving.ContinueWith(
-            static failed => failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return await resolving.WaitAsync(cancellation).ConfigureAwait(false);
+        // Cannot be interrupted everywhere.
+        return await Observed(_resolve(host, cancellation)).WaitAsync(cancellation).ConfigureAwait(false);
     }
 
     // RFC 8305 section 4: the families take turns, beginning with that of the preferred address. The sort is stable.

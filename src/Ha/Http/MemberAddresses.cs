@@ -12,12 +12,11 @@ namespace Ha.Http;
 /// <list type="number">
 /// <item>Each new connection looks it up, but waits only briefly once there are addresses that were good before. They are raced.</item>
 /// <item>While there are connections it is looked up every 30 s, and when a heartbeat gets no answer. No request waits for that.</item>
-/// <item>A name that lost the address of a connection changes <see cref="Version"/>: handlers are made anew, and what runs on the old
-/// connections may end there. Another order, a further address, a failure or an empty answer changes nothing.</item>
-/// <item>If the lost address swallows packets, its connections are shut down: TCP would let a write wait there for a quarter of an
-/// hour.</item>
-/// <item>Where somebody else answers a heartbeat, <see cref="Version"/> changes too, and no request is sent until the member answers
-/// again.</item>
+/// <item>A name that lost the address of a connection changes its member's <see cref="VersionOf"/>: that member's handlers are made anew,
+/// and what runs on the old connections may end there. Another order, a further address, a failure or an empty answer changes
+/// nothing.</item>
+/// <item>If the lost address swallows packets, its connections end (<see cref="LostConnections"/>).</item>
+/// <item>Where somebody else answers a heartbeat, the version changes too, and no request is sent until the member answers again.</item>
 /// </list>
 /// </remarks>
 internal sealed class MemberAddresses : IDisposable
@@ -28,20 +27,17 @@ internal sealed class MemberAddresses : IDisposable
     private const int ShareOfConnecting = 8;
     private static readonly TimeSpan _mostWait = TimeSpan.FromMilliseconds(250);
 
-    // Room for a first packet that was lost: it is sent again after a second.
-    private static readonly TimeSpan _silence = TimeSpan.FromSeconds(3);
-
     // A lease store's members come and go.
     private static readonly TimeSpan _forgottenAfter = TimeSpan.FromMinutes(10);
 
     private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
     private readonly Func<IPEndPoint, CancellationToken, Task<Socket>>? _open;
+    private readonly LostConnections _lost;
     private readonly TimeProvider _clock;
     private readonly ITimer _timer;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Host, int Port), Member> _members = [];
-    private object _version = new();
 
     /// <param name="resolve">All addresses of a name, the preferred one first. Default: the system's resolver.</param>
     /// <param name="clock">Of look-ups and races. Default: the system's.</param>
@@ -54,11 +50,20 @@ internal sealed class MemberAddresses : IDisposable
         _resolve = resolve ?? Dns.GetHostAddressesAsync;
         _open = open;
         _clock = clock ?? TimeProvider.System;
+        _lost = new LostConnections(open, _clock);
         _timer = _clock.CreateTimer(_ => LookUpAll(), state: null, _betweenLookups, _betweenLookups);
     }
 
-    /// <summary>Another object whenever connections made before should carry no new request.</summary>
-    public object Version => Volatile.Read(ref _version);
+    /// <summary>Another object whenever connections to the member that were made before should carry no new request.</summary>
+    /// <param name="host">A name or an address.</param>
+    /// <param name="port">The member's.</param>
+    public object VersionOf(string host, int port)
+    {
+        lock (_lock)
+        {
+            return FindNeedsLock(host, port).Version;
+        }
+    }
 
     /// <param name="target">A name or an address, and a port.</param>
     /// <param name="timeout">For everything, resolving the name included.</param>
@@ -88,7 +93,7 @@ internal sealed class MemberAddresses : IDisposable
     }
 
     /// <summary>A heartbeat was answered.</summary>
-    /// <param name="target">The member's URL.</param>
+    /// <param name="target">A URL of the member's.</param>
     /// <param name="byMember">False: not by the member.</param>
     public void Answered(Uri target, bool byMember)
     {
@@ -98,7 +103,7 @@ internal sealed class MemberAddresses : IDisposable
             if (!byMember && !member.IsStranger)
             {
                 member.Connections.Clear();
-                Volatile.Write(ref _version, new object());
+                member.Version = new object();
             }
 
             member.IsStranger = !byMember;
@@ -110,8 +115,8 @@ internal sealed class MemberAddresses : IDisposable
         }
     }
 
-    /// <summary>A heartbeat was not answered.</summary>
-    /// <param name="target">The member's URL.</param>
+    /// <summary>A heartbeat was not answered, or by nobody who could be told from the member.</summary>
+    /// <param name="target">A URL of the member's.</param>
     public void Silent(Uri target) => _ = LookUp(Find(target.IdnHost, target.Port));
 
     public void Dispose()
@@ -124,21 +129,26 @@ internal sealed class MemberAddresses : IDisposable
     {
         lock (_lock)
         {
-            if (!_members.TryGetValue((host, port), out var member))
-            {
-                member = new Member(host);
-                _members[(host, port)] = member;
-            }
-
-            member.UsedAt = _clock.GetTimestamp();
-            return member;
+            return FindNeedsLock(host, port);
         }
+    }
+
+    private Member FindNeedsLock(string host, int port)
+    {
+        if (!_members.TryGetValue((host, port), out var member))
+        {
+            member = new Member(host);
+            _members[(host, port)] = member;
+        }
+
+        member.UsedAt = _clock.GetTimestamp();
+        return member;
     }
 
     private async Task<IPAddress[]> AddressesAsync(Member member, TimeSpan timeout, CancellationToken over)
     {
         var lookup = LookUp(member);
-        if (Known(member) is not { Length: > 0 } known)
+        if (member.Known.Length == 0)
         {
             return await lookup.WaitAsync(over);
         }
@@ -146,15 +156,7 @@ internal sealed class MemberAddresses : IDisposable
         var wait = timeout / ShareOfConnecting;
         await ((Task)lookup).WaitAsync(wait > _mostWait || wait < TimeSpan.Zero ? _mostWait : wait, _clock, over)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return Known(member) is { Length: > 0 } now ? now : known;
-    }
-
-    private IPAddress[] Known(Member member)
-    {
-        lock (_lock)
-        {
-            return member.Known;
-        }
+        return member.Known;
     }
 
     private void LookUpAll()
@@ -186,7 +188,7 @@ internal sealed class MemberAddresses : IDisposable
         {
             if (member.IsAddress)
             {
-                return Task.FromResult(member.Known);
+                return member.Lookup;
             }
 
             if (!member.Lookup.IsCompleted && _clock.GetElapsedTime(member.LookedUpAt) < _betweenLookups)
@@ -196,11 +198,7 @@ internal sealed class MemberAddresses : IDisposable
 
             member.LookedUpAt = _clock.GetTimestamp();
             var number = ++member.Lookups;
-            var lookup = Task.Run(() => LookUpAsync(member, number));
-            member.Lookup = lookup;
-            _ = lookup.ContinueWith(
-                static failed => failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-            return lookup;
+            return member.Lookup = AddressRace.Observed(Task.Run(() => LookUpAsync(member, number)));
         }
     }
 
@@ -224,7 +222,7 @@ internal sealed class MemberAddresses : IDisposable
             lost = TakeLostNeedsLock(member);
         }
 
-        _ = CloseIfSwallowedAsync(lost);
+        _ = _lost.EndIfSwallowedAsync(lost, _stopping.Token);
         return found;
     }
 
@@ -241,88 +239,43 @@ internal sealed class MemberAddresses : IDisposable
         }
 
         // The name may have moved while this was connecting.
-        _ = CloseIfSwallowedAsync(lost);
+        _ = _lost.EndIfSwallowedAsync(lost, _stopping.Token);
     }
 
-    private List<Socket> TakeLostNeedsLock(Member member)
+    private static List<Socket> TakeLostNeedsLock(Member member)
     {
         if (member.IsAddress)
         {
             return [];
         }
 
-        var lost = member.Connections.FindAll(connection => AddressOf(connection) is { } end && !member.Known.Contains(end.Address));
+        var lost = member.Connections.FindAll(
+            connection => LostConnections.AddressOf(connection) is { } end && !member.Known.Contains(end.Address));
         if (lost.Count > 0)
         {
             member.Connections.RemoveAll(lost.Contains);
-            Volatile.Write(ref _version, new object());
+            member.Version = new object();
         }
 
         return lost;
     }
 
-    private async Task CloseIfSwallowedAsync(List<Socket> lost)
-    {
-        foreach (var address in lost.GroupBy(AddressOf))
-        {
-            if (address.Key is { } end && await SwallowsAsync(end))
-            {
-                foreach (var socket in address)
-                {
-                    ShutDown(socket);
-                }
-            }
-        }
-    }
-
-    /// <summary>False also where it refuses: then the host is there, and TCP tells what has become of older connections.</summary>
-    private async Task<bool> SwallowsAsync(IPEndPoint address)
-    {
-        try
-        {
-            using var socket = await new AddressRace(connect: _open, clock: _clock)
-                .ConnectAsync(new DnsEndPoint(address.Address.ToString(), address.Port), _silence, _stopping.Token);
-            return false;
-        }
-        catch (Exception failure) when (failure is SocketException or OperationCanceledException)
-        {
-            return failure is SocketException { SocketErrorCode: not SocketError.ConnectionRefused };
-        }
-    }
-
-    private static IPEndPoint? AddressOf(Socket socket)
-    {
-        try
-        {
-            return socket.RemoteEndPoint as IPEndPoint;
-        }
-        catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
-        {
-            return null;
-        }
-    }
-
-    // The handler owns it, and is told by the end of what it reads.
-    private static void ShutDown(Socket socket)
-    {
-        try
-        {
-            socket.Shutdown(SocketShutdown.Both);
-        }
-        catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
-        {
-            // It has ended by itself.
-        }
-    }
-
     private sealed class Member(string host)
     {
+        private IPAddress[] _known = [];
+
         public string Host => host;
 
         public bool IsAddress { get; } = IPAddress.TryParse(host, out _);
 
-        /// <summary>The last answer that had any.</summary>
-        public IPAddress[] Known { get; set; } = [];
+        public object Version { get; set; } = new();
+
+        /// <summary>The last answer that had any; never empty again.</summary>
+        public IPAddress[] Known
+        {
+            get => Volatile.Read(ref _known);
+            set => Volatile.Write(ref _known, value);
+        }
 
         public Task<IPAddress[]> Lookup { get; set; } = Task.FromResult<IPAddress[]>([]);
 

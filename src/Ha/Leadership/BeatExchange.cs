@@ -26,6 +26,12 @@ internal enum ExchangeFailure
     /// <summary>401: the peer does not take our signature.</summary>
     Unauthorized,
 
+    /// <summary>
+    /// 408, 429, 502, 503 or 504: a member too busy to read, a gateway in front of one that is not there yet. It says "not now" and nothing
+    /// of who is there.
+    /// </summary>
+    Unavailable,
+
     /// <summary>Another status that carries no message.</summary>
     UnexpectedStatus,
 
@@ -69,6 +75,7 @@ internal readonly record struct BeatExchange(BeatReply? Reply, ExchangeFailure F
         ExchangeFailure.TimedOut => "timed_out",
         ExchangeFailure.Broken => "broken",
         ExchangeFailure.Unauthorized => "unauthorized",
+        ExchangeFailure.Unavailable => "unavailable",
         ExchangeFailure.UnexpectedStatus => "unexpected_status",
         ExchangeFailure.TooLarge => "too_large",
         ExchangeFailure.Unverified => "unverified",

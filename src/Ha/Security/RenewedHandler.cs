@@ -1,7 +1,7 @@
 namespace Ha.Security;
 
 /// <summary>
-/// Sends by a handler that is made anew when what it depends on has changed: certificates, the members' addresses. The one before
+/// Sends by a handler that is made anew when what it depends on has changed: certificates, a member's addresses. The one before
 /// stays until the next change, for the requests that still use it. Thread-safe.
 /// </summary>
 /// <param name="current">Another object after each change. Asked for every request.</param>

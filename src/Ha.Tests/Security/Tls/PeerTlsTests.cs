@@ -120,6 +120,10 @@ public sealed class PeerTlsTests : IDisposable
             CaFile = authority.File,
             ClientCertFile = own?.File,
             ClientKeyFile = own?.KeyFile,
+
+            // Its limit for an exchange must not end a first handshake on a busy machine.
+            HeartbeatInterval = TimeSpan.FromSeconds(10),
+            LeaseTimeout = TimeSpan.FromSeconds(30),
         };
         options.Peers.Add(peer.Url);
         options.ClusterSecrets.Add(Rings.OldSecret);

@@ -63,7 +63,7 @@ internal sealed class LeaderForwarder : IDisposable
         _clear = Follow(() => LeaderHandler.Create(lease, encodings, tls: null, addresses));
         _secure = Follow(() => tls.CreateHandler(ssl => LeaderHandler.Create(lease, encodings, ssl, addresses)));
 
-        HttpMessageInvoker Follow(Func<HttpMessageHandler> create) => new(new RenewedHandler(() => addresses.Version, create));
+        HttpMessageInvoker Follow(Func<HttpMessageHandler> create) => new(new HandlerPerHost(addresses.VersionOf, create));
     }
 
     /// <summary>This node's id as it stands in headers.</summary>
