@@ -5,8 +5,8 @@ import { LeaderRoutingError, OutcomeUnknownError, type NodeReport } from "./erro
 import { describe, isOfTransport, nothingWasSent, tellsWhy } from "./failure.js";
 import { isDowngrade, parseMember } from "./member-url.js";
 import type { LeaderClientOptions } from "./options.js";
-import { AbortLink, sleep } from "./platform.js";
-import type { CallRequest } from "./request.js";
+import { AbortLink, sleep, unlessAborted } from "./platform.js";
+import { isHeaderValue, type CallRequest } from "./request.js";
 
 const firstPause = 100;
 const longestPause = 1_000;
@@ -132,24 +132,50 @@ export class RoutedCall {
     }
   }
 
-  /** Sends one copy to one node. Failures of the transport are answers too; only the caller's own cancellation is thrown. */
+  /** Sends one copy to one node. Thrown are only the caller's own cancellation, and that there is no authorization to send. */
   async #send(member: Member, limit: number): Promise<Answer> {
-    const { cluster, options, hidden } = this.#routing;
-    const { signal } = this.#request;
-    const marked = hidden && !this.#routing.passedOn && this.#request.toLeader;
-    const started = performance.now();
     const attempt = new AbortController();
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      attempt.abort();
-    }, limit);
-    const link = new AbortLink(signal, (reason) => attempt.abort(reason));
-    let body: object | null = null;
+    const timer = setTimeout(() => attempt.abort(), limit);
+    const link = new AbortLink(this.#request.signal, (reason) => attempt.abort(reason));
+    let body: object | null | undefined;
+    try {
+      const authorization = member.trusted ? await this.#authorize(member, attempt.signal) : undefined;
+      const answer = await this.#exchange(member, authorization, attempt.signal, limit);
+      body = answer.response?.body;
+      return answer;
+    } finally {
+      clearTimeout(timer);
+      body ? link.endWith(body) : link.end();
+    }
+  }
+
+  /** Nothing is sent before this. A failure in here says nothing of the node, nor of the write. */
+  async #authorize(member: Member, attempt: AbortSignal): Promise<string | undefined> {
+    let value: unknown;
+    try {
+      value = await unlessAborted(Promise.resolve(this.#routing.options.getAuthorization(member.url, attempt)), attempt);
+    } catch (error) {
+      this.#request.signal?.throwIfAborted();
+      const why = attempt.aborted ? "gave no answer in the time of the attempt" : `failed: ${describe(error)}`;
+      throw this.#fail(`getAuthorization ${why}`, { meaning: "unreachable", word: "", error });
+    }
+
+    if (value == null || isHeaderValue(value)) {
+      return value ?? undefined;
+    }
+
+    throw this.#fail("getAuthorization gave something else than the value of a header");
+  }
+
+  /** Failures of the transport are answers too. */
+  async #exchange(member: Member, authorization: string | undefined, attempt: AbortSignal, limit: number): Promise<Answer> {
+    const { cluster, options, hidden, passedOn } = this.#routing;
+    const marked = hidden && !passedOn && this.#request.toLeader;
+    const started = performance.now();
     try {
       const url = this.#request.urlOn(member);
-      const response = await options.fetch(url.href, this.#request.attempt(member, cluster, marked, this.#redirectMode(hidden), attempt.signal));
-      body = response.body;
+      const init = this.#request.attempt(member, cluster, authorization, marked, this.#redirectMode(hidden), attempt);
+      const response = await options.fetch(url.href, init);
       cluster.answered(member);
       if (!response.redirected && member.trusted) {
         const epoch = epochOf(response.headers);
@@ -163,17 +189,14 @@ export class RoutedCall {
       const answer = await readAnswer(response, url);
       return marked ? this.#readRefusal(member, answer) : this.#readHidden(hidden, answer);
     } catch (error) {
-      signal?.throwIfAborted();
-      if (!timedOut && !isOfTransport(error)) {
+      this.#request.signal?.throwIfAborted();
+      if (!attempt.aborted && !isOfTransport(error)) {
         throw error;
       }
 
-      const answer = judge(error, timedOut ? limit : undefined);
+      const answer = judge(error, attempt.aborted ? limit : undefined);
       this.#remember(member, answer, started);
       return answer;
-    } finally {
-      clearTimeout(timer);
-      body ? link.endWith(body) : link.end();
     }
   }
 
@@ -380,7 +403,7 @@ export class RoutedCall {
     }
   }
 
-  #fail(why: string, last?: Answer): LeaderRoutingError {
+  #fail(why: string, last?: Answer): LeaderRoutingError | OutcomeUnknownError {
     const asked: NodeReport[] = [...this.#words].map(([member, { attempts, word }]) => ({ node: member.url, attempts, lastWord: word }));
     const others = this.#routing.cluster.configured.filter((member) => !this.#words.has(member));
     const nodes = asked.concat(
