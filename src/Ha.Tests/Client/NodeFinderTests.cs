@@ -198,6 +198,36 @@ public class NodeFinderTests
         await Assert.ThrowsAsync<InvalidOperationException>(() => client.GetAsync("http://elsewhere/"));
     }
 
+    [Theory]
+    [InlineData(30, false)]
+    [InlineData(1, true)]
+    public async Task Call_looks_for_the_nodes_again_after_30_s_or_when_one_does_not_answer(int seconds, bool fails)
+    {
+        var (searches, again) = (0, new TaskCompletionSource());
+        using var cluster = new ScriptedCluster(o =>
+        {
+            o.Nodes = ["https+http://orders"];
+            o.ResolveNodes = (_, _) =>
+            {
+                if (++searches == 2)
+                {
+                    again.SetResult();
+                }
+
+                return ValueTask.FromResult<IReadOnlyList<Uri>>([new(ScriptedCluster.A), new(ScriptedCluster.B)]);
+            };
+        });
+        await cluster.Client.GetStringAsync("/");
+        cluster.Time.Advance(TimeSpan.FromSeconds(seconds));
+        if (fails)
+        {
+            cluster.Everywhere(ScriptedCluster.Break, ScriptedCluster.Ok());
+        }
+
+        await cluster.Client.GetStringAsync("/");
+        await again.Task.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
     [Fact]
     public async Task Service_name_that_stands_for_nothing_ends_within_the_deadline_and_says_so()
     {

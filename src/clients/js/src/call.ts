@@ -384,7 +384,9 @@ export class RoutedCall {
         const init: RequestInit = { redirect: "manual", credentials: "omit", cache: "no-store", signal: question.signal };
         const response = await options.fetch(`${member.url}/_ha/leader`, init);
         cluster.answered(member);
-        this.#learn(response.ok ? (text(await readJson(response), "leader_url") ?? null) : null, epochOf(response.headers), member);
+        const epoch = epochOf(response.headers);
+        cluster.epochs.hear(member, epoch);
+        this.#learn(response.ok ? (text(await readJson(response), "leader_url") ?? null) : null, epoch, member);
         discard(response);
       } catch (error) {
         signal?.throwIfAborted();

@@ -918,13 +918,47 @@ describe("what goes along", () => {
     return bytes.toString("base64url");
   };
 
-  it("tells the leader the highest epoch that any node has named", withCluster(async (cluster, client) => {
+  /** @param {FakeCluster} cluster @param {string} path @param {string} header */
+  const sent = (cluster, path, header) => cluster.calls.find((call) => call.path === path)?.headers[header];
+
+  it("tells the leader the highest epoch that any node has named, unless the caller does", withCluster(async (cluster, client) => {
     cluster.epoch = 9;
-    await client.fetch("/notes");
-    await write(client);
-    const [read, written] = cluster.calls.sort((a, b) => a.method.localeCompare(b.method));
-    assert.deepEqual([read?.headers["x-base-seen-epoch"], written?.headers["x-base-seen-epoch"]], [undefined, "9"]);
+    await client.fetch("/first");
+    await client.fetch("/read");
+    await client.fetch("/balance", { toLeader: true });
+    await write(client, {}, "/written");
+    await write(client, { headers: { "X-Base-Seen-Epoch": "3" } }, "/own");
+    assert.deepEqual(["/first", "/read", "/balance", "/written", "/own"].map((path) => sent(cluster, path, "x-base-seen-epoch")),
+      [undefined, undefined, "9", "9", "3"]);
   }));
+
+  it("hears the epoch in the answer to its own question too", withCluster(async (cluster, client) => {
+    cluster.epoch = 9;
+    await write(client, { body: new Blob(["s"]).stream(), duplex: "half" });
+    assert.equal(sent(cluster, "/notes", "x-base-seen-epoch"), "9");
+  }));
+
+  it("says nothing that it has from somebody who is no member", async () => {
+    const cluster = await FakeCluster.start(2);
+    const [member, foreign] = cluster.nodes;
+    cluster.leader = foreign;
+    foreign.always = (_, response) => {
+      response.setHeader("X-Base-Epoch", "99").setHeader("X-Base-Position", position(99, 1));
+      json(response, 201, {});
+    };
+    try {
+      const client = new LeaderClient({ nodes: [member.url], warn: () => {} });
+      await write(client);
+      assert.equal(foreign.calls.length, 1);
+      member.always = (_, response) => json(response, 200, {});
+      await client.fetch("/read");
+      await write(client, {}, "/next");
+      assert.equal(sent(cluster, "/read", "x-base-position"), undefined);
+      assert.equal(sent(cluster, "/next", "x-base-seen-epoch"), "1");
+    } finally {
+      await cluster.stop();
+    }
+  });
 
   it("forgets an epoch that most nodes do not know any more, once none has named it for 5 s", (t) => {
     let now = 0;
@@ -932,12 +966,17 @@ describe("what goes along", () => {
     const epochs = new SeenEpochs(3);
     const member = (/** @type {string} */ url) => new Member(url, true, true, 1);
     const [a, b, c] = [member("http://a"), member("http://b"), member("http://c")];
+    const reported = new Member("http://b.example", false, true, 1);
     epochs.hear(a, 8n);
     epochs.hear(b, 7n);
     epochs.hear(c, 7n);
+    now = 4_999;
+    epochs.hear(c, 7n);
+    assert.equal(epochs.highest, 8n);
     epochs.hear(a, 8n);
     for (; now < 60_000; now += 5_000) {
       epochs.hear(b, 7n);
+      epochs.hear(reported, 7n);
     }
 
     assert.equal(epochs.highest, 8n);
@@ -945,6 +984,26 @@ describe("what goes along", () => {
     assert.equal(epochs.highest, 7n);
     epochs.hear(c, 0n);
     assert.equal(epochs.highest, 7n);
+
+    // From the first lower word after the last of the highest.
+    epochs.hear(a, 9n);
+    epochs.hear(b, 7n);
+    now += 4_999;
+    epochs.hear(a, 9n);
+    now += 1;
+    epochs.hear(b, 7n);
+    epochs.hear(c, 7n);
+    assert.equal(epochs.highest, 9n);
+    now += 5_000;
+    epochs.hear(c, 7n);
+    assert.equal(epochs.highest, 7n);
+
+    const even = new SeenEpochs(2);
+    even.hear(a, 8n);
+    even.hear(b, 7n);
+    now += 5_000;
+    even.hear(b, 7n);
+    assert.equal(even.highest, 8n);
   });
 
   it("brings the newest position of a write along with reads, and leaves the caller's own", withCluster(async (cluster, client) => {
@@ -952,9 +1011,7 @@ describe("what goes along", () => {
     cluster.nodes.forEach((node) => {
       const { always } = node;
       node.always = (request, response, raw) => {
-        if (request.method === "POST") {
-          response.setHeader("X-Base-Position", positions.shift() ?? "");
-        }
+        response.setHeader("X-Base-Position", request.method === "POST" ? (positions.shift() ?? "") : position(9, 1));
 
         always(request, response, raw);
       };
@@ -965,9 +1022,8 @@ describe("what goes along", () => {
     await write(client);
     await client.fetch("/after");
     await client.fetch("/own", { headers: { "X-Base-Position": "own" } });
-    const sent = (/** @type {string} */ path) => cluster.calls.find((call) => call.path === path)?.headers["x-base-position"];
-    assert.equal(sent("/after"), position(7, 300));
-    assert.equal(sent("/own"), "own");
+    assert.equal(sent(cluster, "/after", "x-base-position"), position(7, 300));
+    assert.equal(sent(cluster, "/own", "x-base-position"), "own");
     assert.ok(cluster.calls.every((call) => call.method !== "POST" || call.headers["x-base-position"] === undefined));
   }));
 });
