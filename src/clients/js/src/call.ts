@@ -139,7 +139,7 @@ export class RoutedCall {
     const link = new AbortLink(this.#request.signal, (reason) => attempt.abort(reason));
     let body: object | null | undefined;
     try {
-      const authorization = member.trusted ? await this.#authorize(member, attempt.signal) : undefined;
+      const authorization = member.trusted ? await this.#authorize(member, limit) : undefined;
       const answer = await this.#exchange(member, authorization, attempt.signal, limit);
       body = answer.response?.body;
       return answer;
@@ -149,15 +149,25 @@ export class RoutedCall {
     }
   }
 
-  /** Nothing is sent before this. A failure in here says nothing of the node, nor of the write. */
-  async #authorize(member: Member, attempt: AbortSignal): Promise<string | undefined> {
+  /**
+   * Nothing is sent before this. A failure in here says nothing of the node, nor of the write. It leaves the attempt enough time for
+   * an answer.
+   */
+  async #authorize(member: Member, limit: number): Promise<string | undefined> {
+    const { signal } = this.#request;
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(), limit - Math.min(limit / 2, shortestRound));
+    const link = new AbortLink(signal, (reason) => over.abort(reason));
     let value: unknown;
     try {
-      value = await unlessAborted(Promise.resolve(this.#routing.options.getAuthorization(member.url, attempt)), attempt);
+      value = await unlessAborted(Promise.resolve(this.#routing.options.getAuthorization(member.url, over.signal)), over.signal);
     } catch (error) {
-      this.#request.signal?.throwIfAborted();
-      const why = attempt.aborted ? "gave no answer in the time of the attempt" : `failed: ${describe(error)}`;
+      signal?.throwIfAborted();
+      const why = over.signal.aborted ? "gave no answer in the time of the attempt" : `failed: ${describe(error)}`;
       throw this.#fail(`getAuthorization ${why}`, { meaning: "unreachable", word: "", error });
+    } finally {
+      clearTimeout(timer);
+      link.end();
     }
 
     if (value == null || isHeaderValue(value)) {

@@ -765,6 +765,20 @@ describe("getAuthorization", () => {
     }), 1)();
   });
 
+  it("is given up while there is still time for an attempt, which would else end in an unknown outcome", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    t.mock.method(performance, "now", () => 0);
+    /** @type {AbortSignal[]} */
+    const signals = [];
+    const client = new LeaderClient({ nodes: ["http://a"], ...by((_, signal) => (signals.push(signal), new Promise(() => {}))) });
+    const given = assert.rejects(write(client), LeaderRoutingError);
+    await until(() => signals.length === 1);
+    t.mock.timers.tick(29_949);
+    assert.equal(signals[0].aborted, false);
+    t.mock.timers.tick(1);
+    await given;
+  });
+
   it("costs no more than the time of an attempt, or until the caller gives up", async () => {
     /** @type {AbortSignal[]} */
     const signals = [];
