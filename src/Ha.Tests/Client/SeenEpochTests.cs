@@ -157,7 +157,7 @@ public class SeenEpochTests
     }
 
     [Fact]
-    public void Half_of_the_nodes_are_not_most()
+    public void Half_of_the_nodes_are_not_most_and_who_names_no_epoch_names_no_lower_one()
     {
         var epochs = new SeenEpochs(_clock);
         epochs.Expect(_nodes[..2]);
@@ -165,6 +165,7 @@ public class SeenEpochTests
         epochs.Hear(_nodes[1], 7);
         _clock.Advance(SeenEpochs.Patience);
         epochs.Hear(_nodes[1], 7);
+        epochs.Hear(_nodes[0], 0);
         Assert.Equal(8, epochs.Highest);
     }
 
