@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { LeaderClient, LeaderRoutingError, OutcomeUnknownError } from "../dist/index.js";
 import { Member } from "../dist/cluster.js";
-import { SeenEpochs } from "../dist/newest.js";
+import { NewestPosition, SeenEpochs } from "../dist/newest.js";
 import { breakOff, FakeCluster, json, redirect, refuse, unknown } from "./support/fake-cluster.js";
 
 /**
@@ -1045,6 +1045,26 @@ describe("what goes along", () => {
     even.hear(b, 7n);
     even.hear(a, 0n);
     assert.equal(even.highest, 8n);
+  });
+
+  it("keeps the later of two positions, and the last word where nothing tells which that is", () => {
+    const newest = new NewestPosition();
+    const next = Buffer.from(position(1, 1), "base64url");
+    next[0] = 2;
+    const version2 = next.toString("base64url");
+    for (const [given, kept] of [
+      [position(7, 300), position(7, 300)],
+      [position(7, 200), position(7, 300)],
+      [position(8, 100), position(8, 100)],
+      ["", position(8, 100)],
+      ["A".repeat(201), position(8, 100)],
+      [version2, version2],
+      [position(1, 1), position(1, 1)],
+      ["not one", "not one"],
+    ]) {
+      newest.raise(given);
+      assert.equal(newest.newest, kept);
+    }
   });
 
   it("brings the newest position of a write along with reads, and leaves the caller's own", withCluster(async (cluster, client) => {
