@@ -21,7 +21,7 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
         var mark = new SentMark();
         using var timer = new CancellationTokenSource(limit, routing.Clock);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
-        var authorization = await AuthorizeAsync(member, both.Token, cancellationToken).ConfigureAwait(false);
+        var authorization = await AuthorizeAsync(member, limit, cancellationToken).ConfigureAwait(false);
         try
         {
             return await ExchangeAsync(member, mark, authorization, both.Token).ConfigureAwait(false);
@@ -92,23 +92,25 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
         }
     }
 
-    // Nothing is sent before this. A failure in here says nothing of the node.
-    private async Task<AuthenticationHeaderValue?> AuthorizeAsync(Member member, CancellationToken limited, CancellationToken callers)
+    // Nothing is sent before this. A failure in here says nothing of the node. It leaves the attempt enough time for an answer.
+    private async Task<AuthenticationHeaderValue?> AuthorizeAsync(Member member, TimeSpan limit, CancellationToken cancellationToken)
     {
         if (!member.Trusted || routing.Options.GetAuthorization is not { } authorize)
         {
             return null;
         }
 
+        using var timer = new CancellationTokenSource(limit - (limit < 2 * RoutedCall.ShortestRound ? limit / 2 : RoutedCall.ShortestRound), routing.Clock);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
         try
         {
-            return await authorize(new Uri(member.Name), limited).AsTask().WaitAsync(limited).ConfigureAwait(false);
+            return await authorize(new Uri(member.Name), both.Token).AsTask().WaitAsync(both.Token).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (callers.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             throw;
         }
-        catch (OperationCanceledException error) when (limited.IsCancellationRequested)
+        catch (OperationCanceledException error) when (timer.IsCancellationRequested)
         {
             throw new NoAuthorizationException(new TimeoutException("GetAuthorization gave no answer in the time of the attempt.", error));
         }

@@ -310,7 +310,7 @@ internal sealed class ClusterMap
             _members[member.Url] = member;
         }
 
-        Epochs.Expect(_configured.Length);
+        Epochs.Expect(_configured);
         if (_leader is not { Member: { Configured: true } gone } || _configured.Contains(gone))
         {
             return null;

@@ -43,7 +43,9 @@ internal static class LeaderLookup
     {
         using var request = call.CreateQuestion(member, HaRoutes.Leader);
         using var response = await transport(request, cancellationToken).ConfigureAwait(false);
+        var epoch = AnswerReader.Epoch(response);
         routing.Map.Answered(member);
+        routing.Map.Epochs.Hear(member, epoch);
         if (!response.IsSuccessStatusCode)
         {
             return $"{(int)response.StatusCode}";
@@ -56,7 +58,7 @@ internal static class LeaderLookup
             return "nobody";
         }
 
-        routing.Map.Learn(leader, AnswerReader.Epoch(response), member);
+        routing.Map.Learn(leader, epoch, member);
         return leader;
     }
 

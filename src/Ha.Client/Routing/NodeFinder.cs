@@ -21,7 +21,9 @@ internal sealed class NodeFinder(
     Func<Uri, CancellationToken, Task<IPAddress[]>>? addresses,
     TimeProvider clock)
 {
-    private static readonly TimeSpan _every = TimeSpan.FromSeconds(30);
+    /// <summary>After what time a name is looked up again at the latest.</summary>
+    public static readonly TimeSpan Every = TimeSpan.FromSeconds(30);
+
     private static readonly TimeSpan _atMostEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _limit = TimeSpan.FromSeconds(5);
 
@@ -50,7 +52,7 @@ internal sealed class NodeFinder(
 
         lock (_lock)
         {
-            if (_search.IsCompleted && (_begun is not { } begun || clock.GetElapsedTime(begun) >= (anyway ? _atMostEvery : _every)))
+            if (_search.IsCompleted && (_begun is not { } begun || clock.GetElapsedTime(begun) >= (anyway ? _atMostEvery : Every)))
             {
                 _begun = clock.GetTimestamp();
                 _search = Task.Run(() => SearchAsync(found));

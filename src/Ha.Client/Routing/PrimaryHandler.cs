@@ -22,7 +22,9 @@ internal static class PrimaryHandler
 
             // Longer than a node holds a write: sent earlier, the body is gone when the refusal comes.
             Expect100ContinueTimeout = options.AttemptTimeout,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(2),
+
+            // A name with one address is looked up by connecting only.
+            PooledConnectionLifetime = NodeFinder.Every,
         };
         return new AddressRace(resolve).UseIn(handler);
     }

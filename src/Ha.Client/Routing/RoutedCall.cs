@@ -8,11 +8,11 @@ namespace Ha.Client.Routing;
 /// </summary>
 internal sealed class RoutedCall
 {
+    /// <summary>With less time left another round would only make an unknown outcome of what was not executed so far.</summary>
+    public static readonly TimeSpan ShortestRound = TimeSpan.FromMilliseconds(50);
+
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan _longestPause = TimeSpan.FromSeconds(1);
-
-    // With less time left another round would only make an unknown outcome of what was not executed so far.
-    private static readonly TimeSpan _shortestRound = TimeSpan.FromMilliseconds(50);
 
     private readonly RoutingContext _routing;
     private readonly CallRequest _request;
@@ -255,7 +255,7 @@ internal sealed class RoutedCall
             delay = longer;
         }
 
-        if (Elapsed + delay + _shortestRound >= _routing.Options.Deadline)
+        if (Elapsed + delay + ShortestRound >= _routing.Options.Deadline)
         {
             throw Fail($"the deadline of {_routing.Options.Deadline.TotalSeconds:0.###} s leaves no time for another round ({reason})");
         }

@@ -15,13 +15,23 @@ internal sealed class SeenEpochs(TimeProvider clock)
     private long _highest;
     private long _lowerSince;
     private volatile bool _doubted;
-    private int _nodes = 1;
+    private Member[] _nodes = [];
 
     /// <summary>0: none is known.</summary>
     public long Highest => Volatile.Read(ref _highest);
 
-    /// <summary>How many nodes there are, of which more than half must agree to forget.</summary>
-    public void Expect(int nodes) => Volatile.Write(ref _nodes, nodes);
+    /// <summary>The nodes of which more than half must agree to forget. Others may be one of them by another name, and would count twice.</summary>
+    public void Expect(Member[] nodes)
+    {
+        lock (_lock)
+        {
+            _nodes = nodes;
+            foreach (var gone in _lower.Keys.Except(nodes).ToArray())
+            {
+                _lower.Remove(gone);
+            }
+        }
+    }
 
     /// <param name="node">Who says it; must be trusted.</param>
     /// <param name="epoch">What it says; 0: nothing.</param>
@@ -40,13 +50,18 @@ internal sealed class SeenEpochs(TimeProvider clock)
                 return;
             }
 
+            if (!_nodes.Contains(node))
+            {
+                return;
+            }
+
             if (_lower.Count == 0)
             {
                 _lowerSince = clock.GetTimestamp();
             }
 
             (_lower[node], _doubted) = (epoch, true);
-            if (2 * _lower.Count > Volatile.Read(ref _nodes) && clock.GetElapsedTime(_lowerSince) >= Patience)
+            if (2 * _lower.Count > _nodes.Length && clock.GetElapsedTime(_lowerSince) >= Patience)
             {
                 Settle(_lower.Values.Max());
             }

@@ -88,6 +88,21 @@ public class AuthorizationTests
     }
 
     [Fact]
+    public async Task Hook_is_given_up_while_there_is_still_time_for_an_attempt()
+    {
+        // Sent in the last moment, the write would end in an unknown outcome.
+        using var cluster = new ScriptedCluster(o => o.GetAuthorization = async (_, stop) =>
+        {
+            await new TaskCompletionSource().Task.WaitAsync(stop);
+            return null;
+        });
+        var call = cluster.Client.PostAsync("/notes", content: null);
+        cluster.Time.Advance(TimeSpan.FromSeconds(30) - TimeSpan.FromMilliseconds(50));
+        await Assert.ThrowsAsync<TimeoutException>(() => call.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Empty(cluster.Log);
+    }
+
+    [Fact]
     public async Task Cookies_of_a_member_are_not_kept_and_the_callers_stay_inside()
     {
         using var cluster = new ScriptedCluster();

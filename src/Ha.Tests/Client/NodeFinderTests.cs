@@ -198,6 +198,36 @@ public class NodeFinderTests
         await Assert.ThrowsAsync<InvalidOperationException>(() => client.GetAsync("http://elsewhere/"));
     }
 
+    [Theory]
+    [InlineData(30, false)]
+    [InlineData(1, true)]
+    public async Task Call_looks_for_the_nodes_again_after_30_s_or_when_one_does_not_answer(int seconds, bool fails)
+    {
+        var (searches, again) = (0, new TaskCompletionSource());
+        using var cluster = new ScriptedCluster(o =>
+        {
+            o.Nodes = ["https+http://orders"];
+            o.ResolveNodes = (_, _) =>
+            {
+                if (++searches == 2)
+                {
+                    again.SetResult();
+                }
+
+                return ValueTask.FromResult<IReadOnlyList<Uri>>([new(ScriptedCluster.A), new(ScriptedCluster.B)]);
+            };
+        });
+        await cluster.Client.GetStringAsync("/");
+        cluster.Time.Advance(TimeSpan.FromSeconds(seconds));
+        if (fails)
+        {
+            cluster.Everywhere(ScriptedCluster.Break, ScriptedCluster.Ok());
+        }
+
+        await cluster.Client.GetStringAsync("/");
+        await again.Task.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
     [Fact]
     public async Task Service_name_that_stands_for_nothing_ends_within_the_deadline_and_says_so()
     {
@@ -237,6 +267,35 @@ public class NodeFinderTests
         using var handler = new SocketsHttpHandler { Proxy = new WebProxy("http://proxy.test:1") };
         var addresses = PrimaryHandler.AddressesOf(handler, (_, _) => throw new InvalidOperationException("Asked."));
         Assert.Empty(await addresses!(new Uri("http://orders.test"), CancellationToken.None));
+
+        // The name goes past it, and its addresses would not.
+        using var partly = new SocketsHttpHandler { Proxy = new WebProxy("http://proxy.test:1") { BypassList = [@"orders\.test"] } };
+        addresses = PrimaryHandler.AddressesOf(partly, (_, _) => Task.FromResult<IPAddress[]>([_two, _three]));
+        Assert.Empty(await addresses!(new Uri("http://orders.test"), CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Leader_that_is_gone_is_forgotten_and_a_name_of_several_nodes_is_none()
+    {
+        var clock = new FakeTimeProvider();
+        IPAddress[] found = [_two, _three];
+        var finder = new NodeFinder(["http://a:1"], null, (_, _) => Task.FromResult(found), clock);
+        var map = new ClusterMap(["http://a:1"], finder, trustReported: true, clock, new ClientLog(NullLogger.Instance), new ClientMetrics(factory: null));
+        await map.FindNodesAsync(TimeSpan.FromSeconds(5), CancellationToken.None);
+        Assert.Null(map.Learn("http://a:1", 7, map.Configured[0]));
+        Assert.NotNull(map.Learn("http://127.0.0.2:1", 7, map.Configured[0]));
+        Assert.Equal("http://127.0.0.2:1", map.LeaderNow?.Url);
+        found = [_three, _four];
+        clock.Advance(TimeSpan.FromSeconds(30));
+        await map.FindNodesAsync(TimeSpan.FromSeconds(5), CancellationToken.None);
+        Assert.Null(map.LeaderNow);
+    }
+
+    [Fact]
+    public async Task Name_with_https_never_stands_for_nodes_without()
+    {
+        var finder = new NodeFinder(["https://orders"], (_, _) => ValueTask.FromResult<IReadOnlyList<Uri>>([new("http://a:1")]), addresses: null, TimeProvider.System);
+        await finder.Search(anyway: false, (nodes, _) => Assert.Equal([new FoundNode("https://orders", "https://orders")], nodes));
     }
 
     // The first call uses the name as it is; the search runs beside it.

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Ha.Client;
 using Ha.Client.Routing;
 using Microsoft.Extensions.Time.Testing;
 using static Ha.Tests.Client.ScriptedCluster;
@@ -12,14 +13,50 @@ public class SeenEpochTests
     private readonly Member[] _nodes = [.. new[] { A, B, C }.Select(url => new Member(url, configured: true, trusted: true))];
 
     [Fact]
-    public async Task Writes_say_the_highest_epoch_that_any_node_has_named()
+    public async Task What_needs_the_leader_says_the_highest_epoch_that_any_node_has_named_and_reads_do_not()
     {
         using var cluster = new ScriptedCluster();
         cluster.LedBy(B, 9);
         await cluster.Client.GetStringAsync("/");
-        using var response = await cluster.Client.PostAsync("/notes", content: null);
-        Assert.Null(cluster.Log[0].Header("X-Base-Seen-Epoch"));
-        Assert.Equal("9", cluster.Log[^1].Header("X-Base-Seen-Epoch"));
+        await cluster.Client.GetStringAsync("/");
+        using var written = await cluster.Client.PostAsync("/notes", content: null);
+        using var fresh = new HttpRequestMessage(HttpMethod.Get, "/");
+        fresh.Options.Set(LeaderRouting.ToLeader, true);
+        using var read = await cluster.Client.SendAsync(fresh);
+        using var own = new HttpRequestMessage(HttpMethod.Post, "/notes") { Headers = { { "X-Base-Seen-Epoch", "3" } } };
+        using var answer = await cluster.Client.SendAsync(own);
+        Assert.Equal([null, null, "9", "9", "3"], cluster.Log.Select(sent => sent.Header("X-Base-Seen-Epoch")));
+    }
+
+    [Fact]
+    public async Task Nothing_goes_along_that_somebody_has_said_who_is_no_member()
+    {
+        using var cluster = new ScriptedCluster();
+        cluster.LedBy("http://elsewhere", 7);
+        cluster.On("http://elsewhere", request =>
+        {
+            var response = Ok("http://elsewhere", 99)(request);
+            response.Headers.Add("X-Base-Position", "of nobody");
+            return response;
+        });
+        using var first = await cluster.Client.PostAsync("/notes", content: null);
+        Assert.Equal("http://elsewhere", cluster.Path[^1]);
+        cluster.Forget();
+        using var second = await cluster.Client.PostAsync("/notes", content: null);
+        await cluster.Client.GetStringAsync("/");
+        Assert.Equal(["7", "7", null], cluster.Log.Select(sent => sent.Header("X-Base-Seen-Epoch")));
+        Assert.Null(cluster.Log[^1].Header("X-Base-Position"));
+    }
+
+    [Fact]
+    public async Task Epoch_in_the_answer_to_the_clients_own_question_counts()
+    {
+        using var cluster = new ScriptedCluster(o => o.MaxBufferedBodyBytes = 0);
+        cluster.LedBy(A, 9);
+        using var stream = new StreamContent(new MemoryStream([1]));
+        using var response = await cluster.Client.PostAsync("/notes", stream);
+        var sent = cluster.Log.First(sent => !IsRead(sent.Request));
+        Assert.Equal("9", sent.Header("X-Base-Seen-Epoch"));
     }
 
     [Fact]
@@ -75,11 +112,13 @@ public class SeenEpochTests
     public void Highest_is_forgotten_only_when_most_nodes_name_lower_ones_and_none_the_highest_for_long_enough()
     {
         var epochs = new SeenEpochs(_clock);
-        epochs.Expect(3);
+        epochs.Expect(_nodes);
         epochs.Hear(_nodes[0], 8);
         epochs.Hear(_nodes[1], 7);
         epochs.Hear(_nodes[2], 7);
-        _clock.Advance(SeenEpochs.Patience / 2);
+        _clock.Advance(SeenEpochs.Patience - TimeSpan.FromMilliseconds(1));
+        epochs.Hear(_nodes[2], 7);
+        Assert.Equal(8, epochs.Highest);
         epochs.Hear(_nodes[0], 8);
         _clock.Advance(SeenEpochs.Patience);
 
@@ -87,6 +126,7 @@ public class SeenEpochTests
         for (var i = 0; i < 5; i++)
         {
             epochs.Hear(_nodes[1], 7);
+            epochs.Hear(new Member("http://b.example", configured: false, trusted: true), 7);
             _clock.Advance(SeenEpochs.Patience);
         }
 
@@ -96,5 +136,51 @@ public class SeenEpochTests
         epochs.Hear(_nodes[2], 0);
         epochs.Hear(_nodes[2], -5);
         Assert.Equal(7, epochs.Highest);
+    }
+
+    [Fact]
+    public void Time_begins_with_the_first_lower_word_after_the_last_of_the_highest()
+    {
+        var epochs = new SeenEpochs(_clock);
+        epochs.Expect(_nodes);
+        epochs.Hear(_nodes[0], 8);
+        epochs.Hear(_nodes[1], 7);
+        _clock.Advance(SeenEpochs.Patience - TimeSpan.FromMilliseconds(1));
+        epochs.Hear(_nodes[0], 8);
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        epochs.Hear(_nodes[1], 7);
+        epochs.Hear(_nodes[2], 7);
+        Assert.Equal(8, epochs.Highest);
+        _clock.Advance(SeenEpochs.Patience);
+        epochs.Hear(_nodes[2], 7);
+        Assert.Equal(7, epochs.Highest);
+    }
+
+    [Fact]
+    public void Half_of_the_nodes_are_not_most_and_who_names_no_epoch_names_no_lower_one()
+    {
+        var epochs = new SeenEpochs(_clock);
+        epochs.Expect(_nodes[..2]);
+        epochs.Hear(_nodes[0], 8);
+        epochs.Hear(_nodes[1], 7);
+        _clock.Advance(SeenEpochs.Patience);
+        epochs.Hear(_nodes[1], 7);
+        epochs.Hear(_nodes[0], 0);
+        Assert.Equal(8, epochs.Highest);
+    }
+
+    [Fact]
+    public void Word_of_a_node_that_is_gone_does_not_count()
+    {
+        var epochs = new SeenEpochs(_clock);
+        epochs.Expect(_nodes);
+        epochs.Hear(_nodes[0], 8);
+        epochs.Hear(_nodes[1], 7);
+        epochs.Expect([_nodes[0], _nodes[2], new Member("http://d", configured: true, trusted: true)]);
+        epochs.Hear(_nodes[1], 7);
+        epochs.Hear(_nodes[2], 7);
+        _clock.Advance(SeenEpochs.Patience);
+        epochs.Hear(_nodes[2], 7);
+        Assert.Equal(8, epochs.Highest);
     }
 }

@@ -18,6 +18,7 @@ public class SetupTests
         Assert.False(primary.UseCookies);
         Assert.Equal(TimeSpan.FromSeconds(2), primary.ConnectTimeout);
         Assert.Equal(TimeSpan.FromSeconds(10), primary.Expect100ContinueTimeout);
+        Assert.Equal(TimeSpan.FromSeconds(30), primary.PooledConnectionLifetime);
     }
 
     [Fact]

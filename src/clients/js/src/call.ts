@@ -5,8 +5,8 @@ import { LeaderRoutingError, OutcomeUnknownError, type NodeReport } from "./erro
 import { describe, isOfTransport, nothingWasSent, tellsWhy } from "./failure.js";
 import { isDowngrade, parseMember } from "./member-url.js";
 import type { LeaderClientOptions } from "./options.js";
-import { AbortLink, sleep } from "./platform.js";
-import type { CallRequest } from "./request.js";
+import { AbortLink, sleep, unlessAborted } from "./platform.js";
+import { isHeaderValue, type CallRequest } from "./request.js";
 
 const firstPause = 100;
 const longestPause = 1_000;
@@ -132,24 +132,60 @@ export class RoutedCall {
     }
   }
 
-  /** Sends one copy to one node. Failures of the transport are answers too; only the caller's own cancellation is thrown. */
+  /** Sends one copy to one node. Thrown are only the caller's own cancellation, and that there is no authorization to send. */
   async #send(member: Member, limit: number): Promise<Answer> {
-    const { cluster, options, hidden } = this.#routing;
-    const { signal } = this.#request;
-    const marked = hidden && !this.#routing.passedOn && this.#request.toLeader;
-    const started = performance.now();
     const attempt = new AbortController();
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      attempt.abort();
-    }, limit);
-    const link = new AbortLink(signal, (reason) => attempt.abort(reason));
-    let body: object | null = null;
+    const timer = setTimeout(() => attempt.abort(), limit);
+    const link = new AbortLink(this.#request.signal, (reason) => attempt.abort(reason));
+    let body: object | null | undefined;
+    try {
+      const authorization = member.trusted ? await this.#authorize(member, limit) : undefined;
+      const answer = await this.#exchange(member, authorization, attempt.signal, limit);
+      body = answer.response?.body;
+      return answer;
+    } finally {
+      clearTimeout(timer);
+      body ? link.endWith(body) : link.end();
+    }
+  }
+
+  /**
+   * Nothing is sent before this. A failure in here says nothing of the node, nor of the write. It leaves the attempt enough time for
+   * an answer.
+   */
+  async #authorize(member: Member, limit: number): Promise<string | undefined> {
+    const { signal } = this.#request;
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(), limit - Math.min(limit / 2, shortestRound));
+    const link = new AbortLink(signal, (reason) => over.abort(reason));
+    let value: unknown;
+    try {
+      value = await unlessAborted(Promise.resolve(this.#routing.options.getAuthorization(member.url, over.signal)), over.signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const why = over.signal.aborted ? "gave no answer in the time of the attempt" : `failed: ${describe(error)}`;
+      throw this.#fail(`getAuthorization ${why}`, { meaning: "unreachable", word: "", error });
+    } finally {
+      clearTimeout(timer);
+      link.end();
+    }
+
+    if (value == null || isHeaderValue(value)) {
+      return value ?? undefined;
+    }
+
+    throw this.#fail("getAuthorization gave something else than the value of a header");
+  }
+
+  /** Failures of the transport are answers too. */
+  async #exchange(member: Member, authorization: string | undefined, attempt: AbortSignal, limit: number): Promise<Answer> {
+    const { cluster, options, hidden, passedOn } = this.#routing;
+    const marked = hidden && !passedOn && this.#request.toLeader;
+    const started = performance.now();
     try {
       const url = this.#request.urlOn(member);
-      const response = await options.fetch(url.href, this.#request.attempt(member, cluster, marked, this.#redirectMode(hidden), attempt.signal));
-      body = response.body;
+      const init = this.#request.attempt(member, cluster, authorization, marked, this.#redirectMode(hidden), attempt);
+      const response = await options.fetch(url.href, init);
       cluster.answered(member);
       if (!response.redirected && member.trusted) {
         const epoch = epochOf(response.headers);
@@ -163,17 +199,14 @@ export class RoutedCall {
       const answer = await readAnswer(response, url);
       return marked ? this.#readRefusal(member, answer) : this.#readHidden(hidden, answer);
     } catch (error) {
-      signal?.throwIfAborted();
-      if (!timedOut && !isOfTransport(error)) {
+      this.#request.signal?.throwIfAborted();
+      if (!attempt.aborted && !isOfTransport(error)) {
         throw error;
       }
 
-      const answer = judge(error, timedOut ? limit : undefined);
+      const answer = judge(error, attempt.aborted ? limit : undefined);
       this.#remember(member, answer, started);
       return answer;
-    } finally {
-      clearTimeout(timer);
-      body ? link.endWith(body) : link.end();
     }
   }
 
@@ -361,7 +394,9 @@ export class RoutedCall {
         const init: RequestInit = { redirect: "manual", credentials: "omit", cache: "no-store", signal: question.signal };
         const response = await options.fetch(`${member.url}/_ha/leader`, init);
         cluster.answered(member);
-        this.#learn(response.ok ? (text(await readJson(response), "leader_url") ?? null) : null, epochOf(response.headers), member);
+        const epoch = epochOf(response.headers);
+        cluster.epochs.hear(member, epoch);
+        this.#learn(response.ok ? (text(await readJson(response), "leader_url") ?? null) : null, epoch, member);
         discard(response);
       } catch (error) {
         signal?.throwIfAborted();
@@ -380,7 +415,7 @@ export class RoutedCall {
     }
   }
 
-  #fail(why: string, last?: Answer): LeaderRoutingError {
+  #fail(why: string, last?: Answer): LeaderRoutingError | OutcomeUnknownError {
     const asked: NodeReport[] = [...this.#words].map(([member, { attempts, word }]) => ({ node: member.url, attempts, lastWord: word }));
     const others = this.#routing.cluster.configured.filter((member) => !this.#words.has(member));
     const nodes = asked.concat(

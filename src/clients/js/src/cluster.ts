@@ -1,6 +1,6 @@
 import { backoff } from "./backoff.js";
 import { Gate } from "./gate.js";
-import { isDowngrade, parseMember } from "./member-url.js";
+import { isDowngrade } from "./member-url.js";
 import { NewestPosition, SeenEpochs } from "./newest.js";
 import type { LeaderClientOptions } from "./options.js";
 
@@ -144,11 +144,11 @@ export class Cluster {
    * that is new here is taken up only when a configured node names it and no encryption is lost; it becomes the leader for all
    * calls only when the options trust it.
    *
+   * @param target In the one spelling.
    * @returns The target as a member; undefined when it is none and must not become one.
    */
-  learn(url: string, epoch: bigint, reporter: Member): Member | undefined {
-    const target = parseMember(url);
-    const member = target ? this.#findOrAdd(target, reporter) : undefined;
+  learn(target: string, epoch: bigint, reporter: Member): Member | undefined {
+    const member = this.#findOrAdd(target, reporter);
     if (member?.trusted) {
       this.#setLeader(member, epoch);
     }

@@ -9,8 +9,8 @@ export interface NodeReport {
 }
 
 /**
- * No node answered the call within its deadline, or it must not be sent again. A `TypeError`, as `fetch` throws it, for those
- * who do not care why. This class itself: the call was a read, or a write that was certainly not executed.
+ * No node answered the call within its deadline, or it could not be sent again. A `TypeError`, as `fetch` throws it, for those who
+ * do not care why: the call was a read, or a write that was certainly not executed, so whoever retries such errors may.
  */
 export class LeaderRoutingError extends TypeError {
   override name = "LeaderRoutingError";
@@ -24,9 +24,15 @@ export class LeaderRoutingError extends TypeError {
   }
 }
 
-/** A write may have been executed, and may not; only the server's data can tell. */
-export class OutcomeUnknownError extends LeaderRoutingError {
+/**
+ * A write may have been executed, and may not; only the server's data can tell. On purpose no `LeaderRoutingError` and no
+ * `TypeError`: code that retries takes those for failures after which to send the write again.
+ */
+export class OutcomeUnknownError extends Error {
   override name = "OutcomeUnknownError";
+
+  /** What each node said, in the order of the first contact; nodes that were not asked are listed last. */
+  readonly nodes: readonly NodeReport[];
 
   /** The usable `Idempotency-Key` it was sent with, under which the application may send it again; else undefined. */
   readonly idempotencyKey: string | undefined;
@@ -35,7 +41,8 @@ export class OutcomeUnknownError extends LeaderRoutingError {
   readonly response: Response | undefined;
 
   constructor(message: string, nodes: readonly NodeReport[], cause?: unknown, idempotencyKey?: string, response?: Response) {
-    super(message, nodes, cause);
+    super(message, cause === undefined ? undefined : { cause });
+    this.nodes = nodes;
     this.idempotencyKey = idempotencyKey;
     this.response = response;
   }

@@ -34,6 +34,11 @@ export class SeenEpochs {
       return;
     }
 
+    // Others may be one of these by another name, and would count twice.
+    if (!node.configured) {
+      return;
+    }
+
     if (this.#lower.size === 0) {
       this.#lowerSince = performance.now();
     }

@@ -45,6 +45,14 @@ export interface LeaderClientOptions {
    */
   trustReportedLeaders?: boolean;
 
+  /**
+   * Gives the `Authorization` of each attempt, in place of the request's own; undefined leaves that. Called with the node's base URL
+   * before anything is sent, and for nodes that may see credentials only. The signal fires when the caller gives up or the time of
+   * the attempt is over. When it fails, so does the call, as not executed unless an earlier attempt may have been: `cause` says why.
+   * Cache what is expensive.
+   */
+  getAuthorization?: (node: string, signal: AbortSignal) => string | undefined | Promise<string | undefined>;
+
   /** What sends the attempts; must do what the platform's `fetch` does, and never send a request twice. Default `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch;
 
@@ -69,6 +77,7 @@ export function checkOptions(options: LeaderClientOptions): Required<LeaderClien
     maxConcurrent: check("maxConcurrent", options?.maxConcurrent, 256, 1, 10_000, errors),
     addIdempotencyKey: options?.addIdempotencyKey ?? false,
     trustReportedLeaders: options?.trustReportedLeaders ?? false,
+    getAuthorization: options?.getAuthorization ?? (() => undefined),
     // Looked up at each call, so that tools which replace it later are seen; browsers want it called as a function of the window.
     fetch: options?.fetch ?? ((input: string | URL | Request, init?: RequestInit) => globalThis.fetch(input, init)),
     warn: options?.warn ?? ((message: string) => console.warn(message)),

@@ -131,10 +131,22 @@ export class CallRequest {
   /**
    * The arguments of one attempt.
    *
+   * @param authorization In place of the caller's own; undefined leaves that.
    * @param marked Ask to be refused rather than redirected.
    */
-  attempt(member: Member, cluster: Cluster, marked: boolean, redirect: RequestRedirect, signal: AbortSignal): RequestInit {
+  attempt(
+    member: Member,
+    cluster: Cluster,
+    authorization: string | undefined,
+    marked: boolean,
+    redirect: RequestRedirect,
+    signal: AbortSignal,
+  ): RequestInit {
     const headers = new Headers(this.headers);
+    if (authorization !== undefined) {
+      headers.set("Authorization", authorization);
+    }
+
     if (this.body.contentType !== undefined && !headers.has("Content-Type")) {
       headers.set("Content-Type", this.body.contentType);
     }
@@ -164,5 +176,14 @@ export class CallRequest {
       redirect,
       signal,
     };
+  }
+}
+
+/** The error of `Headers` shows the value, which may be a secret. */
+export function isHeaderValue(value: unknown): value is string {
+  try {
+    return typeof value === "string" && new Headers({ Authorization: value }).has("Authorization");
+  } catch {
+    return false;
   }
 }

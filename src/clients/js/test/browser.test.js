@@ -42,13 +42,38 @@ describe("in Chromium, on a page of another origin", { skip: chromium ? false : 
     for (const leader of [2, 0, 1]) {
       cluster.leader = cluster.nodes[leader];
       cluster.epoch++;
-      cluster.nodes.forEach((node) => (node.seen = []));
+      cluster.forget();
       assert.deepEqual(await page.run(writes, cluster.urls, 3), [201, 201, 201]);
       const led = writesBy(cluster)[leader];
       assert.deepEqual(led.map((call) => [call.body, call.headers.origin, call.headers.authorization]),
         ["0", "1", "2"].map((body) => [body, page.origin, "Bearer x"]));
       assert.ok(cluster.calls.length <= 5, `${cluster.calls.length} requests`);
     }
+  }));
+
+  it("each attempt gets an authorization of its own, and a call without one sends nothing", withCluster(async (cluster) => {
+    cluster.leader = cluster.nodes[1];
+    const authorized = async (/** @type {any} */ ha, nodes) => {
+      let asked = 0;
+      const client = new ha.LeaderClient({
+        nodes,
+        getAuthorization: async () => {
+          if (++asked > 2) {
+            throw new TypeError("no token");
+          }
+
+          return `Bearer ${asked}`;
+        },
+      });
+      const came = [];
+      for (const method of ["GET", "POST", "POST"]) {
+        came.push(await client.fetch("/notes", { method }).then((a) => a.status, (e) => `${e.name} ${e.cause?.message}`));
+      }
+
+      return came;
+    };
+    assert.deepEqual(await page.run(authorized, cluster.urls), [200, 201, "LeaderRoutingError no token"]);
+    assert.deepEqual(cluster.calls.map((call) => call.headers.authorization).sort(), ["Bearer 1", "Bearer 2"]);
   }));
 
   it("without exposed headers the bodies say enough", withCluster(async (cluster) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { LeaderClient, LeaderRoutingError, OutcomeUnknownError } from "../dist/index.js";
 import { Member } from "../dist/cluster.js";
-import { SeenEpochs } from "../dist/newest.js";
+import { NewestPosition, SeenEpochs } from "../dist/newest.js";
 import { breakOff, FakeCluster, json, redirect, refuse, unknown } from "./support/fake-cluster.js";
 
 /**
@@ -57,7 +57,7 @@ describe("where calls go", () => {
 
   it("lets a call choose the leader or any node, whatever its method", withCluster(async (cluster, client) => {
     await client.fetch("/a");
-    cluster.nodes.forEach((node) => (node.seen = []));
+    cluster.forget();
     for (let i = 0; i < 3; i++) {
       await client.fetch("/balance", { toLeader: true });
     }
@@ -107,7 +107,7 @@ describe("where calls go", () => {
     b.always = (request, response) => redirect(response, a.url + request.path, a.url);
     const began = performance.now();
     await assert.rejects(write(client), (error) => {
-      assert.ok(error instanceof LeaderRoutingError && !(error instanceof OutcomeUnknownError));
+      assert.ok(error instanceof LeaderRoutingError);
       assert.match(error.message, /^POST \/notes was not answered after .* 307 to http/);
       return true;
     });
@@ -201,6 +201,23 @@ describe("what is sent again", () => {
     await assert.rejects(write(client), OutcomeUnknownError);
   }, { attemptTimeout: 200 }, 2));
 
+  it("begins no round in the last moment before the deadline", async (t) => {
+    let now = 0;
+    let calls = 0;
+    t.mock.method(performance, "now", () => now);
+    const client = new LeaderClient({
+      nodes: ["http://a"],
+      deadline: 5_100,
+      fetch: async () => {
+        // A first pause of 50 to 100 ms would leave up to 50 ms.
+        [now, calls] = [5_000, calls + 1];
+        return new Response("", { status: 503, headers: { "X-Base-Not-Executed": "1" } });
+      },
+    });
+    await assert.rejects(write(client), /leaves no time for another round/);
+    assert.equal(calls, 1);
+  });
+
   it("does not wait by a Retry-After that is none", withCluster(async (cluster, client) => {
     for (const nonsense of ["soon", "-1", "1e9", "99999999999999999999", "Jan 1 2999"]) {
       cluster.nodes[0].next = [(_, response) => refuse(response, "no leader", nonsense)];
@@ -252,7 +269,7 @@ describe("what is sent again", () => {
     const [node] = cluster.nodes;
     node.next = [(_, response) => unknown(response)];
     await assert.rejects(write(client), (error) => {
-      assert.ok(error instanceof OutcomeUnknownError && error instanceof LeaderRoutingError && error instanceof TypeError);
+      assert.ok(error instanceof OutcomeUnknownError && !(error instanceof LeaderRoutingError) && !(error instanceof TypeError));
       assert.equal(error.response?.status, 502);
       assert.equal(error.idempotencyKey, undefined);
       assert.deepEqual(error.nodes, [{ node: node.url, attempts: 1, lastWord: "502 outcome unknown" }]);
@@ -378,7 +395,7 @@ describe("what is sent again", () => {
     const patient = new LeaderClient({ nodes: [`http://127.0.0.1:${node.port}`], deadline: 5_000 });
     const waiting = write(patient);
     await assert.rejects(write(client), (error) => {
-      assert.ok(error instanceof LeaderRoutingError && !(error instanceof OutcomeUnknownError));
+      assert.ok(error instanceof LeaderRoutingError);
       assert.ok(error.nodes[0].attempts > 1 && error.nodes[0].attempts < 8, `${error.nodes[0].attempts} attempts`);
       assert.match(error.nodes[0].lastWord, /ECONNREFUSED/);
       return true;
@@ -442,10 +459,25 @@ describe("what waits for its turn", () => {
     cluster.nodes[0].always = () => {};
     const under = write(client);
     const waiting = write(client);
-    await assert.rejects(waiting, (error) => !(error instanceof OutcomeUnknownError) && /1 requests to .* still under way/.test(String(error)));
+    await assert.rejects(waiting, (error) => error instanceof LeaderRoutingError && /1 requests to .* still under way/.test(String(error)));
     await assert.rejects(under, OutcomeUnknownError);
     assert.equal(cluster.calls.length, 1);
   }, { maxConcurrent: 1, deadline: 300 }, 1));
+
+  it("is not sent when its place comes after the deadline", async (t) => {
+    let now = 0;
+    t.mock.method(performance, "now", () => now);
+    /** @type {((response: Response) => void)[]} */
+    const held = [];
+    const client = new LeaderClient({ nodes: ["http://a"], maxConcurrent: 1, fetch: () => new Promise((resolve) => held.push(resolve)) });
+    const [first, second] = [write(client), write(client)];
+    await until(() => held.length === 1);
+    now = 30_000;
+    held[0](new Response(""));
+    assert.equal((await first).status, 200);
+    await assert.rejects(second, (error) => error instanceof LeaderRoutingError && /the deadline is over/.test(error.message));
+    assert.equal(held.length, 1);
+  });
 
   it("goes to another node when the leader has moved meanwhile; reads do not wait for a full one", withCluster(async (cluster, client) => {
     const [first, second] = cluster.nodes;
@@ -484,7 +516,7 @@ describe("bodies", () => {
       [new URLSearchParams({ q: "ü" }), /^application\/x-www-form-urlencoded/],
       [form, /^multipart\/form-data; ?boundary=/],
     ])) {
-      a.seen = b.seen = [];
+      cluster.forget();
       cluster.leader = b;
       cluster.epoch++;
       a.next = b.next = [breakOff, (_, response) => refuse(response, "no leader"), breakOff];
@@ -523,7 +555,7 @@ describe("bodies", () => {
     assert.deepEqual([answer.status, (await answer.json()).error], [503, "no leader"]);
     await client.fetch("/a");
     a.next = [(request, response) => redirect(response, b.url + request.path, b.url)];
-    await assert.rejects(write(client, stream()), (error) => error instanceof LeaderRoutingError && !(error instanceof OutcomeUnknownError));
+    await assert.rejects(write(client, stream()), (error) => error instanceof LeaderRoutingError);
     cluster.epoch = 3;
     await client.fetch("/a");
     a.next = [breakOff];
@@ -611,7 +643,7 @@ describe("credentials", () => {
     try {
       for (const trustReportedLeaders of [false, true]) {
         const client = new LeaderClient({ nodes: [member.url], deadline: 400, trustReportedLeaders, warn: () => {} });
-        await assert.rejects(write(client, { headers: secrets }), LeaderRoutingError);
+        await assert.rejects(write(client, { headers: secrets }), /after 0\.\d+ s:/);
       }
 
       assert.equal(evil.calls.length, 0);
@@ -657,12 +689,119 @@ describe("credentials", () => {
   });
 });
 
+describe("getAuthorization", () => {
+  /** @param {(node: string, signal: AbortSignal) => any} getAuthorization */
+  const by = (getAuthorization, options = {}) => ({ getAuthorization, warn: () => {}, ...options });
+
+  it("is asked for each attempt, for its node, in place of the request's own", async () => {
+    /** @type {string[]} */
+    const asked = [];
+    await withCluster(async (cluster, client) => {
+      const [node] = cluster.nodes;
+      node.next = [(_, response) => refuse(response, "no leader")];
+      assert.equal((await write(client, { headers: { Authorization: "own" } })).status, 201);
+      assert.equal((await client.fetch("/a")).status, 200);
+      assert.deepEqual(node.calls.map((call) => call.headers.authorization), ["token 1", "token 2", "token 3"]);
+      assert.deepEqual(asked, [node.url, node.url, node.url]);
+      await write(new LeaderClient({ nodes: [node.url], ...by(async () => "x") }), { body: new Blob(["s"]).stream(), duplex: "half" });
+      assert.deepEqual(node.seen.filter((call) => call.path === "/_ha/leader").map((call) => call.headers.authorization), [undefined]);
+    }, by(async (node) => `token ${asked.push(node)}`), 1)();
+  });
+
+  it("is not asked for a leader that is no member, and undefined leaves the request's own", async () => {
+    const cluster = await FakeCluster.start(2);
+    const [member, foreign] = cluster.nodes;
+    cluster.leader = foreign;
+    try {
+      for (const trustReportedLeaders of [false, true]) {
+        /** @type {string[]} */
+        const asked = [];
+        cluster.forget();
+        const client = new LeaderClient({ nodes: [member.url], ...by((node) => void asked.push(node), { trustReportedLeaders }) });
+        assert.equal((await write(client, { headers: { Authorization: "own" } })).status, 201);
+        assert.deepEqual(asked, trustReportedLeaders ? [member.url, foreign.url] : [member.url]);
+        assert.deepEqual(cluster.calls.map((call) => call.headers.authorization), ["own", trustReportedLeaders ? "own" : undefined]);
+      }
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it("fails the call as not executed, with nothing sent and no node blamed", withCluster(async (cluster) => {
+    // Of the kind that fetch throws too.
+    const failure = new TypeError("no token");
+    for (const fails of [() => Promise.reject(failure), () => { throw failure; }]) {
+      await assert.rejects(write(new LeaderClient({ nodes: cluster.urls, ...by(fails) })), (error) => {
+        assert.ok(error instanceof LeaderRoutingError);
+        assert.equal(error.cause, failure);
+        assert.match(error.message, /was not answered .*getAuthorization failed: no token/);
+        assert.deepEqual(error.nodes.map((node) => [node.attempts, node.lastWord]), [[0, "not asked"]]);
+        return true;
+      });
+    }
+
+    for (const nonsense of ["se\ncret", 5]) {
+      await assert.rejects(
+        write(new LeaderClient({ nodes: cluster.urls, ...by(() => nonsense) })),
+        (error) => error instanceof LeaderRoutingError && !/cret/.test(`${error} ${error.cause}`));
+    }
+
+    assert.equal(cluster.calls.length, 0);
+  }, {}, 1));
+
+  it("does not hide that an earlier attempt may have been executed", async () => {
+    let asked = 0;
+    const failure = new Error("no token");
+    await withCluster(async (cluster, client) => {
+      cluster.nodes[0].next = [breakOff];
+      await assert.rejects(
+        write(client, { headers: { "Idempotency-Key": "k" } }),
+        (error) => error instanceof OutcomeUnknownError && error.idempotencyKey === "k" && error.cause === failure);
+      assert.equal(cluster.calls.length, 1);
+    }, by(async () => {
+      if (++asked > 1) {
+        throw failure;
+      }
+    }), 1)();
+  });
+
+  it("is given up while there is still time for an attempt, which would else end in an unknown outcome", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    t.mock.method(performance, "now", () => 0);
+    /** @type {AbortSignal[]} */
+    const signals = [];
+    const client = new LeaderClient({ nodes: ["http://a"], ...by((_, signal) => (signals.push(signal), new Promise(() => {}))) });
+    const given = assert.rejects(write(client), LeaderRoutingError);
+    await until(() => signals.length === 1);
+    t.mock.timers.tick(29_949);
+    assert.equal(signals[0].aborted, false);
+    t.mock.timers.tick(1);
+    await given;
+  });
+
+  it("costs no more than the time of an attempt, or until the caller gives up", async () => {
+    /** @type {AbortSignal[]} */
+    const signals = [];
+    await withCluster(async (cluster, client) => {
+      await assert.rejects(client.fetch("/a"), (error) => error instanceof LeaderRoutingError && /no answer in the time of the attempt/.test(error.message));
+      assert.equal(signals[0].aborted, true);
+      const controller = new AbortController();
+      const given = write(client, { signal: controller.signal });
+      await until(() => signals.length === 2);
+      controller.abort(new Error("given up"));
+      await assert.rejects(given, /given up/);
+      assert.equal(signals[1].aborted, true);
+      assert.equal(cluster.calls.length, 0);
+    }, by((_, signal) => (signals.push(signal), new Promise(() => {})), { attemptTimeout: 100 }), 1)();
+  });
+});
+
 describe("redirects of the application", () => {
   it("are followed for reads as fetch would, and taken for nobody's word about the leader", withCluster(async (cluster, client) => {
     const foreign = await FakeCluster.start(1);
     try {
       await write(client);
-      cluster.nodes.forEach((node) => (node.seen = []));
+      cluster.forget();
       foreign.nodes[0].always = (_, response) => {
         response.setHeader("X-Base-Leader", cluster.nodes[1].url).setHeader("X-Base-Epoch", "99");
         refuse(response, "no leader");
@@ -793,13 +932,73 @@ describe("what goes along", () => {
     return bytes.toString("base64url");
   };
 
-  it("tells the leader the highest epoch that any node has named", withCluster(async (cluster, client) => {
+  /** @param {FakeCluster} cluster @param {string} path @param {string} header */
+  const sent = (cluster, path, header) => cluster.calls.find((call) => call.path === path)?.headers[header];
+
+  it("tells the leader the highest epoch that any node has named, unless the caller does", withCluster(async (cluster, client) => {
     cluster.epoch = 9;
-    await client.fetch("/notes");
-    await write(client);
-    const [read, written] = cluster.calls.sort((a, b) => a.method.localeCompare(b.method));
-    assert.deepEqual([read?.headers["x-base-seen-epoch"], written?.headers["x-base-seen-epoch"]], [undefined, "9"]);
+    await client.fetch("/first");
+    await client.fetch("/read");
+    await client.fetch("/balance", { toLeader: true });
+    await write(client, {}, "/written");
+    await write(client, { headers: { "X-Base-Seen-Epoch": "3" } }, "/own");
+    assert.deepEqual(["/first", "/read", "/balance", "/written", "/own"].map((path) => sent(cluster, path, "x-base-seen-epoch")),
+      [undefined, undefined, "9", "9", "3"]);
   }));
+
+  it("hears the epoch in the answer to its own question too", withCluster(async (cluster, client) => {
+    cluster.epoch = 9;
+    await write(client, { body: new Blob(["s"]).stream(), duplex: "half" });
+    assert.equal(sent(cluster, "/notes", "x-base-seen-epoch"), "9");
+  }));
+
+  it("says nothing that it has from somebody who is no member", async () => {
+    const cluster = await FakeCluster.start(2);
+    const [member, foreign] = cluster.nodes;
+    cluster.leader = foreign;
+    foreign.always = (_, response) => {
+      response.setHeader("X-Base-Epoch", "99").setHeader("X-Base-Position", position(99, 1));
+      json(response, 201, {});
+    };
+    try {
+      const client = new LeaderClient({ nodes: [member.url], warn: () => {} });
+      await write(client);
+      assert.equal(foreign.calls.length, 1);
+      member.always = (_, response) => json(response, 200, {});
+      await client.fetch("/read");
+      await write(client, {}, "/next");
+      assert.equal(sent(cluster, "/read", "x-base-position"), undefined);
+      assert.equal(sent(cluster, "/next", "x-base-seen-epoch"), "1");
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it("keeps the position and the platform's own cookies inside, and asks its question without them", async () => {
+    const cluster = await FakeCluster.start(2);
+    const [member, foreign] = cluster.nodes;
+    /** @type {Record<string, string | undefined>} */
+    const credentials = {};
+    try {
+      const client = new LeaderClient({
+        nodes: [member.url],
+        warn: () => {},
+        fetch: (input, init) => ((credentials[String(input)] = init?.credentials), fetch(input, init)),
+      });
+      member.always = (_, response) => {
+        response.setHeader("X-Base-Position", position(7, 1));
+        json(response, 201, {});
+      };
+      await write(client, { body: new Blob(["s"]).stream(), duplex: "half" });
+      member.next = [(request, response) => redirect(response, foreign.url + request.path, foreign.url)];
+      assert.equal((await client.fetch("/balance", { toLeader: true, credentials: "include" })).status, 200);
+      assert.deepEqual([member, foreign].map((node) => node.calls.at(-1)?.headers["x-base-position"]), [position(7, 1), undefined]);
+      const [question, kept, gone] = [`${member.url}/_ha/leader`, `${member.url}/balance`, `${foreign.url}/balance`].map((url) => credentials[url]);
+      assert.deepEqual([question, kept, gone], ["omit", "include", "omit"]);
+    } finally {
+      await cluster.stop();
+    }
+  });
 
   it("forgets an epoch that most nodes do not know any more, once none has named it for 5 s", (t) => {
     let now = 0;
@@ -807,12 +1006,17 @@ describe("what goes along", () => {
     const epochs = new SeenEpochs(3);
     const member = (/** @type {string} */ url) => new Member(url, true, true, 1);
     const [a, b, c] = [member("http://a"), member("http://b"), member("http://c")];
+    const reported = new Member("http://b.example", false, true, 1);
     epochs.hear(a, 8n);
     epochs.hear(b, 7n);
     epochs.hear(c, 7n);
+    now = 4_999;
+    epochs.hear(c, 7n);
+    assert.equal(epochs.highest, 8n);
     epochs.hear(a, 8n);
     for (; now < 60_000; now += 5_000) {
       epochs.hear(b, 7n);
+      epochs.hear(reported, 7n);
     }
 
     assert.equal(epochs.highest, 8n);
@@ -820,6 +1024,47 @@ describe("what goes along", () => {
     assert.equal(epochs.highest, 7n);
     epochs.hear(c, 0n);
     assert.equal(epochs.highest, 7n);
+
+    // From the first lower word after the last of the highest.
+    epochs.hear(a, 9n);
+    epochs.hear(b, 7n);
+    now += 4_999;
+    epochs.hear(a, 9n);
+    now += 1;
+    epochs.hear(b, 7n);
+    epochs.hear(c, 7n);
+    assert.equal(epochs.highest, 9n);
+    now += 5_000;
+    epochs.hear(c, 7n);
+    assert.equal(epochs.highest, 7n);
+
+    const even = new SeenEpochs(2);
+    even.hear(a, 8n);
+    even.hear(b, 7n);
+    now += 5_000;
+    even.hear(b, 7n);
+    even.hear(a, 0n);
+    assert.equal(even.highest, 8n);
+  });
+
+  it("keeps the later of two positions, and the last word where nothing tells which that is", () => {
+    const newest = new NewestPosition();
+    const next = Buffer.from(position(1, 1), "base64url");
+    next[0] = 2;
+    const version2 = next.toString("base64url");
+    for (const [given, kept] of [
+      [position(7, 300), position(7, 300)],
+      [position(7, 200), position(7, 300)],
+      [position(8, 100), position(8, 100)],
+      ["", position(8, 100)],
+      ["A".repeat(201), position(8, 100)],
+      [version2, version2],
+      [position(1, 1), position(1, 1)],
+      ["not one", "not one"],
+    ]) {
+      newest.raise(given);
+      assert.equal(newest.newest, kept);
+    }
   });
 
   it("brings the newest position of a write along with reads, and leaves the caller's own", withCluster(async (cluster, client) => {
@@ -827,9 +1072,7 @@ describe("what goes along", () => {
     cluster.nodes.forEach((node) => {
       const { always } = node;
       node.always = (request, response, raw) => {
-        if (request.method === "POST") {
-          response.setHeader("X-Base-Position", positions.shift() ?? "");
-        }
+        response.setHeader("X-Base-Position", request.method === "POST" ? (positions.shift() ?? "") : position(9, 1));
 
         always(request, response, raw);
       };
@@ -840,9 +1083,8 @@ describe("what goes along", () => {
     await write(client);
     await client.fetch("/after");
     await client.fetch("/own", { headers: { "X-Base-Position": "own" } });
-    const sent = (/** @type {string} */ path) => cluster.calls.find((call) => call.path === path)?.headers["x-base-position"];
-    assert.equal(sent("/after"), position(7, 300));
-    assert.equal(sent("/own"), "own");
+    assert.equal(sent(cluster, "/after", "x-base-position"), position(7, 300));
+    assert.equal(sent(cluster, "/own", "x-base-position"), "own");
     assert.ok(cluster.calls.every((call) => call.method !== "POST" || call.headers["x-base-position"] === undefined));
   }));
 });

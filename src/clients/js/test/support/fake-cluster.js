@@ -95,6 +95,10 @@ export class FakeCluster {
     return this.nodes.flatMap((node) => node.calls);
   }
 
+  forget() {
+    this.nodes.forEach((node) => (node.seen = []));
+  }
+
   async stop() {
     await Promise.all(this.nodes.map((node) => node.stop()));
   }
