@@ -120,6 +120,17 @@ internal sealed class ScriptedCluster : HttpMessageHandler
         return response;
     };
 
+    /// <summary>The same answer, with the name of the node that gave it or passed it on.</summary>
+    public static Func<HttpRequestMessage, HttpResponseMessage> Shown(Func<HttpRequestMessage, HttpResponseMessage> answer) => request =>
+    {
+        var response = answer(request);
+        response.Headers.Add("X-Base-Node", "node");
+        return response;
+    };
+
+    /// <summary>Of a gateway before the nodes, or of an application whose node does not show itself.</summary>
+    public static Func<HttpRequestMessage, HttpResponseMessage> Bare(int status) => _ => new((HttpStatusCode)status) { Content = new StringContent("<html>") };
+
     public static HttpResponseMessage Refuse(HttpRequestMessage request) =>
         throw new HttpRequestException(HttpRequestError.ConnectionError, "refused", new SocketException((int)SocketError.ConnectionRefused));
 
