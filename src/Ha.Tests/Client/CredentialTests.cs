@@ -35,6 +35,7 @@ public class CredentialTests
             Assert.Equal(PublicNormal, cluster.Log[1].Node);
             Assert.Null(cluster.Log[1].Header("Authorization"));
             Assert.Null(cluster.Log[1].Header("Cookie"));
+            Assert.Null(cluster.Log[1].Header("Proxy-Authorization"));
             Assert.Equal("text", cluster.Log[1].Body);
             Assert.Equal("kept", cluster.Log[1].Header("X-Other"));
         }
@@ -116,11 +117,22 @@ public class CredentialTests
         Assert.Equal(["https://a"], cluster.Path);
     }
 
+    [Fact]
+    public async Task Leader_that_is_named_without_encryption_is_not_taken_for_one()
+    {
+        using var cluster = new ScriptedCluster(o => (o.Nodes, o.TrustReportedLeaders) = (["https://a"], true));
+        cluster.On("https://a", Ok("http://a"));
+        await cluster.Client.GetStringAsync("/");
+        using var response = await SendAsync(cluster);
+        Assert.Equal(["https://a", "https://a"], cluster.Path);
+    }
+
     private static async Task<HttpResponseMessage> SendAsync(ScriptedCluster cluster)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/notes") { Content = new StringContent("text") };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", "secret");
         request.Headers.Add("Cookie", "session=1");
+        request.Headers.Add("Proxy-Authorization", "Basic secret");
         request.Headers.Add("X-Other", "kept");
         return await cluster.Client.SendAsync(request);
     }

@@ -13,7 +13,7 @@ public class NewestPositionTests
     {
         using var cluster = new ScriptedCluster();
         var (first, second) = (Position(7, 100), Position(7, 200));
-        cluster.Everywhere(Positioned(first), Ok(A), Positioned(second), Ok(A));
+        cluster.Everywhere(Positioned(first), Positioned(Position(9, 1)), Positioned(second), Positioned(Position(9, 2)));
         using var write = await cluster.Client.PostAsync("/notes", content: null);
         await cluster.Client.GetStringAsync("/notes");
         using var next = await cluster.Client.PostAsync("/notes", content: null);
@@ -101,6 +101,8 @@ public class NewestPositionTests
         Assert.Equal("not one of version 1", position.Newest);
         position.Take(Position(1, 1), before: null);
         Assert.Equal(Position(1, 1), position.Newest);
+        position.Take(Position(0, 1, version: 2), before: null);
+        Assert.Equal(Position(0, 1, version: 2), position.Newest);
     }
 
     [Fact]
@@ -124,10 +126,10 @@ public class NewestPositionTests
         return response;
     };
 
-    private static string Position(long epoch, long number)
+    private static string Position(long epoch, long number, byte version = 1)
     {
         var bytes = new byte[2 + 3 + 16 + 32];
-        (bytes[0], bytes[1]) = (1, 3);
+        (bytes[0], bytes[1]) = (version, 3);
         BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(5), epoch);
         BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(13), number);
         return Base64Url.EncodeToString(bytes);

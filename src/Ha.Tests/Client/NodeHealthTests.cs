@@ -175,6 +175,21 @@ public class NodeHealthTests
     }
 
     [Fact]
+    public async Task Nothing_is_sent_once_the_questions_for_the_leader_have_used_the_time_up()
+    {
+        using var cluster = new ScriptedCluster(o => o.MaxBufferedBodyBytes = 0);
+        cluster.Everywhere(request =>
+        {
+            cluster.Time.Advance(TimeSpan.FromSeconds(20));
+            return Refuse(request);
+        });
+        using var stream = new StreamContent(new MemoryStream([1]));
+        var error = await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.PostAsync("/notes", stream));
+        Assert.Contains("the deadline is over", error.Message, StringComparison.Ordinal);
+        Assert.All(cluster.Log, sent => Assert.True(IsRead(sent.Request)));
+    }
+
+    [Fact]
     public async Task Retry_After_beyond_the_deadline_ends_the_call_at_once()
     {
         using var cluster = new ScriptedCluster();

@@ -117,6 +117,89 @@ public class OuterRetryTests
         Assert.Equal(["text", "text"], cluster.Log.Select(sent => sent.Body));
     }
 
+    [Theory]
+    [InlineData(null, "has no usable Idempotency-Key")]
+    [InlineData("\"other\"", "under another Idempotency-Key")]
+    public async Task Retry_of_whatever_fails_repeats_an_unknown_write_under_the_same_key_only(string? next, string why)
+    {
+        using var cluster = Around(async (request, pass) =>
+        {
+            await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => pass(CancellationToken.None));
+            request.Headers.Remove("Idempotency-Key");
+            request.Headers.TryAddWithoutValidation("Idempotency-Key", next);
+            return await pass(CancellationToken.None);
+        });
+        cluster.Everywhere(Break);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/notes") { Headers = { { "Idempotency-Key", "\"first\"" } } };
+        var error = await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.SendAsync(request));
+        Assert.Contains(why, error.Message, StringComparison.Ordinal);
+        Assert.IsType<WriteOutcomeUnknownException>(error.InnerException);
+        Assert.All(cluster.Log, sent => Assert.Equal("\"first\"", sent.Header("Idempotency-Key")));
+    }
+
+    [Fact]
+    public async Task Write_that_was_given_up_on_its_way_is_not_sent_again_without_a_key()
+    {
+        using var limit = new CancellationTokenSource();
+        using var cluster = Around(async (_, pass) =>
+        {
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pass(limit.Token));
+            return await pass(CancellationToken.None);
+        });
+        cluster.Everywhere(
+            _ =>
+            {
+                limit.Cancel();
+                throw new OperationCanceledException(limit.Token);
+            },
+            Ok(A));
+        await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/notes", new StringContent("text")));
+        Assert.Single(cluster.Log);
+    }
+
+    [Fact]
+    public async Task Write_that_the_application_has_answered_may_have_run_whatever_a_later_pass_meets()
+    {
+        using var cluster = Around(async (_, pass) =>
+        {
+            using var disliked = await pass(CancellationToken.None);
+            return await pass(CancellationToken.None);
+        });
+        cluster.Everywhere(Problem(429, "the application's"), Problem(503, "no leader", retryAfter: 60));
+        await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/notes", new StringContent("text")));
+        Assert.Equal(2, cluster.Log.Count);
+    }
+
+    [Fact]
+    public async Task Pass_beside_another_of_the_same_message_sends_nothing_without_a_key()
+    {
+        var release = new TaskCompletionSource();
+        using var cluster = Around(async (_, pass) =>
+        {
+            var first = pass(CancellationToken.None);
+            var second = pass(CancellationToken.None);
+            release.SetResult();
+            var error = await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => second);
+            Assert.Contains("another pass of the same message is under way", error.Message, StringComparison.Ordinal);
+            return await first;
+        });
+        foreach (var node in (string[])[A, B, C])
+        {
+            cluster.On(node, async (request, _) =>
+            {
+                await release.Task;
+                return Ok(A)(request);
+            });
+        }
+
+        using var response = await cluster.Client.PostAsync("/notes", new StringContent("text"));
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Single(cluster.Log);
+    }
+
+    private static ScriptedCluster Around(Passes passes) =>
+        new(services: services => services.AddHttpClient("api").AddHttpMessageHandler(() => new PassesHandler(passes)));
+
     private static ScriptedCluster Resilient(Action<LeaderRoutingOptions>? configure = null) => new(
         configure,
         services => services.AddHttpClient("api").AddStandardResilienceHandler().Configure(static (HttpStandardResilienceOptions options) =>
@@ -125,4 +208,12 @@ public class OuterRetryTests
             options.Retry.UseJitter = false;
             options.Retry.BackoffType = DelayBackoffType.Constant;
         }));
+
+    private delegate Task<HttpResponseMessage> Passes(HttpRequestMessage request, Func<CancellationToken, Task<HttpResponseMessage>> pass);
+
+    private sealed class PassesHandler(Passes passes) : DelegatingHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            passes(request, token => base.SendAsync(request, token));
+    }
 }

@@ -162,6 +162,20 @@ public class SeenEpochTests
         Assert.Equal(8, epochs.Highest);
     }
 
+    [Theory]
+    [InlineData(A, "7", 7L)]
+    [InlineData(A, "0", 0L)]
+    [InlineData(null, "7", 7L)]
+    [InlineData(null, "0", null)]
+    [InlineData(null, null, null)]
+    public void Node_that_knows_of_no_leader_names_no_epoch(string? leader, string? epoch, long? named)
+    {
+        using var response = new HttpResponseMessage();
+        response.Headers.TryAddWithoutValidation("X-Base-Leader", leader is null ? [] : [leader]);
+        response.Headers.TryAddWithoutValidation("X-Base-Epoch", epoch is null ? [] : [epoch]);
+        Assert.Equal(named, AnswerReader.NamedEpoch(response));
+    }
+
     [Fact]
     public void Highest_is_forgotten_under_a_leader_without_an_epoch()
     {

@@ -10,13 +10,13 @@ async function asInPage(input, init) {
   });
   if (init?.redirect === "manual" && response.status >= 300 && response.status < 400) {
     await response.body?.cancel();
-    const hidden = Response.error();
-    Object.defineProperty(hidden, "type", { value: "opaqueredirect" });
-    return hidden;
+    return opaqueRedirect();
   }
 
   return response;
 }
+
+const opaqueRedirect = () => Object.defineProperty(Response.error(), "type", { value: "opaqueredirect" });
 
 /** @param {(cluster: FakeCluster, client: LeaderClient, write: (init?: RequestInit) => Promise<Response>) => Promise<void>} body */
 const withCluster = (body, known = true, count = 2) => async () => {
@@ -88,6 +88,26 @@ describe("where the platform hides redirects", () => {
     await write();
     assert.equal(member.calls.at(-1)?.headers["x-base-forwarded-by"], "fetch:page");
   }, false));
+
+  it("does not let the platform follow where that would lose the encryption", async () => {
+    /** @type {[boolean, RequestRedirect | undefined][]} */
+    const sent = [];
+    const client = new LeaderClient({
+      nodes: ["https://a"],
+      warn: () => {},
+      fetch: async (_, init) => {
+        const isMarked = new Headers(init?.headers).has("X-Base-Forwarded-By");
+        sent.push([isMarked, init?.redirect]);
+        const headers = { "X-Base-Not-Executed": "1", "Content-Type": "application/problem+json" };
+        return sent.length === 1
+          ? opaqueRedirect()
+          : isMarked ? new Response(JSON.stringify({ error: "not leader", leader_known: true, leader: "http://b", epoch: 1 }), { status: 503, headers }) : new Response("");
+      },
+    });
+    await assert.rejects(client.fetch("/notes", { method: "POST" }), OutcomeUnknownError);
+    assert.equal((await client.fetch("/notes", { method: "POST" })).status, 200);
+    assert.deepEqual(sent, [[false, "manual"], [true, "follow"], [false, "manual"]]);
+  });
 
   it("tries the next node for a read that fails, and then leaves the dead one alone", withCluster(async (cluster, client) => {
     await findOut(cluster, client);

@@ -1008,6 +1008,32 @@ describe("what goes along", () => {
     }
   });
 
+  it("keeps the position and the platform's own cookies inside, and asks its question without them", async () => {
+    const cluster = await FakeCluster.start(2);
+    const [member, foreign] = cluster.nodes;
+    /** @type {Record<string, string | undefined>} */
+    const credentials = {};
+    try {
+      const client = new LeaderClient({
+        nodes: [member.url],
+        warn: () => {},
+        fetch: (input, init) => ((credentials[String(input)] = init?.credentials), fetch(input, init)),
+      });
+      member.always = (_, response) => {
+        response.setHeader("X-Base-Position", position(7, 1));
+        json(response, 201, {});
+      };
+      await write(client, { body: new Blob(["s"]).stream(), duplex: "half" });
+      member.next = [(request, response) => redirect(response, foreign.url + request.path, foreign.url)];
+      assert.equal((await client.fetch("/balance", { toLeader: true, credentials: "include" })).status, 200);
+      assert.deepEqual([member, foreign].map((node) => node.calls.at(-1)?.headers["x-base-position"]), [position(7, 1), undefined]);
+      const [question, kept, gone] = [`${member.url}/_ha/leader`, `${member.url}/balance`, `${foreign.url}/balance`].map((url) => credentials[url]);
+      assert.deepEqual([question, kept, gone], ["omit", "include", "omit"]);
+    } finally {
+      await cluster.stop();
+    }
+  });
+
   it("forgets an epoch that most nodes do not know any more, once none has named it for 5 s", (t) => {
     let now = 0;
     t.mock.method(performance, "now", () => now);
@@ -1052,6 +1078,27 @@ describe("what goes along", () => {
     now += 5_000;
     even.hear(b, 7n);
     assert.equal(even.highest, 8n);
+  });
+
+  it("keeps the higher of two positions of writes that overlap, and the last word where nothing tells which that is", () => {
+    const newest = new NewestPosition();
+    const next = Buffer.from(position(1, 1), "base64url");
+    next[0] = 2;
+    const version2 = next.toString("base64url");
+    for (const [given, kept] of [
+      [position(7, 300), position(7, 300)],
+      [position(7, 200), position(7, 300)],
+      [position(8, 100), position(8, 100)],
+      ["", position(8, 100)],
+      ["A".repeat(201), position(8, 100)],
+      [version2, version2],
+      [position(1, 1), position(1, 1)],
+      ["not one", "not one"],
+    ]) {
+      // All overlap.
+      newest.take(given, -1);
+      assert.equal(newest.newest, kept);
+    }
   });
 
   it("brings the newest position of a write along with reads, and leaves the caller's own", withCluster(async (cluster, client) => {
