@@ -47,7 +47,8 @@ internal static class AnswerReader
             (not 502, "no leader" or "not leader" or "leader unreachable" or "not executed") when !ShowsItself(response) =>
                 Refusal(response, $"{status} {error}", clock),
             (not 503, "outcome unknown") => new Answer(Meaning.OutcomeUnknown, $"{status} {error}") { Response = response },
-            (502 or 503 or 504, _) when unseenWrite && !ShowsItself(response) => new Answer(Meaning.OutcomeUnknown, $"{status} of a gateway") { Response = response },
+            (502 or 503 or 504, _) when unseenWrite && !ShowsItself(response) =>
+                new Answer(Meaning.OutcomeUnknown, $"{status} of a gateway") { Response = response },
             _ => Application(response, clock),
         };
     }

@@ -32,7 +32,8 @@ internal sealed class NewestPosition
 
         lock (_lock)
         {
-            if (ReferenceEquals(_newest, before) || _newest is not { } known || !TryRead(known, out var old) || !TryRead(position, out var next) || next.CompareTo(old) > 0)
+            if (ReferenceEquals(_newest, before) || _newest is not { } known ||
+                !TryRead(known, out var old) || !TryRead(position, out var next) || next.CompareTo(old) > 0)
             {
                 _newest = position;
             }

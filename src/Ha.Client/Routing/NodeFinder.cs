@@ -88,7 +88,9 @@ internal sealed class NodeFinder(
         }
 
         var all = await Task.WhenAll(searches).ConfigureAwait(false);
-        found([.. all.SelectMany(static nodes => nodes).DistinctBy(node => node.Url, StringComparer.Ordinal)], failures.IsEmpty ? null : string.Join("; ", failures));
+        found(
+            [.. all.SelectMany(static nodes => nodes).DistinctBy(node => node.Url, StringComparer.Ordinal)],
+            failures.IsEmpty ? null : string.Join("; ", failures));
     }
 
     private async Task<List<FoundNode>> NodesBehindAsync(string name, ConcurrentQueue<string> failures)

@@ -60,7 +60,8 @@ internal static class PrimaryHandler
     }
 
     /// <summary>The way through the names of nodes is another than that of the process.</summary>
-    public static bool HasOwnProxy(HttpMessageHandler? handler) => Innermost(handler) is SocketsHttpHandler { UseProxy: false } or SocketsHttpHandler { Proxy: not null };
+    public static bool HasOwnProxy(HttpMessageHandler? handler) =>
+        Innermost(handler) is SocketsHttpHandler { UseProxy: false } or SocketsHttpHandler { Proxy: not null };
 
     private static HttpMessageHandler? Innermost(HttpMessageHandler? handler)
     {

@@ -114,7 +114,8 @@ internal sealed class RoutedCall
             // Step 3: choose a node; when each has had its turn, wait for the next round.
             if (_routing.Map.Configured.Count == 0)
             {
-                await InTimeAsync(stop => _routing.Map.FindNodesAsync(_routing.Options.ConnectTimeout, stop), "no node was found", cancellationToken).ConfigureAwait(false);
+                await InTimeAsync(stop => _routing.Map.FindNodesAsync(_routing.Options.ConnectTimeout, stop), "no node was found", cancellationToken)
+                    .ConfigureAwait(false);
             }
 
             member ??= _routing.Map.Choose(_request.ToLeader, _tried, _routing.Options.ConnectTimeout);

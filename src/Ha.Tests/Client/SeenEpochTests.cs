@@ -171,8 +171,11 @@ public class SeenEpochTests
     public void Node_that_knows_of_no_leader_names_no_epoch(string? leader, string? epoch, long? named)
     {
         using var response = new HttpResponseMessage();
-        response.Headers.TryAddWithoutValidation("X-Base-Leader", leader is null ? [] : [leader]);
-        response.Headers.TryAddWithoutValidation("X-Base-Epoch", epoch is null ? [] : [epoch]);
+        foreach (var (name, value) in new[] { ("X-Base-Leader", leader), ("X-Base-Epoch", epoch) }.Where(header => header.Item2 is not null))
+        {
+            response.Headers.Add(name, value);
+        }
+
         Assert.Equal(named, AnswerReader.NamedEpoch(response));
     }
 
