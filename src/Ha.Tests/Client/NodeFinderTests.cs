@@ -355,6 +355,35 @@ public class NodeFinderTests
         using var handler = new SocketsHttpHandler { Proxy = new WebProxy("http://proxy.test:1") };
         var addresses = PrimaryHandler.AddressesOf(handler, (_, _) => throw new InvalidOperationException("Asked."));
         Assert.Empty(await addresses!(new Uri("http://orders.test"), CancellationToken.None));
+
+        // The name goes past it, and its addresses would not.
+        using var partly = new SocketsHttpHandler { Proxy = new WebProxy("http://proxy.test:1") { BypassList = [@"orders\.test"] } };
+        addresses = PrimaryHandler.AddressesOf(partly, (_, _) => Task.FromResult<IPAddress[]>([_two, _three]));
+        Assert.Empty(await addresses!(new Uri("http://orders.test"), CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Leader_that_is_gone_is_forgotten_and_a_name_of_several_nodes_is_none()
+    {
+        var clock = new FakeTimeProvider();
+        IPAddress[] found = [_two, _three];
+        var finder = new NodeFinder(["http://a:1"], null, (_, _) => Task.FromResult(found), clock);
+        var map = new ClusterMap(["http://a:1"], finder, trustReported: true, clock, new ClientLog(NullLogger.Instance), new ClientMetrics(factory: null));
+        await map.FindNodesAsync(TimeSpan.FromSeconds(5), CancellationToken.None);
+        Assert.Null(map.Learn("http://a:1", 7, map.Configured[0]));
+        Assert.NotNull(map.Learn("http://127.0.0.2:1", 7, map.Configured[0]));
+        Assert.Equal("http://127.0.0.2:1", map.LeaderNow?.Url);
+        found = [_three, _four];
+        clock.Advance(TimeSpan.FromSeconds(30));
+        await map.FindNodesAsync(TimeSpan.FromSeconds(5), CancellationToken.None);
+        Assert.Null(map.LeaderNow);
+    }
+
+    [Fact]
+    public async Task Name_with_https_never_stands_for_nodes_without()
+    {
+        var finder = new NodeFinder(["https://orders"], (_, _) => ValueTask.FromResult<IReadOnlyList<Uri>>([new("http://a:1")]), addresses: null, TimeProvider.System);
+        await finder.Search(anyway: false, (nodes, _) => Assert.Equal([new FoundNode("https://orders", "https://orders")], nodes));
     }
 
     // The first call uses the name as it is; the search runs beside it.
