@@ -333,7 +333,7 @@ public class NodeFinderTests
             o.Nodes = ["https+http://slow", "https+http://orders"];
             o.ResolveNodes = (name, _) => name.Host == "slow" ? new(hanging.Task) : ValueTask.FromResult<IReadOnlyList<Uri>>([new(ScriptedCluster.A)]);
         });
-        await cluster.Client.GetStringAsync("/");
+        await cluster.Client.GetStringAsync("/").WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Empty(cluster.Time.Delays);
         hanging.SetResult([new(ScriptedCluster.B)]);
     }
