@@ -139,13 +139,21 @@ internal sealed class ScriptedCluster : HttpMessageHandler
 
     public static bool IsRead(HttpRequestMessage request) => request.Method == HttpMethod.Get;
 
+    /// <summary>Reads a body as a transport does, which leaves nothing behind for the next copy.</summary>
+    public static async Task<string> TextAsync(HttpContent content, CancellationToken cancellationToken)
+    {
+        using var body = new MemoryStream();
+        await content.CopyToAsync(body, cancellationToken);
+        return Encoding.UTF8.GetString(body.ToArray());
+    }
+
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var node = request.RequestUri!.GetLeftPart(UriPartial.Authority);
         var answer = _nodes.GetValueOrDefault(node) ?? throw new InvalidOperationException($"Nothing may be sent to {node}.");
 
         // A node that has not said 100 yet has no body to look at.
-        var body = request.Content is null || request.Headers.ExpectContinue == true ? null : await request.Content.ReadAsStringAsync(cancellationToken);
+        var body = request.Content is null || request.Headers.ExpectContinue == true ? null : await TextAsync(request.Content, cancellationToken);
         lock (_sent)
         {
             _sent.Add(new Sent(node, request, body));
