@@ -33,6 +33,8 @@ public sealed class LeaderRoutingHandler : DelegatingHandler
 
     internal LeaderRoutingHandler(RoutingContext routing) => _routing = routing;
 
+    internal ClusterMap Map => _routing.Map;
+
     /// <inheritdoc/>
     /// <exception cref="LeaderRoutingException">Nobody answered within the deadline; a write was certainly not executed.</exception>
     /// <exception cref="WriteOutcomeUnknownException">A write may have been executed, and may not.</exception>

@@ -8,6 +8,9 @@ namespace Ha.Client;
 /// </summary>
 public sealed class LeaderRoutingOptions
 {
+    private TimeSpan? _attemptTimeout;
+    private TimeSpan? _connectTimeout;
+
     /// <value>
     /// Base URLs of the cluster's nodes as this client reaches them, without a path, all http or all https; 1 to 64.
     /// Best the nodes' public targets: only these get credentials, see <see cref="TrustReportedLeaders"/>. A name with several
@@ -31,8 +34,8 @@ public sealed class LeaderRoutingOptions
     public Func<Uri, CancellationToken, ValueTask<AuthenticationHeaderValue?>>? GetAuthorization { get; set; }
 
     /// <value>
-    /// How long one call may take until its response headers are there, all attempts and waits included. Default 30 s,
-    /// range <see cref="AttemptTimeout"/> to 1 day. Keep it below <c>HttpClient.Timeout</c> (100 s), or that one ends
+    /// How long one call may take until its response headers are there, all attempts and waits included. Default 30 s, range 10 ms to
+    /// 1 day, and not shorter than an <see cref="AttemptTimeout"/> that is set. Keep it below <c>HttpClient.Timeout</c> (100 s), or that one ends
     /// the call first and says less.
     /// </value>
     public TimeSpan Deadline { get; set; } = TimeSpan.FromSeconds(30);
@@ -40,31 +43,32 @@ public sealed class LeaderRoutingOptions
     /// <value>
     /// After what time without response headers an attempt that may be repeated (a read, or a write with an
     /// <c>Idempotency-Key</c>, whose body is kept) is given up and tried elsewhere. Other attempts run to the
-    /// <see cref="Deadline"/>. Default 10 s, range <see cref="ConnectTimeout"/> to 1 day; longer than the nodes'
-    /// <c>BASE_WRITE_HOLD</c> (7.5 s by default).
+    /// <see cref="Deadline"/>. Default 10 s, or the <see cref="Deadline"/> if that is shorter; range <see cref="ConnectTimeout"/> to
+    /// <see cref="Deadline"/>. Best longer than the nodes' <c>BASE_WRITE_HOLD</c> (7.5 s by default).
     /// </value>
-    public TimeSpan AttemptTimeout { get; set; } = TimeSpan.FromSeconds(10);
+    public TimeSpan AttemptTimeout
+    {
+        get => _attemptTimeout ?? Shorter(TimeSpan.FromSeconds(10), Deadline);
+        set => _attemptTimeout = value;
+    }
 
     /// <value>
     /// How long connecting to a node may take, TLS included. Applies to the primary handler that this package makes;
-    /// a handler of your own brings its own. Default 2 s, range 10 ms to 1 minute.
+    /// a handler of your own brings its own. Default 2 s, or the <see cref="AttemptTimeout"/> if that is shorter; range 10 ms to
+    /// 1 minute.
     /// </value>
-    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(2);
-
-    /// <value>
-    /// The longest time a dead node is avoided before one call tries it again; begins at 500 ms and doubles with each
-    /// failure. Default 15 s, range 500 ms to 10 minutes.
-    /// </value>
-    public TimeSpan MaxNodeBackoff { get; set; } = TimeSpan.FromSeconds(15);
+    public TimeSpan ConnectTimeout
+    {
+        get => _connectTimeout ?? Shorter(TimeSpan.FromSeconds(2), AttemptTimeout);
+        set => _connectTimeout = value;
+    }
 
     /// <value>
     /// Bodies up to this many bytes are kept in memory to be sent again. A larger one, or one of unknown length, goes
-    /// out with <c>Expect: 100-continue</c>, so that it stays unread when a node refuses. Default 65536, range 0 to 64 MiB.
+    /// out with <c>Expect: 100-continue</c>, so that it stays unread when a node refuses. JSON is kept at any size, unless it is a
+    /// sequence without a count. Default 65536, range 0 to 64 MiB.
     /// </value>
     public int MaxBufferedBodyBytes { get; set; } = 64 * 1024;
-
-    /// <value>How many redirects to the leader one attempt follows before the call pauses. Default 5, range 1 to 20.</value>
-    public int MaxRedirects { get; set; } = 5;
 
     /// <value>
     /// Adds an <c>Idempotency-Key</c> to each write that has none, the same for all its attempts. Set it when the
@@ -78,4 +82,6 @@ public sealed class LeaderRoutingOptions
     /// Never from https to http. Default false.
     /// </value>
     public bool TrustReportedLeaders { get; set; }
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 }

@@ -5,8 +5,8 @@ using Ha.Http;
 namespace Ha.Client.Routing;
 
 /// <summary>
-/// Tells the nodes' own answers from the application's. Statuses alone do not: a bare 503 or 502 is the application's
-/// word, and a 307 may be one of its own redirects.
+/// Tells the nodes' own answers from the application's, and both from those of a gateway before them. Statuses alone do not: a
+/// bare 502 or 503 may be the application's word, and a 307 one of its own redirects.
 /// </summary>
 internal static class AnswerReader
 {
@@ -14,9 +14,14 @@ internal static class AnswerReader
 
     /// <param name="response">The response; its body is buffered where it must be read, and can be read again.</param>
     /// <param name="sent">Where the request went.</param>
+    /// <param name="unseenWrite">
+    /// A write to nodes that show themselves: who answers 502, 503 or 504 and does not is a gateway, which knows nothing of what its
+    /// node has done.
+    /// </param>
     /// <param name="clock">For a <c>Retry-After</c> that is a date.</param>
     /// <param name="cancellationToken">Ends the reading of the body.</param>
-    public static async Task<Answer> ReadAsync(HttpResponseMessage response, Uri sent, TimeProvider clock, CancellationToken cancellationToken)
+    public static async Task<Answer> ReadAsync(
+        HttpResponseMessage response, Uri sent, bool unseenWrite, TimeProvider clock, CancellationToken cancellationToken)
     {
         var status = (int)response.StatusCode;
         if (First(response, HaHeaders.NotExecuted) == "1")
@@ -37,9 +42,13 @@ internal static class AnswerReader
         };
         return (status, error) switch
         {
+            // Behind a node that shows itself, who does not mark a refusal is the application: the node always does, and lets
+            // nobody else. Where BASE_PUBLIC_INFO is off the words are all there is; whoever uses them says the same by them.
             (not 502, "no leader" or "not leader" or "leader unreachable" or "not executed") when !ShowsItself(response) =>
                 Refusal(response, $"{status} {error}", clock),
             (not 503, "outcome unknown") => new Answer(Meaning.OutcomeUnknown, $"{status} {error}") { Response = response },
+            (502 or 503 or 504, _) when unseenWrite && !ShowsItself(response) =>
+                new Answer(Meaning.OutcomeUnknown, $"{status} of a gateway") { Response = response },
             _ => Application(response, clock),
         };
     }
@@ -47,6 +56,13 @@ internal static class AnswerReader
     /// <summary>The epoch of the leader that a response names; 0 when it does not say, as under a static leader.</summary>
     public static long Epoch(HttpResponseMessage response) =>
         long.TryParse(First(response, HaHeaders.Epoch), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) ? epoch : 0;
+
+    /// <summary>The same; null when the node knows of no leader, and 0 for one that has no epoch.</summary>
+    public static long? NamedEpoch(HttpResponseMessage response) =>
+        Epoch(response) is var epoch && (epoch > 0 || First(response, HaHeaders.Leader) is not null) ? epoch : null;
+
+    /// <summary>A node shows that it answers itself, unless <c>BASE_PUBLIC_INFO</c> is off.</summary>
+    public static bool ShowsItself(HttpResponseMessage response) => response.Headers.NonValidated.Contains(HaHeaders.Node);
 
     public static string? First(HttpResponseMessage response, string header) =>
         response.Headers.NonValidated.TryGetValues(header, out var values) && values.Count == 1 ? values.ToString() : null;
@@ -56,10 +72,6 @@ internal static class AnswerReader
 
     private static Answer Refusal(HttpResponseMessage response, string word, TimeProvider clock) =>
         new(Meaning.Refused, word) { Response = response, RetryAfter = Wait(response, clock) };
-
-    // Behind a node that shows itself, who does not mark a refusal is the application: the node always does, and lets
-    // nobody else. Where BASE_PUBLIC_INFO is off the words are all there is; whoever uses them says the same by them.
-    private static bool ShowsItself(HttpResponseMessage response) => response.Headers.NonValidated.Contains(HaHeaders.Node);
 
     // A date counts from the server's clock: the client's may be wrong by hours.
     private static TimeSpan? Wait(HttpResponseMessage response, TimeProvider clock)
@@ -111,8 +123,23 @@ internal static class AnswerReader
             return null;
         }
 
-        await content.LoadIntoBufferAsync(MaxErrorBytes, cancellationToken).ConfigureAwait(false);
-        return Text(await content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false), "error");
+        return await BodyAsync(response, cancellationToken).ConfigureAwait(false) is { } body ? Text(body, "error") : null;
+    }
+
+    /// <summary>The body, which can be read again; null when it is longer than <see cref="MaxErrorBytes"/>.</summary>
+    public static async Task<byte[]?> BodyAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        var content = response.Content;
+        if (content.Headers.ContentLength is { } length)
+        {
+            return length > MaxErrorBytes ? null : await content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        var stream = await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        var begin = new byte[MaxErrorBytes + 1];
+        var read = await stream.ReadAtLeastAsync(begin, begin.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+        response.Content = new BegunContent(content, begin.AsMemory(0, read), stream);
+        return read > MaxErrorBytes ? null : begin[..read];
     }
 
     /// <summary>A string member of a JSON object; null when there is no such thing.</summary>

@@ -48,11 +48,12 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
     {
         var attempt = request.CreateAttempt(member, routing.Map, authorization);
         mark.Attach(attempt, request.Body);
-        if (!member.Trusted && request.HasCredentials)
+        if (!member.Trusted && (request.HasCredentials || routing.Options.GetAuthorization is not null))
         {
             routing.Log.CredentialsDropped(request.Name, member.Url);
         }
 
+        var before = routing.Map.Position.Newest;
         var response = await transport(attempt, cancellationToken).ConfigureAwait(false);
         try
         {
@@ -62,7 +63,14 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
                 Learn(member, response);
             }
 
-            var answer = await AnswerReader.ReadAsync(response, attempt.RequestUri!, routing.Clock, cancellationToken).ConfigureAwait(false);
+            // From whomever a node has named the leader: it is no secret, and a wrong one makes a read slower at most.
+            if (request.IsWrite && AnswerReader.First(response, HaHeaders.Position) is { } position)
+            {
+                routing.Map.Position.Take(position, before);
+            }
+
+            var unseenWrite = request.IsWrite && routing.Map.ShowsNodes;
+            var answer = await AnswerReader.ReadAsync(response, attempt.RequestUri!, unseenWrite, routing.Clock, cancellationToken).ConfigureAwait(false);
             if (answer.Meaning == Meaning.Final && request is { IsWrite: true, ToLeader: true })
             {
                 routing.Map.LearnByAnswer(member, AnswerReader.First(response, HaHeaders.Leader), AnswerReader.Epoch(response));
@@ -79,16 +87,15 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
 
     private void Learn(Member member, HttpResponseMessage response)
     {
-        var epoch = AnswerReader.Epoch(response);
-        routing.Map.Epochs.Hear(member, epoch);
+        routing.Map.Hear(member, AnswerReader.NamedEpoch(response));
         if (AnswerReader.First(response, HaHeaders.Leader) is { } leader)
         {
-            routing.Map.Learn(leader, epoch, member);
+            routing.Map.Learn(leader, AnswerReader.Epoch(response), member);
         }
 
-        if (request.IsWrite && AnswerReader.First(response, HaHeaders.Position) is { } position)
+        if (AnswerReader.ShowsItself(response))
         {
-            routing.Map.Position.Raise(position);
+            routing.Map.ShowsNodes = true;
         }
     }
 
@@ -146,7 +153,7 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
         routing.Map.LookAgain(anyway: true);
         if (answer.Meaning is Meaning.Unreachable or Meaning.TimedOut)
         {
-            routing.Map.Failed(member, routing.Options.MaxNodeBackoff, routing.Jitter(), answer.Word);
+            routing.Map.Failed(member, routing.Jitter(), answer.Word);
         }
 
         routing.Map.Forget(member);

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Ha.Client.Routing;
 
 /// <summary>
@@ -16,6 +18,7 @@ internal sealed class CallHistory
     private int _underWay;
     private bool _outcomeUnknown;
     private bool _answered;
+    private int _serverError;
 
     /// <summary>The base URL that the caller gave, before any handler of the app put another one in its place.</summary>
     public string? Origin { get; private init; }
@@ -86,7 +89,8 @@ internal sealed class CallHistory
 
     /// <summary>
     /// Begins a pass of a write; <see cref="Leave"/> ends it. Only the key tells the server that two copies are one
-    /// write, so behind a copy that may have been executed, or is under way, nothing goes out without the same key.
+    /// write, so behind a copy that may have been executed, or is under way, nothing goes out without the same key. A server
+    /// error says nothing of what was done before it.
     /// </summary>
     /// <param name="key">The usable key that this pass sends, or null.</param>
     /// <returns>Null, or why this pass must not send anything.</returns>
@@ -94,9 +98,11 @@ internal sealed class CallHistory
     {
         lock (_lock)
         {
-            if ((_outcomeUnknown || _underWay > 0) && (key is null || key != _sentKey))
+            if ((_outcomeUnknown || _underWay > 0 || _serverError > 0) && (key is null || key != _sentKey))
             {
-                return (_outcomeUnknown ? "an earlier pass of the same message may have been executed" : "another pass of the same message is under way") +
+                return (_outcomeUnknown ? "an earlier pass of the same message may have been executed"
+                    : _underWay > 0 ? "another pass of the same message is under way"
+                    : $"an earlier pass of the same message was answered with {_serverError}") +
                     (key is null ? " and it has no usable Idempotency-Key" : " under another Idempotency-Key");
             }
 
@@ -114,11 +120,12 @@ internal sealed class CallHistory
     }
 
     /// <summary>The application had its word, which a handler around the routing may dislike.</summary>
-    public void BecomeAnswered()
+    public void BecomeAnswered(HttpStatusCode status)
     {
         lock (_lock)
         {
             _answered = true;
+            _serverError = Math.Max(_serverError, (int)status >= 500 ? (int)status : 0);
         }
     }
 

@@ -86,7 +86,7 @@ internal sealed class CallRequest
             attempt.Headers.TryAddWithoutValidation(HaHeaders.SeenEpoch, seen.ToString(CultureInfo.InvariantCulture));
         }
 
-        if (!(IsWrite && ToLeader) && member.Trusted && map.Position.Newest is { } position && !attempt.Headers.NonValidated.Contains(HaHeaders.Position))
+        if (!(IsWrite && ToLeader) && map.Position.Newest is { } position && !attempt.Headers.NonValidated.Contains(HaHeaders.Position))
         {
             attempt.Headers.TryAddWithoutValidation(HaHeaders.Position, position);
         }

@@ -11,6 +11,9 @@ internal sealed class ClientMetrics
     /// <summary>The kind of a question who leads, beside reads and writes.</summary>
     public const string Lookup = "lookup";
 
+    // The runtime keeps each meter that is made; this one also keeps its instruments, and gives them again.
+    private static readonly Meter _ofTheProcess = new(MeterName);
+
     private readonly Counter<long> _attempts;
     private readonly Histogram<double> _calls;
     private readonly Histogram<double> _pauses;
@@ -19,7 +22,7 @@ internal sealed class ClientMetrics
 
     public ClientMetrics(IMeterFactory? factory)
     {
-        var meter = factory?.Create(MeterName) ?? new Meter(MeterName);
+        var meter = factory?.Create(MeterName) ?? _ofTheProcess;
         _attempts = meter.CreateCounter<long>("ha.client.attempts", "{attempt}", "Requests sent to nodes, by what came of them.");
         _calls = meter.CreateHistogram<double>("ha.client.call.duration", "s", "Calls until their response headers, all attempts included.");
         _pauses = meter.CreateHistogram<double>("ha.client.pause.duration", "s", "Waits between the attempts of a call.");

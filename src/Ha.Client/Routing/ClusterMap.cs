@@ -23,6 +23,7 @@ internal sealed class ClusterMap
     private string? _lastFailure;
     private volatile Leader? _leader;
     private volatile string? _ignored;
+    private volatile bool _showsNodes;
     private int _turn;
 
     /// <param name="names">The options' nodes, in one spelling.</param>
@@ -50,6 +51,13 @@ internal sealed class ClusterMap
 
     public NewestPosition Position { get; } = new();
 
+    /// <summary>The nodes say that they answer themselves, so that who does not is none.</summary>
+    public bool ShowsNodes
+    {
+        get => _showsNodes;
+        set => _showsNodes = value;
+    }
+
     public Member? LeaderNow => _leader?.Member;
 
     private TimeSpan Now => _clock.GetElapsedTime(_origin);
@@ -65,7 +73,7 @@ internal sealed class ClusterMap
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
         try
         {
-            await _finder.Search(anyway: true, Replace).WaitAsync(both.Token).ConfigureAwait(false);
+            await Task.WhenAny(_finder.Search(anyway: true, Replace), _finder.FirstFound).WaitAsync(both.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -93,7 +101,8 @@ internal sealed class ClusterMap
 
     /// <summary>
     /// The node for the next attempt: the leader, else the configured nodes in turn, without those that were tried in
-    /// this round or are avoided. A round that could try nothing takes the one that is avoided for the shortest time.
+    /// this round or are avoided, and spare ones after the others. A round that could try nothing takes the one that is avoided for
+    /// the shortest time.
     /// </summary>
     /// <param name="toLeader">Prefer the leader; the others would only redirect.</param>
     /// <param name="tried">Nodes that failed this round.</param>
@@ -108,7 +117,7 @@ internal sealed class ClusterMap
                 return leader.Member.ClaimNeedsLock(now + probe);
             }
 
-            Member? soonest = null;
+            Member? spare = null, soonest = null;
             var nodes = _configured;
             var turn = _turn = (_turn + 1) % Math.Max(1, nodes.Length);
             for (var i = 0; i < nodes.Length; i++)
@@ -119,12 +128,23 @@ internal sealed class ClusterMap
                     continue;
                 }
 
-                if (now >= member.AvoidUntil)
+                if (now < member.AvoidUntil)
+                {
+                    soonest = soonest is null || member.AvoidUntil < soonest.AvoidUntil ? member : soonest;
+                }
+                else if (!member.IsSpare)
                 {
                     return member.ClaimNeedsLock(now + probe);
                 }
+                else
+                {
+                    spare ??= member;
+                }
+            }
 
-                soonest = soonest is null || member.AvoidUntil < soonest.AvoidUntil ? member : soonest;
+            if (spare is not null)
+            {
+                return spare.ClaimNeedsLock(now + probe);
             }
 
             return tried.Count > 0 || soonest is null ? null : soonest.ClaimNeedsLock(now + probe);
@@ -164,16 +184,25 @@ internal sealed class ClusterMap
         _log.NodeIsBack(member.Url);
     }
 
+    /// <summary>Takes in the epoch of the leader that a trusted node names, if any.</summary>
+    public void Hear(Member node, long? epoch)
+    {
+        if (epoch is { } named && Epochs.Hear(node, named))
+        {
+            Position.Forget(above: Epochs.Highest);
+        }
+    }
+
     /// <summary>True when the node has answered nobody since then: one slow request does not make a dead node.</summary>
     public static bool IsSilentSince(Member member, long timestamp) => member.LastAnswer <= timestamp;
 
     /// <summary>The node could not be connected to, or was silent for too long.</summary>
-    public void Failed(Member member, TimeSpan maxBackoff, double jitter, string reason)
+    public void Failed(Member member, double jitter, string reason)
     {
         TimeSpan? delay;
         lock (_lock)
         {
-            delay = member.FailNeedsLock(Now, maxBackoff, jitter);
+            delay = member.FailNeedsLock(Now, jitter);
             member.RaiseFailedEpochNeedsLock(_leader?.Epoch ?? 0);
         }
 
@@ -275,7 +304,7 @@ internal sealed class ClusterMap
         {
             isNews = failure is not null && failure != _lastFailure;
             _lastFailure = failure;
-            if (nodes.Count > 0 && !nodes.Select(node => node.Url).SequenceEqual(_configured.Select(member => member.Url), StringComparer.Ordinal))
+            if (nodes.Count > 0 && !nodes.SequenceEqual(_configured.Select(member => new FoundNode(member.Url, member.Name, member.IsSpare))))
             {
                 left = ReplaceNeedsLock([.. nodes.Take(MaxNodes)]);
             }
@@ -301,9 +330,9 @@ internal sealed class ClusterMap
             _members.Remove(url);
         }
 
-        _configured = [.. nodes.Select(node => before.TryGetValue(node.Url, out var member) && member.Name == node.Name
+        _configured = [.. nodes.Select(node => before.TryGetValue(node.Url, out var member) && member.Name == node.Name && member.IsSpare == node.IsSpare
             ? member
-            : new Member(node.Url, configured: true, trusted: true, node.Url == node.Name ? null : node.Name))];
+            : new Member(node.Url, configured: true, trusted: true, node.Url == node.Name ? null : node.Name, node.IsSpare))];
         _found = nodes.Select(node => node.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var member in _configured)
         {

@@ -27,7 +27,7 @@ internal static class LeaderLookup
             catch (Exception error) when (Failure.IsOfTransport(error, cancellationToken))
             {
                 var word = Failure.Describe(error);
-                routing.Map.Failed(member, routing.Options.MaxNodeBackoff, routing.Jitter(), word);
+                routing.Map.Failed(member, routing.Jitter(), word);
                 routing.Asked(member, Meaning.Unreachable, word);
             }
         }
@@ -43,22 +43,20 @@ internal static class LeaderLookup
     {
         using var request = call.CreateQuestion(member, HaRoutes.Leader);
         using var response = await transport(request, cancellationToken).ConfigureAwait(false);
-        var epoch = AnswerReader.Epoch(response);
         routing.Map.Answered(member);
-        routing.Map.Epochs.Hear(member, epoch);
+        routing.Map.Hear(member, AnswerReader.NamedEpoch(response));
         if (!response.IsSuccessStatusCode)
         {
             return $"{(int)response.StatusCode}";
         }
 
-        await response.Content.LoadIntoBufferAsync(AnswerReader.MaxErrorBytes, cancellationToken).ConfigureAwait(false);
-        var json = await response.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
+        var json = await AnswerReader.BodyAsync(response, cancellationToken).ConfigureAwait(false);
         if (AnswerReader.Text(json, "leader_url") is not { Length: > 0 } leader)
         {
             return "nobody";
         }
 
-        routing.Map.Learn(leader, epoch, member);
+        routing.Map.Learn(leader, AnswerReader.Epoch(response), member);
         return leader;
     }
 

@@ -26,9 +26,7 @@ internal sealed class LeaderRoutingOptionsValidator : IValidateOptions<LeaderRou
         Check(nameof(options.Deadline), options.Deadline, TimeSpan.FromMilliseconds(10), _day, errors);
         CheckOrder(nameof(options.ConnectTimeout), options.ConnectTimeout, nameof(options.AttemptTimeout), options.AttemptTimeout, errors);
         CheckOrder(nameof(options.AttemptTimeout), options.AttemptTimeout, nameof(options.Deadline), options.Deadline, errors);
-        Check(nameof(options.MaxNodeBackoff), options.MaxNodeBackoff, TimeSpan.FromMilliseconds(500), TimeSpan.FromMinutes(10), errors);
         Check(nameof(options.MaxBufferedBodyBytes), options.MaxBufferedBodyBytes, 0, MaxBufferedBytes, errors);
-        Check(nameof(options.MaxRedirects), options.MaxRedirects, 1, 20, errors);
         return errors;
     }
 

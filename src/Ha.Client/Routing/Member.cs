@@ -8,9 +8,11 @@ namespace Ha.Client.Routing;
 /// <param name="configured">Named in the options.</param>
 /// <param name="trusted">May see credentials.</param>
 /// <param name="name">The base URL that it is one address of; null: <paramref name="url"/> itself.</param>
-internal sealed class Member(string url, bool configured, bool trusted, string? name = null)
+/// <param name="isSpare">An address of the other family, which may lead to a node that is known by another one.</param>
+internal sealed class Member(string url, bool configured, bool trusted, string? name = null, bool isSpare = false)
 {
     private static readonly TimeSpan _firstBackoff = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan _longestBackoff = TimeSpan.FromSeconds(15);
 
     private int _failures;
     private long _lastAnswer = long.MinValue;
@@ -32,6 +34,9 @@ internal sealed class Member(string url, bool configured, bool trusted, string? 
 
     /// <summary>May see credentials.</summary>
     public bool Trusted { get; } = trusted;
+
+    /// <summary>Of second choice: used while those of the first are avoided.</summary>
+    public bool IsSpare { get; } = isSpare;
 
     /// <summary>Failures in a row; 0 on a healthy node. May be read without the lock.</summary>
     public int Failures => Volatile.Read(ref _failures);
@@ -64,14 +69,14 @@ internal sealed class Member(string url, bool configured, bool trusted, string? 
     /// Puts the node aside for longer each time; null when that has been done: calls that were under way at the same
     /// time count once, since a burst must not drive the back-off to its end.
     /// </summary>
-    public TimeSpan? FailNeedsLock(TimeSpan now, TimeSpan maxBackoff, double jitter)
+    public TimeSpan? FailNeedsLock(TimeSpan now, double jitter)
     {
         if (now < AvoidUntil && !_probing)
         {
             return null;
         }
 
-        var delay = Backoff.Delay(_firstBackoff, maxBackoff, _failures, jitter);
+        var delay = Backoff.Delay(_firstBackoff, _longestBackoff, _failures, jitter);
         (_failures, _probing, AvoidUntil) = (_failures + 1, false, now + delay);
         return delay;
     }

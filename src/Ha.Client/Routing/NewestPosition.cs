@@ -5,9 +5,11 @@ using System.Buffers.Text;
 namespace Ha.Client.Routing;
 
 /// <summary>
-/// The newest position that an answer to a write has brought, whoever wrote: a position only makes a read fresher. Answers
-/// overtake each other, so of two positions the later is kept, which version 1 of them tells: a byte of version, one of
-/// the length of a key's id, that id, and the epoch and the number, of 8 bytes each. Thread-safe.
+/// The newest position that an answer to a write has brought, whoever wrote: a position only makes a read fresher. A write that
+/// was sent after the last position had come is the later one, whatever its position says: a cluster under a static leader, or
+/// started anew, may count from lower numbers. Of writes that overlap, answers overtake each other, and the higher position is kept,
+/// which version 1 of them tells: a byte of version, one of the length of a key's id, that id, and the epoch and the number, of 8
+/// bytes each. Thread-safe.
 /// </summary>
 internal sealed class NewestPosition
 {
@@ -19,7 +21,9 @@ internal sealed class NewestPosition
 
     public string? Newest => _newest;
 
-    public void Raise(string position)
+    /// <param name="position">From the answer to a write.</param>
+    /// <param name="before"><see cref="Newest"/> when that write was sent.</param>
+    public void Take(string position, string? before)
     {
         if (position.Length is 0 or > MaxLength || position == _newest)
         {
@@ -28,9 +32,22 @@ internal sealed class NewestPosition
 
         lock (_lock)
         {
-            if (_newest is not { } known || !TryRead(known, out var old) || !TryRead(position, out var next) || next.CompareTo(old) > 0)
+            if (ReferenceEquals(_newest, before) || _newest is not { } known ||
+                !TryRead(known, out var old) || !TryRead(position, out var next) || next.CompareTo(old) > 0)
             {
                 _newest = position;
+            }
+        }
+    }
+
+    /// <summary>The cluster counts from lower epochs again: nobody will ever have reached a position of a higher one.</summary>
+    public void Forget(long above)
+    {
+        lock (_lock)
+        {
+            if (_newest is { } known && (!TryRead(known, out var read) || read.Epoch > (ulong)above))
+            {
+                _newest = null;
             }
         }
     }

@@ -9,6 +9,8 @@ namespace Ha.Client.Routing;
 /// </summary>
 internal static class PrimaryHandler
 {
+    private static readonly TimeSpan _ping = TimeSpan.FromSeconds(2);
+
     /// <param name="options">Validated.</param>
     /// <param name="resolve">How names become addresses, for tests; null: the system's resolver.</param>
     public static SocketsHttpHandler Create(
@@ -25,6 +27,11 @@ internal static class PrimaryHandler
 
             // A name with one address is looked up by connecting only.
             PooledConnectionLifetime = NodeFinder.Every,
+
+            // Over HTTP/2 a request that is given up leaves its connection in the pool, though its host may have vanished.
+            KeepAlivePingDelay = _ping,
+            KeepAlivePingTimeout = _ping,
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
         };
         return new AddressRace(resolve).UseIn(handler);
     }
@@ -38,12 +45,7 @@ internal static class PrimaryHandler
     public static Func<Uri, CancellationToken, Task<IPAddress[]>>? AddressesOf(
         HttpMessageHandler? handler, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
-        while (handler is DelegatingHandler delegating)
-        {
-            handler = delegating.InnerHandler;
-        }
-
-        if (handler is not SocketsHttpHandler { Credentials: null } sockets)
+        if (Innermost(handler) is not SocketsHttpHandler { Credentials: null } sockets)
         {
             return null;
         }
@@ -57,6 +59,20 @@ internal static class PrimaryHandler
         };
     }
 
+    /// <summary>The way through the names of nodes is another than that of the process.</summary>
+    public static bool HasOwnProxy(HttpMessageHandler? handler) =>
+        Innermost(handler) is SocketsHttpHandler { UseProxy: false } or SocketsHttpHandler { Proxy: not null };
+
+    private static HttpMessageHandler? Innermost(HttpMessageHandler? handler)
+    {
+        while (handler is DelegatingHandler delegating)
+        {
+            handler = delegating.InnerHandler;
+        }
+
+        return handler;
+    }
+
     private static bool IsDirect(IWebProxy? proxy, Uri target) => proxy is null || proxy.IsBypassed(target) || proxy.GetProxy(target) is null;
 
     /// <summary>Refuses a handler that undermines the routing, and marks what one of the runtime's sends.</summary>
@@ -64,11 +80,7 @@ internal static class PrimaryHandler
     /// <returns>How much its failures prove.</returns>
     public static Proof Check(string client, HttpMessageHandler? handler)
     {
-        while (handler is DelegatingHandler delegating)
-        {
-            handler = delegating.InnerHandler;
-        }
-
+        handler = Innermost(handler);
         var fault = handler switch
         {
             SocketsHttpHandler sockets => Fault(sockets.AllowAutoRedirect, sockets.UseCookies, sockets.Credentials),

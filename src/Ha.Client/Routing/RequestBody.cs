@@ -1,12 +1,15 @@
+using System.Collections;
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Http.Json;
 
 namespace Ha.Client.Routing;
 
 /// <summary>
-/// The body of one message over all its attempts and passes: kept in memory up to a limit, else sent only after the node
-/// has said <c>100 Continue</c> (RFC 9110 section 10.1.1), so that a refusal leaves it unread. What is not kept is read
-/// once: whoever comes for it again, the transport included, gets an error and not the rest. Thread-safe.
+/// The body of one message over all its attempts and passes: kept in memory up to a limit, and JSON of what is there as a whole
+/// at any size; else sent only after the node has said <c>100 Continue</c> (RFC 9110 section 10.1.1), so that a refusal leaves it
+/// unread. What is not kept is read once: whoever comes for it again, the transport included, gets an error and not the rest.
+/// Thread-safe.
 /// </summary>
 internal sealed class RequestBody(HttpContent? content, bool isWrite, int limit)
 {
@@ -14,14 +17,17 @@ internal sealed class RequestBody(HttpContent? content, bool isWrite, int limit)
     private volatile bool _replayable;
     private int _begun;
 
+    /// <summary>Nothing needs to be read, or it was.</summary>
+    public bool IsPrepared => content is null || Volatile.Read(ref _preparing) is { IsCompleted: true };
+
     /// <summary>The body can be sent once only: better ask for the leader first.</summary>
-    public bool SentOnce => !_replayable;
+    public bool SentOnce => content is not null && !_replayable;
 
     /// <summary>True as long as the body can still be sent whole.</summary>
     public bool CanSend => !IsSpent;
 
     /// <summary>The body was begun and is not kept.</summary>
-    public bool IsSpent => !_replayable && Volatile.Read(ref _begun) != 0;
+    public bool IsSpent => SentOnce && Volatile.Read(ref _begun) != 0;
 
     /// <summary>The request needs <c>Expect: 100-continue</c>. Not gRPC: its streams go both ways from the beginning.</summary>
     public bool Expects { get; private set; }
@@ -64,24 +70,35 @@ internal sealed class RequestBody(HttpContent? content, bool isWrite, int limit)
 
     private async Task KeepAsync(CancellationToken cancellationToken)
     {
-        // These keep their bytes themselves, or make them anew each time.
-        _replayable = content is null or ByteArrayContent or ReadOnlyMemoryContent or JsonContent;
-        if (content is null)
-        {
-            return;
-        }
+        // These keep their bytes themselves.
+        _replayable = content is ByteArrayContent or ReadOnlyMemoryContent;
 
-        var length = content.Headers.ContentLength;
-        if (length <= limit)
+        // An object is in memory already, and may change; what it is at this moment is sent each time.
+        var length = content!.Headers.ContentLength;
+        if (length <= limit || (content is JsonContent json && !IsSequence(json.Value)))
         {
             // When it breaks off, what was read is lost.
             Volatile.Write(ref _begun, 1);
-            await content.LoadIntoBufferAsync(limit, cancellationToken).ConfigureAwait(false);
+            await content.LoadIntoBufferAsync(content is JsonContent ? int.MaxValue : limit, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
             _replayable = true;
-            return;
+            length = content.Headers.ContentLength;
         }
 
-        Expects = !IsGrpc(content) && (length is not null || content is not JsonContent);
+        Expects = !(length <= limit) && !IsGrpc(content);
+    }
+
+    // What makes its items as they are read may have none the second time, or no end.
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "The serializer asks for the same interfaces, so they are kept.")]
+    private static bool IsSequence(object? value)
+    {
+        if (value is null or string or ICollection)
+        {
+            return false;
+        }
+
+        var kinds = value.GetType().GetInterfaces().Where(static type => type.IsGenericType).Select(static type => type.GetGenericTypeDefinition()).ToArray();
+        return kinds.Contains(typeof(IAsyncEnumerable<>)) ||
+            (value is IEnumerable && !kinds.Contains(typeof(ICollection<>)) && !kinds.Contains(typeof(IReadOnlyCollection<>)));
     }
 
     private bool TryBegin() => Interlocked.Exchange(ref _begun, 1) == 0;

@@ -8,6 +8,9 @@ namespace Ha.Client.Routing;
 /// </summary>
 internal sealed class RoutedCall
 {
+    // Nodes that point at each other agree soon.
+    private const int MaxHops = 5;
+
     /// <summary>With less time left another round would only make an unknown outcome of what was not executed so far.</summary>
     public static readonly TimeSpan ShortestRound = TimeSpan.FromMilliseconds(50);
 
@@ -89,7 +92,11 @@ internal sealed class RoutedCall
         _routing.Map.LookAgain(anyway: false);
 
         // Step 1: make the body fit to be sent again, or to stay unread.
-        await _request.Body.PrepareAsync(cancellationToken).ConfigureAwait(false);
+        if (!_request.Body.IsPrepared)
+        {
+            await InTimeAsync(_request.Body.PrepareAsync, "its body was not there within the deadline", cancellationToken).ConfigureAwait(false);
+        }
+
         if (!_request.Body.CanSend)
         {
             throw Fail("an earlier pass of the same message read its body, which is not kept (MaxBufferedBodyBytes)");
@@ -98,7 +105,7 @@ internal sealed class RoutedCall
         // Step 2: who can send its body only once asks for the leader first.
         if (_request is { ToLeader: true, Body.SentOnce: true } && _routing.Map.LeaderNow is null)
         {
-            await _sender.AskForLeaderAsync(cancellationToken).ConfigureAwait(false);
+            await InTimeAsync(_sender.AskForLeaderAsync, "no node said within the deadline who leads", cancellationToken).ConfigureAwait(false);
         }
 
         Member? member = null;
@@ -107,7 +114,8 @@ internal sealed class RoutedCall
             // Step 3: choose a node; when each has had its turn, wait for the next round.
             if (_routing.Map.Configured.Count == 0)
             {
-                await _routing.Map.FindNodesAsync(_routing.Options.ConnectTimeout, cancellationToken).ConfigureAwait(false);
+                await InTimeAsync(stop => _routing.Map.FindNodesAsync(_routing.Options.ConnectTimeout, stop), "no node was found", cancellationToken)
+                    .ConfigureAwait(false);
             }
 
             member ??= _routing.Map.Choose(_request.ToLeader, _tried, _routing.Options.ConnectTimeout);
@@ -128,7 +136,7 @@ internal sealed class RoutedCall
             {
                 if (answer.Meaning != Meaning.Refused)
                 {
-                    _request.History.BecomeAnswered();
+                    _request.History.BecomeAnswered(answer.Response!.StatusCode);
                 }
 
                 return answer.Response!;
@@ -137,6 +145,22 @@ internal sealed class RoutedCall
             // Step 5: the node to go to, null for any, or an end.
             answer.Response?.Dispose();
             member = await FollowUpAsync(member, answer, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>What comes before an attempt, bounded by the deadline.</summary>
+    private async Task InTimeAsync(Func<CancellationToken, Task> step, string failure, CancellationToken cancellationToken)
+    {
+        var left = _routing.Options.Deadline - Elapsed;
+        using var timer = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, _routing.Clock);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
+        try
+        {
+            await step(both.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (timer.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw Fail(failure);
         }
     }
 
@@ -237,7 +261,7 @@ internal sealed class RoutedCall
             return null;
         }
 
-        if (++_hops <= _routing.Options.MaxRedirects && _routing.Map.TryClaim(target, _routing.Options.ConnectTimeout))
+        if (++_hops <= MaxHops && _routing.Map.TryClaim(target, _routing.Options.ConnectTimeout))
         {
             return target;
         }

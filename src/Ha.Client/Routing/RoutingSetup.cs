@@ -15,7 +15,7 @@ namespace Ha.Client.Routing;
 /// </summary>
 internal sealed class RoutingSetup
 {
-    private readonly ConcurrentDictionary<string, ClusterMap> _maps = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<MapKey, ClusterMap> _maps = [];
     private readonly IOptionsMonitor<LeaderRoutingOptions> _options;
     private readonly TimeProvider _clock;
     private readonly ClientLog _log;
@@ -47,14 +47,17 @@ internal sealed class RoutingSetup
 
         var options = _options.Get(client);
         var addresses = PrimaryHandler.AddressesOf(builder.PrimaryHandler);
-
-        // Clients of the same cluster share what they know, unless they trust differently, or find its nodes in another way.
-        var key = $"{options.TrustReportedLeaders} {addresses is null} {(options.ResolveNodes is null ? "" : client)} {string.Join(' ', RoutingContext.Names(options))}";
+        var findsItsOwnWay = options.ResolveNodes is not null || (addresses is not null && PrimaryHandler.HasOwnProxy(builder.PrimaryHandler));
+        var key = new MapKey(
+            string.Join(' ', RoutingContext.Names(options)), options.TrustReportedLeaders, addresses is not null, findsItsOwnWay ? client : null);
         var map = _maps.GetOrAdd(key, _ => RoutingContext.CreateMap(options, addresses, _clock, _log, _metrics));
         var routing = new RoutingContext(client, options, map, _clock, _log, _metrics, Random.Shared.NextDouble, proof);
         builder.AdditionalHandlers.Insert(0, new HistoryHandler());
         builder.AdditionalHandlers.Add(new LeaderRoutingHandler(routing));
     }
+
+    /// <summary>Clients of the same cluster share what they know, unless they trust differently, or find its nodes in another way.</summary>
+    private sealed record MapKey(string Nodes, bool TrustsReportedLeaders, bool LooksUpNames, string? Client);
 }
 
 /// <summary>What the calls of one client need.</summary>

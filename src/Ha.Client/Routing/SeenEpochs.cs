@@ -34,12 +34,13 @@ internal sealed class SeenEpochs(TimeProvider clock)
     }
 
     /// <param name="node">Who says it; must be trusted.</param>
-    /// <param name="epoch">What it says; 0: nothing.</param>
-    public void Hear(Member node, long epoch)
+    /// <param name="epoch">Of the leader that it names; 0: that one has none.</param>
+    /// <returns>True when the highest is forgotten.</returns>
+    public bool Hear(Member node, long epoch)
     {
-        if (epoch <= 0 || (epoch == Highest && !_doubted))
+        if (epoch == Highest && !_doubted)
         {
-            return;
+            return false;
         }
 
         lock (_lock)
@@ -47,12 +48,12 @@ internal sealed class SeenEpochs(TimeProvider clock)
             if (epoch >= _highest)
             {
                 Settle(epoch);
-                return;
+                return false;
             }
 
             if (!_nodes.Contains(node))
             {
-                return;
+                return false;
             }
 
             if (_lower.Count == 0)
@@ -61,10 +62,16 @@ internal sealed class SeenEpochs(TimeProvider clock)
             }
 
             (_lower[node], _doubted) = (epoch, true);
-            if (2 * _lower.Count > _nodes.Length && clock.GetElapsedTime(_lowerSince) >= Patience)
+
+            // By an address of the other family a node would count twice.
+            var agreed = _lower.Keys.Count(other => other.IsSpare == node.IsSpare);
+            if (2 * agreed <= _nodes.Count(static other => !other.IsSpare) || clock.GetElapsedTime(_lowerSince) < Patience)
             {
-                Settle(_lower.Values.Max());
+                return false;
             }
+
+            Settle(_lower.Values.Max());
+            return true;
         }
     }
 

@@ -73,6 +73,31 @@ public class BodyTests
     }
 
     [Fact]
+    public async Task Question_for_the_leader_takes_no_longer_than_the_call_may()
+    {
+        using var cluster = new ScriptedCluster(o => (o.MaxBufferedBodyBytes, o.Deadline) = (0, TimeSpan.FromSeconds(2)));
+        foreach (var node in (string[])[A, B, C])
+        {
+            cluster.On(node, (_, cancellation) => cluster.Time.HangAsync(cancellation));
+        }
+
+        var start = cluster.Time.GetTimestamp();
+        using var stream = new StreamContent(new OneWayStream("stream"));
+        await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.PostAsync("/upload", stream));
+        Assert.Equal(2, cluster.Time.GetElapsedTime(start).TotalSeconds);
+    }
+
+    [Fact]
+    public async Task Body_that_does_not_come_holds_a_call_no_longer_than_its_deadline()
+    {
+        using var cluster = new ScriptedCluster();
+        using var stream = new StreamContent(new StalledStream(cluster.Time)) { Headers = { ContentLength = 4 } };
+        var error = await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.PostAsync("/upload", stream));
+        Assert.Contains("its body was not there", error.Message, StringComparison.Ordinal);
+        Assert.Empty(cluster.Log);
+    }
+
+    [Fact]
     public async Task Body_that_was_read_and_is_not_kept_ends_the_call()
     {
         using var cluster = new ScriptedCluster(o => (o.MaxBufferedBodyBytes, o.AddIdempotencyKey) = (0, true));
@@ -97,12 +122,107 @@ public class BodyTests
         using var cluster = new ScriptedCluster(o => o.MaxBufferedBodyBytes = 0);
         cluster.LedBy(B);
         using var json = await cluster.Client.PostAsJsonAsync("/notes", new[] { 1, 2, 3 });
-        Assert.Equal("[1,2,3]", cluster.Log[^1].Body);
+        Assert.Equal("[1,2,3]", await cluster.Log[^1].Request.Content!.ReadAsStringAsync());
         cluster.Forget();
         cluster.On(B, Problem(503, "no leader"), Ok(B));
         using var bytes = await cluster.Client.PostAsync("/notes", new ByteArrayContent(Encoding.UTF8.GetBytes("bytes")));
         Assert.Equal(HttpStatusCode.OK, bytes.StatusCode);
         Assert.All(cluster.Log, sent => Assert.True(sent.Request.Headers.ExpectContinue));
+    }
+
+    [Theory]
+    [InlineData("channel")]
+    [InlineData("iterator")]
+    [InlineData("property")]
+    public async Task Json_that_can_be_made_once_only_comes_whole_to_the_leader(string kind)
+    {
+        // The nodes read the body before they redirect, as HTTP/1.1 lets it run out.
+        using var cluster = new ScriptedCluster();
+        var received = new List<string>();
+        foreach (var node in (string[])[A, B, C])
+        {
+            cluster.On(node, async (request, cancellation) =>
+            {
+                if (request is { Content: { } content, Headers.ExpectContinue: true } && node == C)
+                {
+                    received.Add(await TextAsync(content, cancellation));
+                }
+
+                return (node == C || IsRead(request) ? Ok(C) : ToLeader(C))(request);
+            });
+        }
+
+        var items = new Queue<int>([1, 2, 3]);
+        using var response = await cluster.Client.PostAsync("/import", kind switch
+        {
+            "channel" => JsonContent.Create(DrainAsync()),
+            "iterator" => JsonContent.Create(Drain()),
+            _ => JsonContent.Create(new { Items = Drain() }),
+        });
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        received.AddRange(cluster.Log.Select(sent => sent.Body).OfType<string>());
+        Assert.All(received, body => Assert.Equal(kind == "property" ? """{"items":[1,2,3]}""" : "[1,2,3]", body));
+        Assert.Equal(kind == "property" ? 2 : 1, received.Count);
+
+        IEnumerable<int> Drain()
+        {
+            while (items.TryDequeue(out var item))
+            {
+                yield return item;
+            }
+        }
+
+        async IAsyncEnumerable<int> DrainAsync()
+        {
+            await Task.Yield();
+            foreach (var item in Drain())
+            {
+                yield return item;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Json_that_is_made_once_only_is_not_sent_again_with_what_is_left_of_it()
+    {
+        using var cluster = new ScriptedCluster(o => o.AddIdempotencyKey = true);
+        cluster.LedBy(B);
+        await cluster.Client.GetStringAsync("/");
+        cluster.On(B, async (request, cancellation) =>
+        {
+            await request.Content!.CopyToAsync(Stream.Null, cancellation);
+            return Break(request);
+        });
+        cluster.Forget();
+        var left = 3;
+        var error = await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsJsonAsync("/import", Countdown()));
+        Assert.Contains("MaxBufferedBodyBytes", error.Message, StringComparison.Ordinal);
+        Assert.Single(cluster.Log);
+
+        IEnumerable<int> Countdown()
+        {
+            while (left > 0)
+            {
+                yield return left--;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Json_of_an_object_is_the_same_each_time_though_the_object_changes()
+    {
+        using var cluster = new ScriptedCluster();
+        var note = new Dictionary<string, int> { ["a"] = 1 };
+        cluster.Everywhere(
+            request =>
+            {
+                note["a"] = 2;
+                return Problem(503, "no leader")(request);
+            },
+            Ok(A));
+        using var response = await cluster.Client.PostAsJsonAsync("/notes", note);
+        Assert.Equal(["""{"a":1}""", """{"a":1}"""], cluster.Log.Select(sent => sent.Body));
+        Assert.All(cluster.Log, sent => Assert.Equal(7, sent.Request.Content?.Headers.ContentLength));
     }
 
     [Fact]
@@ -112,6 +232,13 @@ public class BodyTests
         using var stream = new StreamContent(new OneWayStream("x")) { Headers = { ContentType = new("application/grpc") } };
         using var response = await cluster.Client.PostAsync("/service/Method", stream);
         Assert.NotEqual(true, cluster.Log[^1].Request.Headers.ExpectContinue);
+    }
+
+    /// <summary>Gives nothing until whoever reads gives up.</summary>
+    private sealed class StalledStream(VirtualTime time) : MemoryStream
+    {
+        public override async Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken) =>
+            await time.HangAsync(cancellationToken);
     }
 
     /// <summary>Cannot be rewound, like a request that is passed on.</summary>

@@ -33,10 +33,10 @@ public class HandMadeTests
     public void Wrong_options_are_all_named_at_once()
     {
         var error = Assert.Throws<ArgumentException>(() => new LeaderRoutingHandler(
-            new LeaderRoutingOptions { Nodes = ["node-1", "https+http://orders"], MaxRedirects = 0 }));
+            new LeaderRoutingOptions { Nodes = ["node-1", "https+http://orders"], MaxBufferedBodyBytes = -1 }));
         Assert.Contains("'node-1' must be an http or https URL", error.Message, StringComparison.Ordinal);
         Assert.Contains("'https+http://orders' is a name for service discovery: set ResolveNodes", error.Message, StringComparison.Ordinal);
-        Assert.Contains("MaxRedirects (0)", error.Message, StringComparison.Ordinal);
+        Assert.Contains("MaxBufferedBodyBytes (-1)", error.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentNullException>(() => new LeaderRoutingHandler((LeaderRoutingOptions)null!));
     }
 

@@ -22,23 +22,61 @@ public class NewestPositionTests
     }
 
     [Fact]
-    public async Task Position_stays_inside_the_cluster_and_the_callers_own_stands()
+    public async Task Position_of_a_leader_that_is_not_one_of_the_nodes_counts_and_goes_there_too()
+    {
+        using var cluster = new ScriptedCluster();
+        var position = Position(7, 100);
+        cluster.LedBy("http://elsewhere");
+        cluster.On("http://elsewhere", Positioned(position));
+        using var write = await cluster.Client.PostAsync("/notes", content: null);
+        Assert.Equal("http://elsewhere", cluster.Path[^1]);
+        cluster.Everywhere(ToLeader("http://elsewhere"));
+        cluster.On("http://elsewhere", Ok());
+        cluster.Forget();
+        using var read = await cluster.Client.GetAsync("/notes");
+        Assert.Equal(HttpStatusCode.OK, read.StatusCode);
+        Assert.Equal("http://elsewhere", cluster.Path[^1]);
+        Assert.Equal([position, position], cluster.Log.Select(sent => sent.Header("X-Base-Position")));
+    }
+
+    [Fact]
+    public async Task Later_write_has_the_later_position_though_the_cluster_counts_anew()
+    {
+        using var cluster = new ScriptedCluster();
+        cluster.Everywhere(Positioned(Position(7, 300)), Positioned(Position(0, 310)), Ok(A));
+        using var first = await cluster.Client.PostAsync("/notes", content: null);
+        using var second = await cluster.Client.PostAsync("/notes", content: null);
+        await cluster.Client.GetStringAsync("/notes");
+        Assert.Equal(Position(0, 310), cluster.Log[^1].Header("X-Base-Position"));
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(0)]
+    public async Task Position_of_an_epoch_that_is_forgotten_is_forgotten_too(long epoch)
+    {
+        using var cluster = new ScriptedCluster();
+        cluster.LedBy(A, 7);
+        cluster.On(A, Positioned(Position(7, 300)));
+        using var write = await cluster.Client.PostAsync("/notes", content: null);
+        cluster.LedBy(B, epoch);
+        for (var i = 0; i < 6; i++)
+        {
+            await cluster.Client.GetStringAsync("/notes");
+            cluster.Time.Advance(TimeSpan.FromSeconds(2));
+        }
+
+        cluster.Forget();
+        await cluster.Client.GetStringAsync("/notes");
+        Assert.Null(cluster.Log[0].Header("X-Base-Position"));
+    }
+
+    [Fact]
+    public async Task Position_of_the_caller_stands()
     {
         using var cluster = new ScriptedCluster();
         cluster.Everywhere(Positioned(Position(7, 100)));
         using var write = await cluster.Client.PostAsync("/notes", content: null);
-        cluster.LedBy("http://elsewhere");
-        cluster.On("http://elsewhere", Ok());
-        cluster.On(A, ToLeader("http://elsewhere"));
-        cluster.On(B, ToLeader("http://elsewhere"));
-        cluster.On(C, ToLeader("http://elsewhere"));
-        cluster.Forget();
-        using var read = await cluster.Client.GetAsync("/notes");
-        Assert.Equal(HttpStatusCode.OK, read.StatusCode);
-        Assert.NotNull(cluster.Log[0].Header("X-Base-Position"));
-        Assert.Equal("http://elsewhere", cluster.Path[^1]);
-        Assert.Null(cluster.Log[^1].Header("X-Base-Position"));
-
         cluster.Everywhere(Ok(A));
         cluster.Forget();
         using var own = new HttpRequestMessage(HttpMethod.Get, "/notes") { Headers = { { "X-Base-Position", "own" } } };
@@ -50,22 +88,35 @@ public class NewestPositionTests
     public void Answer_that_was_overtaken_does_not_take_the_position_back()
     {
         var position = new NewestPosition();
-        position.Raise(Position(7, 300));
-        position.Raise(Position(7, 200));
+        position.Take(Position(7, 300), before: null);
+        position.Take(Position(7, 200), before: null);
         Assert.Equal(Position(7, 300), position.Newest);
-        position.Raise(Position(8, 100));
-        Assert.Equal(Position(8, 100), position.Newest);
-        position.Raise("");
-        position.Raise(new string('A', 201));
+        position.Take(Position(8, 100), before: null);
+        position.Take("", position.Newest);
+        position.Take(new string('A', 201), position.Newest);
         Assert.Equal(Position(8, 100), position.Newest);
 
         // Of a later version nothing is known: the last word counts.
-        position.Raise("not one of version 1");
+        position.Take("not one of version 1", before: null);
         Assert.Equal("not one of version 1", position.Newest);
-        position.Raise(Position(1, 1));
+        position.Take(Position(1, 1), before: null);
         Assert.Equal(Position(1, 1), position.Newest);
-        position.Raise(Position(0, 1, version: 2));
+        position.Take(Position(0, 1, version: 2), before: null);
         Assert.Equal(Position(0, 1, version: 2), position.Newest);
+    }
+
+    [Fact]
+    public void Only_positions_above_the_epoch_that_the_cluster_counts_from_are_forgotten()
+    {
+        var position = new NewestPosition();
+        position.Take(Position(7, 300), before: null);
+        position.Forget(above: 7);
+        Assert.Equal(Position(7, 300), position.Newest);
+        position.Forget(above: 6);
+        Assert.Null(position.Newest);
+        position.Take("not one of version 1", before: null);
+        position.Forget(above: 6);
+        Assert.Null(position.Newest);
     }
 
     private static Func<HttpRequestMessage, HttpResponseMessage> Positioned(string position) => request =>

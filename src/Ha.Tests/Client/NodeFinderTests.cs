@@ -153,7 +153,7 @@ public class NodeFinderTests
                 await new TaskCompletionSource().Task;
                 return [];
             },
-            () => Good("http://c:3"),
+            () => Good("https://c:3"),
         ]);
         var finder = new NodeFinder(["https+http://orders"], (_, _) => answers.Dequeue()(), addresses: null, clock);
         Assert.Equal(("", "https+http://orders: no registry"), await SearchAsync());
@@ -165,7 +165,7 @@ public class NodeFinderTests
         await asked.Task;
         clock.Advance(TimeSpan.FromSeconds(5));
         Assert.Equal(("https://a:1", "https+http://orders: no answer in time"), await hanging);
-        Assert.Equal(("http://c:3", null), await SearchAsync());
+        Assert.Equal(("https://c:3", null), await SearchAsync());
 
         async Task<(string Urls, string? Failure)> SearchAsync()
         {
@@ -247,7 +247,95 @@ public class NodeFinderTests
         var finder = new NodeFinder(["http://a:1"], null, (_, _) => Task.FromResult<IPAddress[]>([IPAddress.IPv6Loopback, IPAddress.Loopback]), TimeProvider.System);
         await finder.Search(anyway: false, (nodes, _) => Assert.Equal([new FoundNode("http://a:1", "http://a:1")], nodes));
         finder = new NodeFinder(["http://a:1"], null, (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse("::2"), IPAddress.Loopback, IPAddress.Parse("::3")]), TimeProvider.System);
-        await finder.Search(anyway: false, (nodes, _) => Assert.Equal(["http://[::2]:1", "http://[::3]:1"], nodes.Select(node => node.Url)));
+        await finder.Search(anyway: false, (nodes, _) => Assert.Equal(
+            [new("http://[::2]:1", "http://a:1"), new("http://[::3]:1", "http://a:1"), new FoundNode("http://127.0.0.1:1", "http://a:1", IsSpare: true)], nodes));
+        finder = new NodeFinder(["http://a:1"], null, (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse("::2"), _two, _three]), TimeProvider.System);
+        await finder.Search(anyway: false, (nodes, _) => Assert.Equal(["http://127.0.0.2:1", "http://127.0.0.3:1"], nodes.Where(node => !node.IsSpare).Select(node => node.Url)));
+    }
+
+    [Fact]
+    public async Task Nodes_behind_a_family_that_leads_nowhere_are_reached_by_the_other()
+    {
+        using var cluster = new ScriptedCluster();
+        string[] first = ["http://[::2]:1", "http://[::3]:1"], second = ["http://127.0.0.2:1", "http://127.0.0.3:1"];
+        foreach (var node in first)
+        {
+            cluster.On(node, ScriptedCluster.Refuse);
+        }
+
+        foreach (var node in second)
+        {
+            cluster.On(node, ScriptedCluster.Ok());
+        }
+
+        var options = new LeaderRoutingOptions { Nodes = ["http://orders:1"] };
+        var routing = RoutingContext.Create(
+            "api",
+            options,
+            (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse("::2"), _two, IPAddress.Parse("::3"), _three]),
+            cluster.Time,
+            new ClientLog(NullLogger.Instance),
+            new ClientMetrics(factory: null),
+            Proof.Exceptions);
+        await routing.Map.FindNodesAsync(TimeSpan.FromSeconds(5), CancellationToken.None);
+        using var client = new HttpClient(new LeaderRoutingHandler(routing) { InnerHandler = cluster }) { BaseAddress = new Uri("http://orders:1") };
+        for (var i = 0; i < 4; i++)
+        {
+            await client.GetStringAsync("/");
+        }
+
+        Assert.Equal(2, cluster.Path.Count(node => first.Contains(node)));
+        Assert.Equal(second, cluster.Path.Where(node => second.Contains(node)).Distinct().Order());
+
+        // In working order the second family is left alone.
+        foreach (var node in first)
+        {
+            cluster.On(node, ScriptedCluster.Ok());
+        }
+
+        cluster.Time.Advance(TimeSpan.FromSeconds(1));
+        await client.GetStringAsync("/");
+        await client.GetStringAsync("/");
+        cluster.Forget();
+        for (var i = 0; i < 4; i++)
+        {
+            await client.GetStringAsync("/");
+        }
+
+        Assert.Equal(first, cluster.Path.Distinct().Order());
+    }
+
+    [Fact]
+    public async Task Name_that_had_https_does_not_lose_it()
+    {
+        var clock = new FakeTimeProvider();
+        var answers = new Queue<Uri[]>([[new("http://a:1"), new("https://a:2")], [new("http://a:1")], [new("https://b:2")]]);
+        var finder = new NodeFinder(["https+http://orders"], (_, _) => ValueTask.FromResult<IReadOnlyList<Uri>>(answers.Dequeue()), addresses: null, clock);
+        Assert.Equal(("https://a:2", null), await SearchAsync());
+        Assert.Equal(("https://a:2", "https+http://orders: ResolveNodes gave no https URL any more"), await SearchAsync());
+        Assert.Equal(("https://b:2", null), await SearchAsync());
+
+        async Task<(string Urls, string? Failure)> SearchAsync()
+        {
+            clock.Advance(TimeSpan.FromSeconds(30));
+            (string, string?) result = default;
+            await finder.Search(anyway: true, (nodes, failure) => result = (string.Join(' ', nodes.Select(node => node.Url)), failure));
+            return result;
+        }
+    }
+
+    [Fact]
+    public async Task First_call_does_not_wait_for_a_name_that_is_not_found_while_another_is()
+    {
+        var hanging = new TaskCompletionSource<IReadOnlyList<Uri>>();
+        using var cluster = new ScriptedCluster(o =>
+        {
+            o.Nodes = ["https+http://slow", "https+http://orders"];
+            o.ResolveNodes = (name, _) => name.Host == "slow" ? new(hanging.Task) : ValueTask.FromResult<IReadOnlyList<Uri>>([new(ScriptedCluster.A)]);
+        });
+        await cluster.Client.GetStringAsync("/").WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Empty(cluster.Time.Delays);
+        hanging.SetResult([new(ScriptedCluster.B)]);
     }
 
     [Fact]

@@ -72,6 +72,36 @@ public class OuterRetryTests
         Assert.Equal("\"own\"", Assert.Single(cluster.Log.Select(sent => sent.Header("Idempotency-Key")).Distinct()));
     }
 
+    [Theory]
+    [InlineData(500)]
+    [InlineData(502)]
+    [InlineData(503)]
+    [InlineData(504)]
+    public async Task A_write_without_a_key_is_not_executed_again_behind_a_server_error(int status)
+    {
+        using var cluster = Resilient();
+        cluster.Everywhere(Bare(status), Ok(A));
+        var error = await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/notes", new StringContent("text")));
+        Assert.Contains($"an earlier pass of the same message was answered with {status}", error.Message, StringComparison.Ordinal);
+        Assert.Single(cluster.Log);
+
+        cluster.Forget();
+        cluster.Everywhere(Bare(status), Ok(A));
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/notes") { Headers = { { "Idempotency-Key", "\"own\"" } } };
+        using var response = await cluster.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(2, cluster.Log.Count);
+    }
+
+    [Fact]
+    public async Task A_write_that_the_application_has_turned_away_may_be_sent_again()
+    {
+        using var cluster = Resilient();
+        cluster.Everywhere(Bare(429), Ok(A));
+        using var response = await cluster.Client.PostAsync("/notes", new StringContent("text"));
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+    }
+
     [Fact]
     public async Task A_write_that_was_certainly_not_executed_may_be_sent_again()
     {
@@ -135,7 +165,7 @@ public class OuterRetryTests
             using var disliked = await pass(CancellationToken.None);
             return await pass(CancellationToken.None);
         });
-        cluster.Everywhere(Problem(500, "the application's"), Problem(503, "no leader", retryAfter: 60));
+        cluster.Everywhere(Problem(429, "the application's"), Problem(503, "no leader", retryAfter: 60));
         await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/notes", new StringContent("text")));
         Assert.Equal(2, cluster.Log.Count);
     }

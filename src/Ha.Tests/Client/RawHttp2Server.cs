@@ -16,6 +16,9 @@ internal enum Ending
 
     /// <summary>GOAWAY with the last stream below this one.</summary>
     GoAway,
+
+    /// <summary>Nothing more is said on the connection, as if the host had vanished.</summary>
+    Silence,
 }
 
 /// <summary>A server of HTTP/2 frames (RFC 9113) without TLS that refuses requests at any byte of their bodies.</summary>
@@ -103,6 +106,11 @@ internal sealed class RawHttp2Server : IAsyncDisposable
                 await stream.ReadExactlyAsync(head);
                 var payload = new byte[(head[0] << 16) | (head[1] << 8) | head[2]];
                 await stream.ReadExactlyAsync(payload);
+                if (open.Values.Any(request => request.Step.How == Ending.Silence))
+                {
+                    continue;
+                }
+
                 await HandleAsync(stream, open, head[3], head[4], BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(5)), payload);
             }
         }
@@ -155,7 +163,7 @@ internal sealed class RawHttp2Server : IAsyncDisposable
     {
         var (step, body) = open[id];
         var complete = (flags & EndStream) != 0;
-        if (step.How == Ending.Answer ? !complete : !complete && body.Length < step.AfterBytes)
+        if (step.How == Ending.Silence || (step.How == Ending.Answer ? !complete : !complete && body.Length < step.AfterBytes))
         {
             return false;
         }

@@ -53,6 +53,25 @@ public class RefusedStreamTests
         Assert.Equal(handler == "HttpClientHandler" ? 2 : 1, Math.Max(server.Requests, handler == "HttpClientHandler" ? 2 : 1));
     }
 
+    [Fact]
+    [Trait("Category", "Long")]
+    public async Task Connection_to_a_host_that_vanished_is_given_up_by_its_pings()
+    {
+        await using var server = new RawHttp2Server(number => (number > 1 ? Ending.Answer : Ending.Silence, 0));
+        using var client = new HttpClient(new LeaderRoutingHandler(new LeaderRoutingOptions { Nodes = [server.Url], AttemptTimeout = TimeSpan.FromSeconds(25) }));
+        using var request = new HttpRequestMessage(HttpMethod.Post, server.Url + "/notes")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new StringContent("text"),
+            Headers = { { "Idempotency-Key", "\"own\"" } },
+        };
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var response = await client.SendAsync(request, stop.Token);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(2, server.Requests);
+    }
+
     [Theory]
     [InlineData("ours")]
     [InlineData("SocketsHttpHandler")]

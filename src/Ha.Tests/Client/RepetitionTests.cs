@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Ha.Client;
 using static Ha.Tests.Client.ScriptedCluster;
 
@@ -54,6 +55,55 @@ public class RepetitionTests
         using var response = await cluster.Client.PostAsync("/notes", content: null);
         Assert.Equal(status, (int)response.StatusCode);
         Assert.Contains(error, await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Single(cluster.Log);
+    }
+
+    [Theory]
+    [InlineData(502)]
+    [InlineData(503)]
+    [InlineData(504)]
+    public async Task Gateway_before_nodes_that_show_themselves_does_not_know_what_became_of_a_write(int status)
+    {
+        using var cluster = new ScriptedCluster();
+        cluster.Everywhere(Shown(Ok(A)), Bare(status), Ok(A));
+        await cluster.Client.GetStringAsync("/");
+        var error = await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/notes", content: null));
+        Assert.Contains($"{status} of a gateway", error.Message, StringComparison.Ordinal);
+        Assert.Equal(2, cluster.Log.Count);
+
+        cluster.Everywhere(Bare(status), Ok(A));
+        using var keyed = new HttpRequestMessage(HttpMethod.Post, "/notes") { Headers = { { "Idempotency-Key", "own" } } };
+        using var response = await cluster.Client.SendAsync(keyed);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+
+        cluster.Everywhere(Bare(status));
+        using var read = await cluster.Client.GetAsync("/");
+        Assert.Equal(status, (int)read.StatusCode);
+
+        // The application's own, through its node.
+        cluster.Everywhere(Shown(Bare(status)));
+        using var word = await cluster.Client.PostAsync("/notes", content: null);
+        Assert.Equal(status, (int)word.StatusCode);
+    }
+
+    [Theory]
+    [InlineData(100_000, false)]
+    [InlineData(100, true)]
+    public async Task Long_problem_of_the_application_goes_to_the_caller_whole(int length, bool toldApart)
+    {
+        using var cluster = new ScriptedCluster();
+        var text = $$"""{"error":"outcome unknown","detail":"{{new string('x', length)}}"}""";
+        cluster.Everywhere(_ => new HttpResponseMessage(HttpStatusCode.BadGateway) { Content = new Chunked(text) });
+        if (toldApart)
+        {
+            await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/notes", content: null));
+            return;
+        }
+
+        using var response = await cluster.Client.PostAsync("/notes", content: null);
+        Assert.Equal(HttpStatusCode.BadGateway, response.StatusCode);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        Assert.Equal(text, await response.Content.ReadAsStringAsync());
         Assert.Single(cluster.Log);
     }
 
@@ -175,5 +225,27 @@ public class RepetitionTests
         using var cluster = new ScriptedCluster();
         cluster.Everywhere((Func<HttpRequestMessage, HttpResponseMessage>)(_ => throw new FormatException("a bug")));
         await Assert.ThrowsAsync<FormatException>(() => cluster.Client.GetAsync("/notes"));
+    }
+
+    /// <summary>Of no length that is known beforehand, and read once.</summary>
+    private sealed class Chunked : HttpContent
+    {
+        private readonly MemoryStream _stream;
+
+        public Chunked(string text)
+        {
+            _stream = new MemoryStream(Encoding.UTF8.GetBytes(text));
+            Headers.ContentType = new("application/problem+json");
+        }
+
+        protected override Task<Stream> CreateContentReadStreamAsync() => Task.FromResult<Stream>(_stream);
+
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => _stream.CopyToAsync(stream);
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
     }
 }

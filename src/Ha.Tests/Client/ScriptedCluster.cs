@@ -120,6 +120,17 @@ internal sealed class ScriptedCluster : HttpMessageHandler
         return response;
     };
 
+    /// <summary>The same answer, with the name of the node that gave it or passed it on.</summary>
+    public static Func<HttpRequestMessage, HttpResponseMessage> Shown(Func<HttpRequestMessage, HttpResponseMessage> answer) => request =>
+    {
+        var response = answer(request);
+        response.Headers.Add("X-Base-Node", "node");
+        return response;
+    };
+
+    /// <summary>Of a gateway before the nodes, or of an application whose node does not show itself.</summary>
+    public static Func<HttpRequestMessage, HttpResponseMessage> Bare(int status) => _ => new((HttpStatusCode)status) { Content = new StringContent("<html>") };
+
     public static HttpResponseMessage Refuse(HttpRequestMessage request) =>
         throw new HttpRequestException(HttpRequestError.ConnectionError, "refused", new SocketException((int)SocketError.ConnectionRefused));
 
@@ -128,13 +139,21 @@ internal sealed class ScriptedCluster : HttpMessageHandler
 
     public static bool IsRead(HttpRequestMessage request) => request.Method == HttpMethod.Get;
 
+    /// <summary>Reads a body as a transport does, which leaves nothing behind for the next copy.</summary>
+    public static async Task<string> TextAsync(HttpContent content, CancellationToken cancellationToken)
+    {
+        using var body = new MemoryStream();
+        await content.CopyToAsync(body, cancellationToken);
+        return Encoding.UTF8.GetString(body.ToArray());
+    }
+
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var node = request.RequestUri!.GetLeftPart(UriPartial.Authority);
         var answer = _nodes.GetValueOrDefault(node) ?? throw new InvalidOperationException($"Nothing may be sent to {node}.");
 
         // A node that has not said 100 yet has no body to look at.
-        var body = request.Content is null || request.Headers.ExpectContinue == true ? null : await request.Content.ReadAsStringAsync(cancellationToken);
+        var body = request.Content is null || request.Headers.ExpectContinue == true ? null : await TextAsync(request.Content, cancellationToken);
         lock (_sent)
         {
             _sent.Add(new Sent(node, request, body));

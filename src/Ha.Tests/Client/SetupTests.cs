@@ -19,6 +19,8 @@ public class SetupTests
         Assert.Equal(TimeSpan.FromSeconds(2), primary.ConnectTimeout);
         Assert.Equal(TimeSpan.FromSeconds(10), primary.Expect100ContinueTimeout);
         Assert.Equal(TimeSpan.FromSeconds(30), primary.PooledConnectionLifetime);
+        Assert.Equal((TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(2)), (primary.KeepAlivePingDelay, primary.KeepAlivePingTimeout));
+        Assert.Equal(HttpKeepAlivePingPolicy.WithActiveRequests, primary.KeepAlivePingPolicy);
     }
 
     [Fact]
@@ -134,14 +136,12 @@ public class SetupTests
         { o => o.Nodes = ["http://user:secret@a"], "'***@a' must be" },
         { o => o.Nodes = ["http://a", "https://b"], "all http or all https" },
         { o => o.ConnectTimeout = TimeSpan.Zero, "ConnectTimeout (00:00:00) must be between" },
-        { o => o.AttemptTimeout = TimeSpan.FromSeconds(1), "ConnectTimeout (00:00:02) must not be longer than AttemptTimeout (00:00:01)" },
+        { o => (o.ConnectTimeout, o.AttemptTimeout) = (TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(1)), "ConnectTimeout (00:00:02) must not be longer than AttemptTimeout (00:00:01)" },
         { o => o.AttemptTimeout = TimeSpan.FromSeconds(31), "AttemptTimeout (00:00:31) must not be longer than Deadline (00:00:30)" },
-        { o => o.Deadline = TimeSpan.FromSeconds(9), "AttemptTimeout (00:00:10) must not be longer than Deadline (00:00:09)" },
+        { o => (o.AttemptTimeout, o.Deadline) = (TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(9)), "AttemptTimeout (00:00:10) must not be longer than Deadline (00:00:09)" },
         { o => o.Deadline = TimeSpan.FromDays(2), "Deadline (2.00:00:00) must be between 00:00:00.0100000 and" },
         { o => o.Deadline = Timeout.InfiniteTimeSpan, "Deadline (" },
-        { o => o.MaxNodeBackoff = TimeSpan.Zero, "MaxNodeBackoff (" },
         { o => o.MaxBufferedBodyBytes = -1, "MaxBufferedBodyBytes (-1) must be between 0 and" },
-        { o => o.MaxRedirects = 0, "MaxRedirects (0) must be between 1 and 20" },
     };
 
     [Theory]
@@ -159,6 +159,45 @@ public class SetupTests
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
         Assert.Contains("client 'api'", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Default_that_is_longer_than_what_is_set_gives_way()
+    {
+        var options = new LeaderRoutingOptions { Nodes = ["http://a"], Deadline = TimeSpan.FromSeconds(5) };
+        Assert.Empty(LeaderRoutingOptionsValidator.Errors(options));
+        Assert.Equal((5, 2), (options.AttemptTimeout.TotalSeconds, options.ConnectTimeout.TotalSeconds));
+        options.Deadline = TimeSpan.FromSeconds(1);
+        Assert.Empty(LeaderRoutingOptionsValidator.Errors(options));
+        Assert.Equal((1, 1), (options.AttemptTimeout.TotalSeconds, options.ConnectTimeout.TotalSeconds));
+        options = new LeaderRoutingOptions { Nodes = ["http://a"] };
+        Assert.Equal((10, 2), (options.AttemptTimeout.TotalSeconds, options.ConnectTimeout.TotalSeconds));
+    }
+
+    [Fact]
+    public void Clients_share_what_they_know_of_a_cluster_unless_one_goes_another_way_to_it()
+    {
+        var services = new ServiceCollection();
+        services.AddHttpClient("one").AddLeaderRouting(o => o.Nodes = ["http://a"]);
+        services.AddHttpClient("two").AddLeaderRouting(o => o.Nodes = ["http://A:80/"]);
+        services.AddHttpClient("proxied").AddLeaderRouting(o => o.Nodes = ["http://a"])
+            .UseSocketsHttpHandler((handler, _) => handler.Proxy = new WebProxy("http://proxy.test:1"));
+        services.AddHttpClient("trusting").AddLeaderRouting(o => (o.Nodes, o.TrustReportedLeaders) = (["http://a"], true));
+        using var provider = services.BuildServiceProvider();
+        var maps = new[] { "one", "two", "proxied", "trusting" }.ToDictionary(name => name, MapOf);
+        Assert.Same(maps["one"], maps["two"]);
+        Assert.Equal(3, maps.Values.Distinct().Count());
+
+        ClusterMap MapOf(string client)
+        {
+            var handler = provider.GetRequiredService<IHttpMessageHandlerFactory>().CreateHandler(client);
+            while (handler is DelegatingHandler delegating and not LeaderRoutingHandler)
+            {
+                handler = delegating.InnerHandler!;
+            }
+
+            return ((LeaderRoutingHandler)handler).Map;
+        }
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using System.Net.Http.Headers;
 using System.Text.RegularExpressions;
 using Ha.Client;
 using Ha.Client.Routing;
@@ -86,6 +87,41 @@ public partial class TelemetryTests
 
         void Add(Instrument instrument, ReadOnlySpan<KeyValuePair<string, object?>> found) =>
             tags.Add(string.Join(' ', found.ToArray().Select(tag => $"{tag.Key}={tag.Value}").Prepend(instrument.Name)));
+    }
+
+    [Fact]
+    public async Task Credentials_of_the_hook_that_are_kept_back_are_told_too()
+    {
+        var seen = new ConcurrentBag<int>();
+        using var cluster = Logged(seen, o => o.GetAuthorization = (_, _) => ValueTask.FromResult<AuthenticationHeaderValue?>(new("Bearer", "secret")));
+        cluster.LedBy("http://elsewhere");
+        cluster.On("http://elsewhere", Ok());
+        using var response = await cluster.Client.PostAsync("/", content: null);
+        Assert.Contains(9, seen);
+    }
+
+    [Fact]
+    public void Handlers_that_are_made_by_hand_share_one_meter()
+    {
+        var published = new ConcurrentBag<Instrument>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, _) =>
+            {
+                if (instrument.Meter.Name == ClientMetrics.MeterName && instrument.Meter.Scope is null)
+                {
+                    published.Add(instrument);
+                }
+            },
+        };
+        listener.Start();
+        for (var i = 0; i < 3; i++)
+        {
+            new LeaderRoutingHandler(new LeaderRoutingOptions { Nodes = ["http://a"] }).Dispose();
+        }
+
+        Assert.Equal(5, published.Distinct().Count());
+        Assert.Single(published.Select(instrument => instrument.Meter).Distinct());
     }
 
     private static ScriptedCluster Logged(ConcurrentBag<int> seen, Action<LeaderRoutingOptions>? configure = null) => new(configure, services =>

@@ -1,6 +1,6 @@
 /*
- * Tells the nodes' own answers from the application's. Statuses alone do not: a bare 503 or 502 is the application's word, and a
- * 307 may be one of its own redirects.
+ * Tells the nodes' own answers from the application's, and both from those of a gateway before them. Statuses alone do not: a bare
+ * 502 or 503 may be the application's word, and a 307 one of its own redirects.
  */
 
 import { isDowngrade, memberOf, parseMember, rawPathAndQuery, tryParse } from "./member-url.js";
@@ -47,8 +47,13 @@ const maxErrorBytes = 64 * 1024;
 /** In ms, for the rest of an answer that is of no use. */
 const patience = 1_000;
 
-/** Reads what came from where the request was sent. The body of the response can be read as if nobody had looked. */
-export async function readAnswer(response: Response, sent: URL): Promise<Answer> {
+/**
+ * Reads what came from where the request was sent. The body of the response can be read as if nobody had looked.
+ *
+ * @param unseenWrite A write to nodes that show themselves: who answers 502, 503 or 504 and does not is a gateway, which knows
+ * nothing of what its node has done.
+ */
+export async function readAnswer(response: Response, sent: URL, unseenWrite: boolean): Promise<Answer> {
   if (response.redirected) {
     // Somebody else's answer, to whom the platform was sent by the application.
     return { meaning: "final", word: `${response.status} after a redirect`, response };
@@ -79,8 +84,12 @@ export async function readAnswer(response: Response, sent: URL): Promise<Answer>
     return refusal(response, `${status} ${error}`, problem);
   }
 
-  return status !== 503 && error === "outcome unknown"
-    ? { meaning: "outcome unknown", word: `${status} ${error}`, response }
+  if (status !== 503 && error === "outcome unknown") {
+    return { meaning: "outcome unknown", word: `${status} ${error}`, response };
+  }
+
+  return unseenWrite && [502, 503, 504].includes(status) && !headers.has("X-Base-Node")
+    ? { meaning: "outcome unknown", word: `${status} of a gateway`, response }
     : application(response);
 }
 
@@ -88,6 +97,12 @@ export async function readAnswer(response: Response, sent: URL): Promise<Answer>
 export function epochOf(headers: Headers): bigint {
   const epoch = headers.get("X-Base-Epoch");
   return epoch !== null && /^\d{1,19}$/.test(epoch) ? BigInt(epoch) : 0n;
+}
+
+/** The same; undefined when the node knows of no leader, and 0 for one that has no epoch. */
+export function namedEpochOf(headers: Headers): bigint | undefined {
+  const epoch = epochOf(headers);
+  return epoch > 0n || headers.has("X-Base-Leader") ? epoch : undefined;
 }
 
 /** Lets go of a response that nobody will read: a small one is read to its end, so that its connection can be used again. */

@@ -1,4 +1,4 @@
-import { discard, epochOf, isRedirect, mayBeFollowed, readAnswer, readJson, text, type Answer } from "./answer.js";
+import { discard, epochOf, isRedirect, mayBeFollowed, namedEpochOf, readAnswer, readJson, text, type Answer } from "./answer.js";
 import { atLeast, backoff } from "./backoff.js";
 import type { Cluster, Member } from "./cluster.js";
 import { LeaderRoutingError, OutcomeUnknownError, type NodeReport } from "./errors.js";
@@ -16,6 +16,9 @@ const shortestRound = 50;
 const lookupTimeout = 4_000;
 const maxAsked = 3;
 const maxForeign = 64;
+
+/** Nodes that point at each other agree soon. */
+const maxHops = 5;
 
 /** What the calls of one client share. */
 export interface Routing {
@@ -84,12 +87,18 @@ export class RoutedCall {
 
       this.#inDoubt ||= isWrite && isUnknown(answer);
       if (this.#isLastWord(answer)) {
-        if (!this.#isToFollow(answer, this.#request.urlOn(member))) {
+        const url = this.#request.urlOn(member);
+        if (!this.#isToFollow(answer, url)) {
           return answer.response!;
         }
 
-        this.#following = true;
         discard(answer.response);
+        const target = new URL(answer.response!.headers.get("Location")!, url);
+        if (!cluster.isTrusted(target.origin)) {
+          return this.#goAway(target, answer.response!.status);
+        }
+
+        this.#following = true;
         continue;
       }
 
@@ -182,21 +191,24 @@ export class RoutedCall {
     const { cluster, options, hidden, passedOn } = this.#routing;
     const marked = hidden && !passedOn && this.#request.toLeader;
     const started = performance.now();
+    const before = cluster.position.taken;
     try {
       const url = this.#request.urlOn(member);
       const init = this.#request.attempt(member, cluster, authorization, marked, this.#redirectMode(hidden), attempt);
       const response = await options.fetch(url.href, init);
       cluster.answered(member);
       if (!response.redirected && member.trusted) {
-        const epoch = epochOf(response.headers);
-        cluster.epochs.hear(member, epoch);
-        this.#learn(response.headers.get("X-Base-Leader"), epoch, member);
-        if (this.#request.isWrite) {
-          cluster.position.raise(response.headers.get("X-Base-Position") ?? "");
-        }
+        cluster.hear(member, namedEpochOf(response.headers));
+        cluster.showsNodes ||= response.headers.has("X-Base-Node");
+        this.#learn(response.headers.get("X-Base-Leader"), epochOf(response.headers), member);
       }
 
-      const answer = await readAnswer(response, url);
+      // From whomever a node has named the leader: it is no secret, and a wrong one makes a read slower at most.
+      if (!response.redirected && this.#request.isWrite) {
+        cluster.position.take(response.headers.get("X-Base-Position") ?? "", before);
+      }
+
+      const answer = await readAnswer(response, url, this.#request.isWrite && cluster.showsNodes);
       return marked ? this.#readRefusal(member, answer) : this.#readHidden(hidden, answer);
     } catch (error) {
       this.#request.signal?.throwIfAborted();
@@ -207,6 +219,23 @@ export class RoutedCall {
       const answer = judge(error, attempt.aborted ? limit : undefined);
       this.#remember(member, answer, started);
       return answer;
+    }
+  }
+
+  /** Reads what is outside the cluster, to which the application has redirected: the platform would take all headers along. */
+  async #goAway(url: URL, status: number): Promise<Response> {
+    const { signal } = this.#request;
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(this.#fail("the deadline is over")), this.#routing.options.deadline - this.#elapsed);
+    const link = new AbortLink(signal, (reason) => over.abort(reason));
+    let body: object | null = null;
+    try {
+      const response = await this.#routing.options.fetch(url.href, this.#request.away(status, over.signal));
+      body = response.body;
+      return Object.defineProperty(response, "redirected", { value: true });
+    } finally {
+      clearTimeout(timer);
+      body ? link.endWith(body) : link.end();
     }
   }
 
@@ -323,7 +352,7 @@ export class RoutedCall {
       case "redirected":
         return this.#follow(from, answer);
       case "refused":
-        if (answer.again && ++this.#hops <= this.#routing.options.maxRedirects) {
+        if (answer.again && ++this.#hops <= maxHops) {
           return from;
         }
 
@@ -340,7 +369,7 @@ export class RoutedCall {
   }
 
   async #follow(from: Member, answer: Answer): Promise<Member | undefined> {
-    const { cluster, options } = this.#routing;
+    const { cluster } = this.#routing;
     if (isDowngrade(from.url, answer.target!)) {
       throw this.#fail(`${from.url} redirects to ${answer.target}, which would lose the encryption`, answer);
     }
@@ -354,7 +383,7 @@ export class RoutedCall {
       return undefined;
     }
 
-    if (++this.#hops <= options.maxRedirects && cluster.tryClaim(target)) {
+    if (++this.#hops <= maxHops && cluster.tryClaim(target)) {
       return target;
     }
 
@@ -394,9 +423,8 @@ export class RoutedCall {
         const init: RequestInit = { redirect: "manual", credentials: "omit", cache: "no-store", signal: question.signal };
         const response = await options.fetch(`${member.url}/_ha/leader`, init);
         cluster.answered(member);
-        const epoch = epochOf(response.headers);
-        cluster.epochs.hear(member, epoch);
-        this.#learn(response.ok ? (text(await readJson(response), "leader_url") ?? null) : null, epoch, member);
+        cluster.hear(member, namedEpochOf(response.headers));
+        this.#learn(response.ok ? (text(await readJson(response), "leader_url") ?? null) : null, epochOf(response.headers), member);
         discard(response);
       } catch (error) {
         signal?.throwIfAborted();

@@ -5,12 +5,13 @@ import { NewestPosition, SeenEpochs } from "./newest.js";
 import type { LeaderClientOptions } from "./options.js";
 
 const firstBackoff = 500;
+const longestBackoff = 15_000;
 const maxLearned = 64;
 
 /** How long others stay away from a node that one call tries after its back-off, in ms. */
 const probeTime = 2_000;
 
-type ClusterOptions = Pick<Required<LeaderClientOptions>, "nodes" | "trustReportedLeaders" | "maxNodeBackoff" | "maxConcurrent">;
+type ClusterOptions = Pick<Required<LeaderClientOptions>, "nodes" | "trustReportedLeaders" | "maxConcurrent">;
 
 /** One node as this client sees it. Changed by `Cluster` alone. */
 export class Member {
@@ -52,6 +53,9 @@ export class Cluster {
   readonly configured: readonly Member[];
   readonly epochs: SeenEpochs;
   readonly position = new NewestPosition();
+
+  /** The nodes say that they answer themselves, so that who does not is none. */
+  showsNodes = false;
 
   readonly #members = new Map<string, Member>();
   readonly #options: ClusterOptions;
@@ -99,6 +103,13 @@ export class Cluster {
     return tried.size > 0 || !soonest ? undefined : claim(soonest, now);
   }
 
+  /** Takes in the epoch of the leader that a trusted node names; undefined: it names none. */
+  hear(node: Member, epoch: bigint | undefined): void {
+    if (epoch !== undefined && this.epochs.hear(node, epoch)) {
+      this.position.forget(this.epochs.highest);
+    }
+  }
+
   /** Takes a given node for the next attempt, unless it is avoided. */
   tryClaim(member: Member): boolean {
     const now = performance.now();
@@ -123,7 +134,7 @@ export class Cluster {
   failed(member: Member): void {
     const now = performance.now();
     if (now >= member.avoidUntil || member.probing) {
-      member.avoidUntil = now + backoff(firstBackoff, this.#options.maxNodeBackoff, member.failures);
+      member.avoidUntil = now + backoff(firstBackoff, longestBackoff, member.failures);
       member.failures++;
       member.probing = false;
     }

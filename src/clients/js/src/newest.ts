@@ -22,21 +22,18 @@ export class SeenEpochs {
 
   /**
    * @param node Who says it; must be trusted.
-   * @param epoch What it says; 0: nothing.
+   * @param epoch Of the leader that it names; 0: that one has none.
+   * @returns True when the highest is forgotten.
    */
-  hear(node: Member, epoch: bigint): void {
-    if (epoch <= 0n) {
-      return;
-    }
-
+  hear(node: Member, epoch: bigint): boolean {
     if (epoch >= this.highest) {
       this.#settle(epoch);
-      return;
+      return false;
     }
 
     // Others may be one of these by another name, and would count twice.
     if (!node.configured) {
-      return;
+      return false;
     }
 
     if (this.#lower.size === 0) {
@@ -44,9 +41,12 @@ export class SeenEpochs {
     }
 
     this.#lower.set(node, epoch);
-    if (2 * this.#lower.size > this.#nodes && performance.now() - this.#lowerSince >= patience) {
-      this.#settle([...this.#lower.values()].reduce((a, b) => (a > b ? a : b)));
+    if (2 * this.#lower.size <= this.#nodes || performance.now() - this.#lowerSince < patience) {
+      return false;
     }
+
+    this.#settle([...this.#lower.values()].reduce((a, b) => (a > b ? a : b)));
+    return true;
   }
 
   #settle(highest: bigint): void {
@@ -56,21 +56,39 @@ export class SeenEpochs {
 }
 
 /**
- * The newest position that an answer to a write has brought: a position only makes a read fresher. Answers overtake each other, so
- * of two positions the later is kept, which version 1 of them tells: a byte of version, one of the length of a key's id, that
- * id, and the epoch and the number, of 8 bytes each.
+ * The newest position that an answer to a write has brought: a position only makes a read fresher. A write that was sent after the
+ * last position had come is the later one, whatever its position says: a cluster under a static leader, or started anew, may count
+ * from lower numbers. Of writes that overlap, answers overtake each other, and the higher position is kept, which version 1 of them
+ * tells: a byte of version, one of the length of a key's id, that id, and the epoch and the number, of 8 bytes each.
  */
 export class NewestPosition {
   newest: string | undefined;
 
-  raise(position: string): void {
-    if (position === "" || position.length > 200) {
+  #taken = 0;
+
+  /** Which position is the newest, for the next write to tell. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** @param before `taken` when the write was sent whose answer it is from. */
+  take(position: string, before: number): void {
+    if (position === "" || position.length > 200 || position === this.newest) {
       return;
     }
 
     const [old, next] = [read(this.newest), read(position)];
-    if (old === undefined || next === undefined || next > old) {
+    if (before === this.#taken || old === undefined || next === undefined || next > old) {
       this.newest = position;
+      this.#taken++;
+    }
+  }
+
+  /** The cluster counts from lower epochs again: nobody will ever have reached a position of a higher one. */
+  forget(above: bigint): void {
+    const known = read(this.newest);
+    if (known === undefined || known >> 64n > above) {
+      this.newest = undefined;
     }
   }
 }

@@ -19,15 +19,6 @@ export interface LeaderClientOptions {
   attemptTimeout?: number;
 
   /**
-   * The longest time a dead node is avoided before one call tries it again; begins at 500 and doubles with each failure.
-   * Default 15000, range 500 to 10 minutes.
-   */
-  maxNodeBackoff?: number;
-
-  /** How many redirects to the leader in a row one call follows before it pauses. Default 5, range 1 to 20. */
-  maxRedirects?: number;
-
-  /**
    * How many requests to one node may be under way, until their response headers are there; others wait for their turn, within
    * the `deadline`. Default 256, range 1 to 10000.
    */
@@ -72,8 +63,6 @@ export function checkOptions(options: LeaderClientOptions): Required<LeaderClien
     nodes,
     deadline,
     attemptTimeout: check("attemptTimeout", options?.attemptTimeout, Math.min(10_000, deadline), 10, deadline, errors),
-    maxNodeBackoff: check("maxNodeBackoff", options?.maxNodeBackoff, 15_000, 500, 600_000, errors),
-    maxRedirects: check("maxRedirects", options?.maxRedirects, 5, 1, 20, errors),
     maxConcurrent: check("maxConcurrent", options?.maxConcurrent, 256, 1, 10_000, errors),
     addIdempotencyKey: options?.addIdempotencyKey ?? false,
     trustReportedLeaders: options?.trustReportedLeaders ?? false,

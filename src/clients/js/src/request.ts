@@ -159,12 +159,12 @@ export class CallRequest {
       headers.set(seenEpochHeader, String(cluster.epochs.highest));
     }
 
-    if (!(this.isWrite && this.toLeader) && member.trusted && cluster.position.newest && !headers.has(positionHeader)) {
+    if (!(this.isWrite && this.toLeader) && cluster.position.newest && !headers.has(positionHeader)) {
       headers.set(positionHeader, cluster.position.newest);
     }
 
     if (!member.trusted) {
-      credentials.forEach((name) => headers.delete(name));
+      withoutCredentials(headers);
     }
 
     return {
@@ -177,6 +177,32 @@ export class CallRequest {
       signal,
     };
   }
+
+  /**
+   * What goes to a host outside the cluster, to which the application has redirected a read.
+   *
+   * @param status Of the redirect.
+   */
+  away(status: number, signal: AbortSignal): RequestInit {
+    const headers = withoutCredentials(new Headers(this.headers));
+    [...headers.keys()].filter((name) => name.startsWith("x-base-")).forEach((name) => headers.delete(name));
+    headers.delete("Host");
+    const toGet = status === 303 && this.method !== "HEAD";
+    return {
+      ...this.rest,
+      ...(!toGet && this.body.next()),
+      credentials: "omit",
+      method: toGet ? "GET" : this.method,
+      headers,
+      redirect: "follow",
+      signal,
+    };
+  }
+}
+
+function withoutCredentials(headers: Headers): Headers {
+  credentials.forEach((name) => headers.delete(name));
+  return headers;
 }
 
 /** The error of `Headers` shows the value, which may be a secret. */

@@ -13,7 +13,7 @@ describe("what is known of the nodes", () => {
     t.mock.method(performance, "now", () => now);
     t.mock.method(Math, "random", () => 0);
     const nodes = ["http://a", "http://b", "http://c"];
-    const cluster = new Cluster({ nodes, trustReportedLeaders: false, maxNodeBackoff: 15_000, maxConcurrent: 1 });
+    const cluster = new Cluster({ nodes, trustReportedLeaders: false, maxConcurrent: 1 });
     body(cluster, [...cluster.configured]);
   };
 
