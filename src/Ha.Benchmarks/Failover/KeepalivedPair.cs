@@ -75,8 +75,7 @@ internal sealed class KeepalivedPair(double advertSeconds) : Contender
         _client.Dispose();
         _client = NewClient();
         Ip($"link set {_tag}v{node} down");
-        _keepalived[node]!.Kill();
-        _web[node]!.Kill();
+        KillAll(node);
     }
 
     public override void Terminate(int node) => throw new NotSupportedException();
@@ -85,6 +84,7 @@ internal sealed class KeepalivedPair(double advertSeconds) : Contender
     {
         await _keepalived[node]!.DisposeAsync();
         await _web[node]!.DisposeAsync();
+        Array.ForEach(Directory.GetFiles(_folder, $"{node}.*"), File.Delete);
         Ip($"-n {_tag}n{node} addr flush dev eth0");
         Ip($"-n {_tag}n{node} addr add {_hosts[node]}/24 dev eth0");
         Ip($"link set {_tag}v{node} up");
@@ -121,6 +121,16 @@ internal sealed class KeepalivedPair(double advertSeconds) : Contender
         Ip($"link del {_tag}");
         Directory.Delete(_folder, recursive: true);
         _client.Dispose();
+    }
+
+    // keepalived's own child too, which would outlive it for a moment: the next keepalived would find it at work, and end.
+    private void KillAll(int node)
+    {
+        foreach (var id in Ip($"netns pids {_tag}n{node}").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            using var process = Process.GetProcessById(int.Parse(id, CultureInfo.InvariantCulture));
+            process.Kill();
+        }
     }
 
     private static HttpClient NewClient() => new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromMilliseconds(50), MaxConnectionsPerServer = 2000 });
