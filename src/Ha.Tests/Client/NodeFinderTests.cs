@@ -242,6 +242,16 @@ public class NodeFinderTests
     }
 
     [Fact]
+    public async Task Two_ways_to_one_node_are_raced_by_the_handler_that_the_package_makes()
+    {
+        await using var node = await NodeAsync(IPAddress.Loopback, 0, context => context.Response.WriteAsync("one"));
+        using var client = Client(
+            [$"http://orders.test:{new Uri(node.Urls.Single()).Port}"],
+            (_, _) => Task.FromResult<IPAddress[]>([IPAddress.IPv6Loopback, IPAddress.Loopback]));
+        Assert.Equal("one", await client.Http.GetStringAsync("/"));
+    }
+
+    [Fact]
     public async Task Two_addresses_of_two_families_are_two_ways_to_one_node()
     {
         var finder = new NodeFinder(["http://a:1"], null, (_, _) => Task.FromResult<IPAddress[]>([IPAddress.IPv6Loopback, IPAddress.Loopback]), TimeProvider.System);

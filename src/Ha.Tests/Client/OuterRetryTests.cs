@@ -197,8 +197,75 @@ public class OuterRetryTests
         Assert.Single(cluster.Log);
     }
 
-    private static ScriptedCluster Around(Passes passes) =>
-        new(services: services => services.AddHttpClient("api").AddHttpMessageHandler(() => new PassesHandler(passes)));
+    [Fact]
+    public async Task Conflict_beside_another_pass_of_the_same_message_means_that_its_copy_still_runs()
+    {
+        var (turn, release) = (0, new TaskCompletionSource());
+        using var cluster = Around(async (_, pass) =>
+        {
+            var first = pass(CancellationToken.None);
+            using var second = await pass(CancellationToken.None);
+            Assert.Equal(HttpStatusCode.OK, second.StatusCode);
+            return await first;
+        });
+        foreach (var node in (string[])[A, B, C])
+        {
+            cluster.On(node, async (request, _) =>
+            {
+                switch (++turn)
+                {
+                    case 1:
+                        await release.Task;
+                        break;
+                    case 2:
+                        return Problem(409, "in progress", retryAfter: 1)(request);
+                    default:
+                        release.SetResult();
+                        break;
+                }
+
+                return Ok(A)(request);
+            });
+        }
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/notes") { Headers = { { "Idempotency-Key", "\"own\"" } } };
+        using var response = await cluster.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(3, cluster.Log.Count);
+    }
+
+    [Fact]
+    public async Task Refusal_of_a_pass_whose_body_is_spent_takes_no_answer_of_an_earlier_one_back()
+    {
+        var writes = 0;
+        using var cluster = Around(
+            async (_, pass) =>
+            {
+                using var disliked = await pass(CancellationToken.None);
+                return await pass(CancellationToken.None);
+            },
+            o => o.MaxBufferedBodyBytes = 0);
+        foreach (var node in (string[])[A, B, C])
+        {
+            cluster.On(node, async (request, cancellation) =>
+            {
+                if (IsRead(request) || ++writes == 1)
+                {
+                    return Problem(500, "the application's")(request);
+                }
+
+                await request.Content!.CopyToAsync(Stream.Null, cancellation);
+                return Problem(503, "no leader")(request);
+            });
+        }
+
+        using var stream = new StreamContent(new MemoryStream([1]));
+        await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/notes", stream));
+        Assert.Equal(2, writes);
+    }
+
+    private static ScriptedCluster Around(Passes passes, Action<LeaderRoutingOptions>? configure = null) =>
+        new(configure, services => services.AddHttpClient("api").AddHttpMessageHandler(() => new PassesHandler(passes)));
 
     private static ScriptedCluster Resilient(Action<LeaderRoutingOptions>? configure = null) => new(
         configure,
