@@ -9,7 +9,7 @@ namespace Ha.Tests.Consistency;
 /// <summary>
 /// `stale-reads --pairs N`: three nodes of the example, two of which read from a hot standby that applies everything late. Clients write
 /// to one node and read what they wrote from another, first without and then with positions; half-way leadership moves to a node that
-/// reads from the standby, and at last the standby stops to apply anything.
+/// reads from the standby. Then the standby applies nothing any more, is killed and comes back, and the primary is killed and comes back.
 /// </summary>
 internal static class StaleReadsCommand
 {
@@ -74,6 +74,30 @@ internal static class StaleReadsCommand
         var third = await load.RunAsync(pairs / 10, positions: true);
         Say("with positions, the standby is stopped", third);
 
+        // Step 4: one that is killed while reads ask it, and is away. Those that it has just been able to serve may fail.
+        running = load.RunAsync(pairs / 10, positions: true);
+        await bed.KillStandbyAsync();
+        var fourth = await running;
+        Say("with positions, the standby is killed", fourth);
+        var fifth = await load.RunAsync(pairs / 10, positions: true);
+        Say("with positions, the standby is away", fifth);
+
+        // Step 5: one that is back.
+        await bed.StartStandbyAsync();
+        await load.UntilReadableAsync(_startUp);
+        var sixth = await load.RunAsync(pairs / 10, positions: true);
+        Say("with positions, the standby is back", sixth);
+
+        // Step 6: no primary. What the standby has can be read from it; the leader itself cannot read.
+        await bed.KillPrimaryAsync();
+        var seventh = await load.ReadAgainAsync(pairs / 10);
+        Say("with earlier positions, the primary is away", seventh);
+        await bed.StartPrimaryAsync();
+        await load.UntilReadableAsync(_startUp);
+        await load.RunAsync(clients, positions: true);
+        var eighth = await load.RunAsync(pairs / 10, positions: true);
+        Say("with positions, the primary is back", eighth);
+
         var added = first.AddedWaits(without).Concat(second.AddedWaits(without)).Order().ToList();
         console.WriteLine(
             $"measured: 99 % of the reads with positions waited for no more than {Milliseconds(added, 0.99)}; of {lags.Count} commits 99 % were on "
@@ -81,10 +105,15 @@ internal static class StaleReadsCommand
 
         var verdicts = new Verdicts(console);
         verdicts.Expect(without.Stale > pairs / 4, $"{without.Stale} of {without.Pairs} reads were stale without positions");
-        var (stale, all) = (first.Stale + second.Stale + third.Stale, first.Pairs + second.Pairs + third.Pairs);
-        verdicts.Expect(stale == 0, $"{stale} of {all} reads were stale with positions");
-        var failed = without.Failed + first.Failed + second.Failed + third.Failed;
-        verdicts.Expect(failed == 0, $"{failed} requests failed");
+        ReadRecord[] records = [first, second, third, fourth, fifth, sixth, seventh, eighth];
+        var stale = records.Sum(record => record.Stale);
+        verdicts.Expect(stale == 0, $"{stale} of {records.Sum(record => record.Pairs)} reads were stale with positions");
+        var failed = without.Failed + records.Except([fourth, seventh]).Sum(record => record.Failed);
+        verdicts.Expect(failed == 0, $"{failed} requests failed while nothing was killed");
+        var (away, back) = (fifth.Read(0.9), sixth.Read(0.9));
+        verdicts.Expect(away < lag, $"nine tenths of the reads took {away.TotalMilliseconds:0} ms at most without the standby: nobody waited");
+        verdicts.Expect(back > lag / 2, $"a tenth of them took {back.TotalMilliseconds:0} ms or more once it was back: it served again");
+        verdicts.Expect(seventh.Pairs > 0, $"{seventh.Pairs} reads were served without the primary");
         return verdicts.End();
 
         static string Milliseconds(List<TimeSpan> sorted, double part) => $"{sorted[(int)(sorted.Count * part)].TotalMilliseconds:0} ms";

@@ -68,6 +68,15 @@ internal sealed class StandbyBed : IAsyncDisposable
     /// <summary>From now on the standby applies nothing.</summary>
     public Task PauseAsync() => _standby!.RunAsync("SELECT pg_wal_replay_pause()");
 
+    /// <summary>SIGKILL; and the other way round, waits until it answers.</summary>
+    public Task KillStandbyAsync() => _standby!.Process.KillAsync();
+
+    public Task StartStandbyAsync() => _standby!.Process.StartAsync();
+
+    public Task KillPrimaryAsync() => _primary!.Process.KillAsync();
+
+    public Task StartPrimaryAsync() => _primary!.Process.StartAsync();
+
     public async ValueTask DisposeAsync()
     {
         foreach (var server in (PostgresProcess?[])[_standby, _primary])

@@ -15,9 +15,10 @@ internal sealed class WriteThenRead(ExampleCluster cluster, int clients) : IDisp
     private static readonly TimeSpan _comeAgain = TimeSpan.FromMilliseconds(100);
 
     // A cookie would bring the position along.
+    private readonly ConcurrentQueue<(long Id, string Position)> _written = new();
     private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, UseCookies = false, AllowAutoRedirect = false });
 
-    /// <summary>Waits until the standby has the schema: it may be as late as everything else.</summary>
+    /// <summary>Waits until every node reads again: the standby may be late with the schema as with everything else.</summary>
     public Task UntilReadableAsync(TimeSpan within) => Eventually.True(
         async () =>
         {
@@ -28,18 +29,31 @@ internal sealed class WriteThenRead(ExampleCluster cluster, int clients) : IDisp
 
     public void Dispose() => _http.Dispose();
 
-    public async Task<ReadRecord> RunAsync(int pairs, bool positions)
+    public Task<ReadRecord> RunAsync(int pairs, bool positions) => RunAsync(pairs, (random, record) => PairAsync(random, positions, record));
+
+    /// <summary>Reads with the positions of what was written before, each once.</summary>
+    public Task<ReadRecord> ReadAgainAsync(int reads)
+    {
+        var written = _written.ToArray();
+        return RunAsync(reads, async (random, record) =>
+        {
+            var (id, position) = written[random.Next(written.Length)];
+            await ReadAsync(random, id, position, record);
+        });
+    }
+
+    private async Task<ReadRecord> RunAsync(int times, Func<Random, ReadRecord, Task> once)
     {
         var record = new ReadRecord();
         var next = 0;
         await Task.WhenAll(Enumerable.Range(0, clients).Select(async client =>
         {
             var random = new Random(Seed + client);
-            while (Interlocked.Increment(ref next) <= pairs)
+            while (Interlocked.Increment(ref next) <= times)
             {
                 try
                 {
-                    await PairAsync(random, positions, record);
+                    await once(random, record);
                 }
                 catch (HttpRequestException)
                 {
@@ -62,34 +76,36 @@ internal sealed class WriteThenRead(ExampleCluster cluster, int clients) : IDisp
 
         var id = (await written.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetInt64();
         var position = given.Single();
-        while (true)
+        _written.Enqueue((id, position));
+        while (!await ReadAsync(random, id, positions ? position : null, record))
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"{Any(random)}/notes/{id}"));
-            if (positions)
-            {
-                request.Headers.Add(Header, position);
-            }
+            await Task.Delay(_comeAgain, TimeProvider.System);
+        }
+    }
 
-            var from = TimeProvider.System.GetTimestamp();
-            using var read = await _http.SendAsync(request);
-            var took = TimeProvider.System.GetElapsedTime(from);
-            if (read.StatusCode == HttpStatusCode.ServiceUnavailable && read.Headers.RetryAfter is not null)
-            {
+    /// <returns>False: it is to come again.</returns>
+    private async Task<bool> ReadAsync(Random random, long id, string? position, ReadRecord record)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"{Any(random)}/notes/{id}"));
+        if (position is not null)
+        {
+            request.Headers.Add(Header, position);
+        }
+
+        var from = TimeProvider.System.GetTimestamp();
+        using var read = await _http.SendAsync(request);
+        var took = TimeProvider.System.GetElapsedTime(from);
+        switch (read.StatusCode)
+        {
+            case HttpStatusCode.ServiceUnavailable when read.Headers.RetryAfter is not null:
                 record.ComeAgain();
-                await Task.Delay(_comeAgain, TimeProvider.System);
-                continue;
-            }
-
-            if (read.StatusCode is HttpStatusCode.OK or HttpStatusCode.NotFound)
-            {
+                return false;
+            case HttpStatusCode.OK or HttpStatusCode.NotFound:
                 record.Add(took, stale: read.StatusCode == HttpStatusCode.NotFound);
-            }
-            else
-            {
+                return true;
+            default:
                 record.Fail();
-            }
-
-            return;
+                return true;
         }
     }
 
@@ -126,7 +142,7 @@ internal sealed class ReadRecord
 
     public void Fail() => Interlocked.Increment(ref _failed);
 
-    public TimeSpan Read(double quantile) => _reads.Order().ElementAt(Math.Min(_reads.Count - 1, (int)(_reads.Count * quantile)));
+    public TimeSpan Read(double quantile) => _reads.IsEmpty ? TimeSpan.Zero : _reads.Order().ElementAt(Math.Min(_reads.Count - 1, (int)(_reads.Count * quantile)));
 
     /// <summary>What reads took longer than the median of others.</summary>
     public IEnumerable<TimeSpan> AddedWaits(ReadRecord others)
