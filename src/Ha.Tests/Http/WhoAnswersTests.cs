@@ -6,6 +6,7 @@ using Ha.Http;
 using Ha.Security;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Security.Signing;
+using Ha.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
 namespace Ha.Tests.Http;
@@ -28,11 +29,18 @@ public sealed class WhoAnswersTests : IAsyncLifetime, IDisposable
         ["a fixed leader of another cluster"] = HeartbeatRefusal.FixedLeader("staging").WriteAsync,
     };
 
-    private readonly MemberAddresses _members = new(static (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Loopback]));
+    private readonly MemberAddresses _members;
+    private int _lookups;
     private HttpMessageHandler? _handler;
     private HeartbeatHost? _host;
     private Func<HttpContext, RequestDelegate, Task> _answer = static (http, member) => member(http);
     private NodeFacts _facts = Beats.Facts("node-2");
+
+    public WhoAnswersTests() => _members = new MemberAddresses((_, _) =>
+    {
+        Interlocked.Increment(ref _lookups);
+        return Task.FromResult<IPAddress[]>([IPAddress.Loopback]);
+    });
 
     private Uri Url => new($"http://leader.example:{new Uri(_host!.Url).Port}");
 
@@ -126,10 +134,11 @@ public sealed class WhoAnswersTests : IAsyncLifetime, IDisposable
     [InlineData("504", "unavailable")]
     [InlineData("a closed connection", "broken")]
     [InlineData("a fixed leader of this cluster", "fixed_leader")]
-    public async Task What_tells_nothing_of_who_is_there_changes_nothing(string answer, string reason)
+    public async Task What_tells_nothing_of_who_is_there_changes_nothing_but_has_the_name_looked_up(string answer, string reason)
     {
-        var version = _members.VersionOf(Url.IdnHost, Url.Port);
+        var (version, lookups) = (_members.VersionOf(Url.IdnHost, Url.Port), _lookups);
         Assert.Equal(reason, await HearAsync(answer));
+        await Eventually.True(() => _lookups > lookups);
         await TakenAsync();
         Assert.Same(version, _members.VersionOf(Url.IdnHost, Url.Port));
 
