@@ -251,7 +251,7 @@ public class OuterRetryTests
             {
                 if (IsRead(request) || ++writes == 1)
                 {
-                    return Problem(500, "the application's")(request);
+                    return Problem(429, "the application's")(request);
                 }
 
                 await request.Content!.CopyToAsync(Stream.Null, cancellation);

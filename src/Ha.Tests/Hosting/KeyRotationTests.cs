@@ -49,6 +49,7 @@ public sealed class KeyRotationTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task A_nodes_own_key_is_replaced_while_both_public_keys_are_known()
     {
         var known = string.Join(',', _ids.SelectMany(id => new[] { NodeKeys.EntryOf(id), NodeKeys.EntryOf($"{id}!").Replace("!", "", StringComparison.Ordinal) }));

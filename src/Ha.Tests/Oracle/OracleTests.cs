@@ -25,6 +25,7 @@ public sealed class OracleTests(ITestOutputHelper output)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task Random_combinations_differ_in_nothing_else()
     {
         var run = new OracleRun();

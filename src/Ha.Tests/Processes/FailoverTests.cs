@@ -41,6 +41,7 @@ public class FailoverTests(ITestOutputHelper output, PostgresServer postgres)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task SIGTERM_moves_leadership_without_waiting_for_the_lease()
     {
         // A lease that is long beside everything else here: nothing but a handoff can be this fast.
@@ -98,6 +99,7 @@ public class FailoverTests(ITestOutputHelper output, PostgresServer postgres)
     }
 
     [Theory, EachDatabase]
+    [Trait("Category", "Long")]
     public async Task A_paused_leader_commits_nothing_after_its_successors_first_write(string database)
     {
         await using var cluster = await ExampleCluster.StartWithLeaderAsync(output, new ClusterSettings

@@ -29,6 +29,7 @@ public class ForwardingTests(ITestOutputHelper output)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task A_follower_in_proxy_mode_answers_for_the_leader_and_streams_a_large_body_at_flat_memory()
     {
         await using var cluster = await ExampleCluster.StartWithLeaderAsync(output,

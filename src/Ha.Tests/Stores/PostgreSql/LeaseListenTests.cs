@@ -50,6 +50,7 @@ public sealed class LeaseListenTests(PostgresServer server)
     }
 
     [FactIfPostgres]
+    [Trait("Category", "Long")]
     public async Task Whoever_waits_wakes_when_the_connection_broke_and_is_back()
     {
         await using var room = await LeaseRoom.OpenAsync(server);
