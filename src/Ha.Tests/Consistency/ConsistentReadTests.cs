@@ -204,7 +204,8 @@ public sealed class ConsistentReadTests
         Assert.Equal(HttpStatusCode.ServiceUnavailable, read.StatusCode);
         Assert.Equal("1", Assert.Single(read.Headers.GetValues("Retry-After")));
         Assert.InRange(TimeProvider.System.GetElapsedTime(from), _short, TimeSpan.FromSeconds(4));
-        Assert.Contains(follower.Logs.Entries, entry => entry.Id == 1201 && entry.Text.Contains("no connection in time", StringComparison.Ordinal));
+        Assert.Contains(
+            follower.Logs.Entries, entry => entry.Id == 1201 && entry.Text.Contains("no connection in time", StringComparison.Ordinal));
     }
 
     [Theory]

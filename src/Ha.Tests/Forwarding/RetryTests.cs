@@ -52,7 +52,9 @@ public sealed class RetryTests
     {
         var reads = 0;
         await using var leader = new RawLeader((connection, _) =>
-            Interlocked.Increment(ref reads) == 1 ? Task.CompletedTask : connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+            Interlocked.Increment(ref reads) == 1
+                ? Task.CompletedTask
+                : connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
         await using var follower = await ReadingAsync(leader.Url);
         using var client = TestNode.Client();
         using var request = new HttpRequestMessage(new HttpMethod(method), follower.Url);
@@ -100,13 +102,16 @@ public sealed class RetryTests
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         listener.Listen();
         var resetting = ResetAllAsync(listener);
-        await using var follower = await TestNode.ProxyAsync($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}", new TestNodeSetup { Options = o => o.WriteHold = TimeSpan.Zero });
+        await using var follower = await TestNode.ProxyAsync(
+            $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}",
+            new TestNodeSetup { Options = o => o.WriteHold = TimeSpan.Zero });
         using var client = TestNode.Client();
 
         for (var i = 0; i < 200; i++)
         {
             using var answer = await client.PostAsync(follower.Url, new ByteArrayContent([]));
-            Assert.True(answer.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway, $"{answer.StatusCode} on try {i}");
+            Assert.True(
+                answer.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway, $"{answer.StatusCode} on try {i}");
         }
 
         listener.Dispose();
@@ -120,7 +125,8 @@ public sealed class RetryTests
         await using var next = await TestNode.LeaderAsync(_length);
         await using var follower = await TestNode.ProxyAsync(old.Url);
         using var connection = await RawConnection.ConnectAsync(follower.Port);
-        await connection.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+        await connection.SendAsync(
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
         await Eventually.True(() => follower.Hold.Held == 1);
 
         follower.Leadership.Follow(next.Url, epoch: 2);
@@ -183,7 +189,8 @@ public sealed class RetryTests
             Builder = builder => builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = 3),
         });
         using var connection = await RawConnection.ConnectAsync(follower.Port);
-        await connection.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+        await connection.SendAsync(
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
         await Eventually.True(() => follower.Hold.Held == 1);
 
         follower.Leadership.Lead(epoch: 2);
@@ -214,7 +221,8 @@ public sealed class RetryTests
     [Fact]
     public async Task Without_a_next_leader_the_dead_one_is_named_as_the_reason()
     {
-        await using var follower = await TestNode.ProxyAsync(ClosedPort(), new TestNodeSetup { Options = o => o.WriteHold = TimeSpan.FromMilliseconds(100) });
+        await using var follower = await TestNode.ProxyAsync(
+            ClosedPort(), new TestNodeSetup { Options = o => o.WriteHold = TimeSpan.FromMilliseconds(100) });
         using var client = TestNode.Client();
 
         using var answer = await client.PostAsync(follower.Url, content: null);
@@ -357,7 +365,7 @@ public sealed class RetryTests
     public async Task A_request_is_given_up_one_lease_after_its_leader()
     {
         await using var silent = new RawLeader(static (connection, _) => connection.ReceiveAllAsync());
-        await using var follower = await TestNode.ProxyAsync(silent.Url, new TestNodeSetup { Options = o => (o.HeartbeatInterval, o.LeaseTimeout) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(200)) });
+        await using var follower = await TestNode.ProxyAsync(silent.Url, new TestNodeSetup { Options = Brief });
         using var client = TestNode.Client();
 
         var answer = client.PostAsync(follower.Url, content: null);
@@ -428,6 +436,9 @@ public sealed class RetryTests
 
         Assert.Equal("7", await (await answer).Content.ReadAsStringAsync());
     }
+
+    private static void Brief(HaOptions options) =>
+        (options.HeartbeatInterval, options.LeaseTimeout) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(200));
 
     private static async Task<TestNode> DeposedAsync(TestNodeSetup? setup = null) =>
         await TestNode.StartAsync((setup ?? new TestNodeSetup()) with { Id = "old" });

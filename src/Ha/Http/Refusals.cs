@@ -24,7 +24,8 @@ internal static class Refusals
         Unavailable("not executed", "The leader changed while the body was on its way. Nothing was executed.");
 
     public static readonly HaProblem BodyReadBefore =
-        Unavailable("not executed", "Something on this node has read the body before it could be sent to the leader. Nothing was executed.");
+        Unavailable(
+            "not executed", "Something on this node has read the body before it could be sent to the leader. Nothing was executed.");
 
     public static readonly HaProblem GivenUp =
         Unavailable("not executed", "The request was cancelled on this node before the leader had it. Nothing was executed.");

@@ -25,7 +25,8 @@ public sealed class WalPositionTests(PostgresServer server)
             FOR i IN 1..20000 LOOP
                 room := 8192 - (pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint % 8192);
                 EXIT WHEN room = 8192 - 24;
-                PERFORM pg_logical_emit_message(false, 'x', repeat('x', CASE WHEN room BETWEEN 200 AND 400 THEN room - 60 + (i % 64) ELSE 100 END));
+                PERFORM pg_logical_emit_message(
+                    false, 'x', repeat('x', CASE WHEN room BETWEEN 200 AND 400 THEN room - 60 + (i % 64) ELSE 100 END));
             END LOOP;
         END $$;
         """;
