@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Http;
 namespace Ha.Tests.Http;
 
 /// <summary>What each answer to a heartbeat at a member's URL says of who is there, and so whether forwarded requests go there.</summary>
-public sealed class WhoAnswersTests : IAsyncLifetime
+public sealed class WhoAnswersTests : IAsyncLifetime, IDisposable
 {
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(20);
 
@@ -52,8 +52,9 @@ public sealed class WhoAnswersTests : IAsyncLifetime
     {
         await _host!.DisposeAsync();
         _handler!.Dispose();
-        _members.Dispose();
     }
+
+    public void Dispose() => _members.Dispose();
 
     [Theory]
     [InlineData("200", "unverified")]
