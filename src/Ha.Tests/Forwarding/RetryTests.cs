@@ -48,14 +48,14 @@ public sealed class RetryTests
     [InlineData("GET")]
     [InlineData("HEAD")]
     [InlineData("QUERY")]
-    public async Task A_read_for_the_leader_that_breaks_off_is_sent_once_more(string method)
+    public async Task A_read_for_the_leader_that_breaks_off_is_sent_once_more_without_a_wait(string method)
     {
         var reads = 0;
         await using var leader = new RawLeader((connection, _) =>
             Interlocked.Increment(ref reads) == 1
                 ? Task.CompletedTask
                 : connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
-        await using var follower = await ReadingAsync(leader.Url);
+        await using var follower = await ReadingAsync(leader.Url, o => o.WriteHold = TimeSpan.Zero);
         using var client = TestNode.Client();
         using var request = new HttpRequestMessage(new HttpMethod(method), follower.Url);
 
@@ -77,6 +77,57 @@ public sealed class RetryTests
         var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal("outcome unknown", problem.GetProperty("error").GetString());
         Assert.DoesNotContain("write", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_read_that_breaks_off_at_two_leaders_is_sent_to_each_of_them_once()
+    {
+        var die = () => { };
+        await using var second = new RawLeader((_, _) => Task.CompletedTask);
+        await using var first = new RawLeader((_, _) =>
+        {
+            die();
+            return Task.CompletedTask;
+        });
+        await using var follower = await ReadingAsync(first.Url);
+        die = () => follower.Leadership.Follow(second.Url, epoch: 2);
+        using var client = TestNode.Client();
+
+        using var answer = await client.GetAsync(follower.Url);
+
+        Assert.Equal((HttpStatusCode.BadGateway, 1, 1), (answer.StatusCode, first.Requests, second.Requests));
+    }
+
+    [Fact]
+    public async Task A_read_whose_body_is_not_kept_is_sent_once()
+    {
+        await using var dying = new RawLeader(async (connection, _) =>
+        {
+            await connection.SendAsync("HTTP/1.1 100 Continue\r\n\r\n");
+            await connection.ReceiveUntilAsync("\0\0\0");
+        });
+        await using var follower = await ReadingAsync(dying.Url);
+        using var client = TestNode.Client();
+        using var request = new HttpRequestMessage(new HttpMethod("QUERY"), follower.Url);
+        request.Content = new ByteArrayContent(new byte[200_000]);
+
+        using var answer = await client.SendAsync(request);
+
+        Assert.Equal((HttpStatusCode.BadGateway, 1), (answer.StatusCode, dying.Requests));
+    }
+
+    [Fact]
+    public async Task A_read_that_broke_off_and_then_finds_nobody_is_refused_like_one_that_never_left()
+    {
+        RawLeader? dying = null;
+        dying = new RawLeader((_, _) => dying!.DisposeAsync().AsTask());
+        await using var follower = await ReadingAsync(dying.Url, o => o.WriteHold = TimeSpan.FromMilliseconds(100));
+        using var client = TestNode.Client();
+
+        using var answer = await client.GetAsync(follower.Url);
+
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, 1), (answer.StatusCode, dying.Requests));
+        Assert.Equal("leader unreachable", await answer.ErrorAsync());
     }
 
     [Fact]
@@ -443,11 +494,13 @@ public sealed class RetryTests
     private static async Task<TestNode> DeposedAsync(TestNodeSetup? setup = null) =>
         await TestNode.StartAsync((setup ?? new TestNodeSetup()) with { Id = "old" });
 
-    private static Task<TestNode> ReadingAsync(string leader) => TestNode.ProxyAsync(leader, new TestNodeSetup
-    {
-        AfterRouting = true,
-        App = static app => app.MapMethods("/", ["GET", "HEAD", "QUERY"], static () => "here").RequireLeader(),
-    });
+    private static Task<TestNode> ReadingAsync(string leader, Action<HaOptions>? options = null) =>
+        TestNode.ProxyAsync(leader, new TestNodeSetup
+        {
+            AfterRouting = true,
+            Options = options ?? (static _ => { }),
+            App = static app => app.MapMethods("/", ["GET", "HEAD", "QUERY"], static () => "here").RequireLeader(),
+        });
 
     private static HttpRequestMessage WithKey(string url, int size) => new(HttpMethod.Post, url)
     {

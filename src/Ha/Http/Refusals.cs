@@ -46,7 +46,7 @@ internal static class Refusals
         new(StatusCodes.Status502BadGateway, "outcome unknown", "The write may or may not have been executed; it was not repeated.");
 
     public static readonly HaProblem ReadBrokeOff =
-        new(StatusCodes.Status502BadGateway, "outcome unknown", "The leader broke off before its answer, twice.");
+        new(StatusCodes.Status502BadGateway, "outcome unknown", "The leader broke off before its answer.");
 
     public static readonly HaProblem Loop =
         new(StatusCodes.Status508LoopDetected, "loop detected", "The request came back to the node that forwarded it.");
