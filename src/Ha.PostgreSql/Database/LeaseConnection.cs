@@ -22,7 +22,8 @@ internal static class LeaseConnection
     {
         if (value.StartsWith("//", StringComparison.Ordinal) || value.Contains("://", StringComparison.Ordinal))
         {
-            throw new ArgumentException($"{source} is a URL. Write a connection string of Npgsql: Host=db;Database=shop;Username=shop;Password=...", nameof(value));
+            throw new ArgumentException(
+                $"{source} is a URL. Write a connection string of Npgsql: Host=db;Database=shop;Username=shop;Password=...", nameof(value));
         }
 
         if (value.Contains('=', StringComparison.Ordinal))
@@ -34,18 +35,21 @@ internal static class LeaseConnection
         if (name.Length == 0)
         {
             throw new ArgumentException(
-                $"{source} is empty. Write a connection string (Host=db;Database=shop;...) or the name of one of the configuration's ConnectionStrings.", nameof(value));
+                $"{source} is empty. Write a connection string (Host=db;Database=shop;...) or the name of one of the configuration's " +
+                "ConnectionStrings.", nameof(value));
         }
 
         var shown = name.Length <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') ? name : "<name>";
         if (find is null)
         {
-            throw new ArgumentException($"{source} names the connection string {shown}, but there is no configuration to look it up in.", nameof(value));
+            throw new ArgumentException(
+                $"{source} names the connection string {shown}, but there is no configuration to look it up in.", nameof(value));
         }
 
         return find(name) is { Length: > 0 } found ? found : throw new ArgumentException(
             $"{source} names the connection string {shown}, which the configuration does not have: set ConnectionStrings:{shown} " +
-            $"(as a variable: ConnectionStrings__{shown}), or write the connection string itself (Host=db;Database=shop;...).", nameof(value));
+            $"(as a variable: ConnectionStrings__{shown}), or write the connection string itself (Host=db;Database=shop;...).",
+            nameof(value));
     }
 
     /// <summary>For reading and writing: a small pool of its own, which the application cannot exhaust.</summary>
@@ -83,10 +87,13 @@ internal static class LeaseConnection
         null => settings.Host is { } hosts && hosts.Contains(',', StringComparison.Ordinal),
         Writable or "primary" => false,
         var wish => throw new ArgumentException(
-            $"Target Session Attributes={wish} may lead the lease store to a server that takes no writes. Write {Writable}, or primary.", nameof(settings)),
+            $"Target Session Attributes={wish} may lead the lease store to a server that takes no writes. Write {Writable}, or primary.",
+            nameof(settings)),
     };
 
-    /// <summary>How long any statement of the store may take, whatever a connection string says: an answer after the lease has no use.</summary>
+    /// <summary>
+    /// How long any statement of the store may take, whatever a connection string says: an answer after the lease has no use.
+    /// </summary>
     public static int CommandSeconds(TimeSpan lease) => (int)Math.Ceiling(lease.TotalSeconds);
 
     private static NpgsqlConnectionStringBuilder Parse(string connectionString, TimeSpan lease)
@@ -94,13 +101,14 @@ internal static class LeaseConnection
         if (Read(connectionString) is not { } builder)
         {
             throw new ArgumentException(
-                "The connection string of the lease store cannot be read: a key is misspelt, a value has the wrong type, or one that holds " +
-                "; or = is not in quotes (Password='a;b').", nameof(connectionString));
+                "The connection string of the lease store cannot be read: a key is misspelt, a value has the wrong type, or one that " +
+                "holds ; or = is not in quotes (Password='a;b').", nameof(connectionString));
         }
 
         if (string.IsNullOrWhiteSpace(builder.Host))
         {
-            throw new ArgumentException("The connection string of the lease store names no server. Write Host=db;Database=shop;...", nameof(connectionString));
+            throw new ArgumentException(
+                "The connection string of the lease store names no server. Write Host=db;Database=shop;...", nameof(connectionString));
         }
 
         if (RequireWritable(builder))
@@ -112,7 +120,9 @@ internal static class LeaseConnection
         return builder;
     }
 
-    /// <summary>What suits short calls that have no use for a late answer. What somebody has chosen stays, where there is a choice.</summary>
+    /// <summary>
+    /// What suits short calls that have no use for a late answer. What somebody has chosen stays, where there is a choice.
+    /// </summary>
     public static void SetDefaults(NpgsqlConnectionStringBuilder builder, string applicationName, int connectSeconds)
     {
         var set = ((DbConnectionStringBuilder)builder).Keys.Cast<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
@@ -147,7 +157,8 @@ internal static class LeaseConnection
         {
             return new NpgsqlConnectionStringBuilder(connectionString);
         }
-        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException or InvalidCastException or KeyNotFoundException)
+        catch (Exception e) when (
+            e is ArgumentException or FormatException or OverflowException or InvalidCastException or KeyNotFoundException)
         {
             return null;
         }

@@ -19,7 +19,9 @@ internal sealed class LeaseDatabase : IAsyncDisposable, IDisposable
     /// <param name="foreign">Stays its owner's.</param>
     public LeaseDatabase(NpgsqlDataSource foreign) => _current = foreign;
 
-    /// <summary>A source of connections to read and write by. It says nothing to logs and traces: calls come several times a second.</summary>
+    /// <summary>
+    /// A source of connections to read and write by. It says nothing to logs and traces: calls come several times a second.
+    /// </summary>
     /// <param name="settings">Of its connections.</param>
     /// <param name="name">For Npgsql's metrics.</param>
     public static NpgsqlDataSource Source(NpgsqlConnectionStringBuilder settings, string name = "ha-lease")
@@ -36,12 +38,15 @@ internal sealed class LeaseDatabase : IAsyncDisposable, IDisposable
     public static NpgsqlDataSource Writable(NpgsqlDataSource source)
     {
         ArgumentNullException.ThrowIfNull(source);
-        return LeaseConnection.RequireWritable(new NpgsqlConnectionStringBuilder(source.ConnectionString)) && source is NpgsqlMultiHostDataSource several
+        return LeaseConnection.RequireWritable(new NpgsqlConnectionStringBuilder(source.ConnectionString))
+            && source is NpgsqlMultiHostDataSource several
             ? several.WithTargetSession(TargetSessionAttributes.ReadWrite)
             : source;
     }
 
-    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> fired; what was asked may still happen.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// <paramref name="cancellationToken"/> fired; what was asked may still happen.
+    /// </exception>
     public async Task<T> RunAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -56,7 +61,8 @@ internal sealed class LeaseDatabase : IAsyncDisposable, IDisposable
         var abandoned = new CancellationTokenSource();
         var running = OnConnectionAsync(source, call, abandoned.Token);
         // Npgsql connects to the server to ask for an end, and blocks the thread that cancels.
-        using var giveUp = cancellationToken.UnsafeRegister(static source => _ = ((CancellationTokenSource)source!).CancelAsync(), abandoned);
+        using var giveUp = cancellationToken.UnsafeRegister(
+            static source => _ = ((CancellationTokenSource)source!).CancelAsync(), abandoned);
         try
         {
             var answer = await running.WaitAsync(cancellationToken);
@@ -67,7 +73,8 @@ internal sealed class LeaseDatabase : IAsyncDisposable, IDisposable
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
             Replace(source);
-            _ = running.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            _ = running.ContinueWith(
+                static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
             throw new OperationCanceledException(cancellationToken);
         }
         catch (NpgsqlException e) when (LeaseErrors.EndsConnections(e))

@@ -155,7 +155,7 @@ public sealed class ConsistentReadTests
     [Fact]
     public async Task In_redirect_mode_a_position_is_taken_along_by_proxy_but_for_endpoints_that_never_are()
     {
-        var here = Patient(_short);
+        var here = Silent(_long);
         await using var leader = await LeaderAsync(new FakeReplica());
         await using var follower = await StartAsync("follower", here, SetupFor(proxies: false));
         follower.Leadership.Follow(leader.Url, epoch: 5);
@@ -203,8 +203,52 @@ public sealed class ConsistentReadTests
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, read.StatusCode);
         Assert.Equal("1", Assert.Single(read.Headers.GetValues("Retry-After")));
-        Assert.InRange(TimeProvider.System.GetElapsedTime(from), _short, TimeSpan.FromSeconds(4));
-        Assert.Contains(follower.Logs.Entries, entry => entry.Id == 1201 && entry.Text.Contains("no connection in time", StringComparison.Ordinal));
+        var least = _short + TimeSpan.FromMilliseconds(250 - 20);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(from), least, TimeSpan.FromSeconds(4));
+        Assert.Contains(
+            follower.Logs.Entries, entry => entry.Id == 1201 && entry.Text.Contains("no connection in time", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_connection_to_the_leader_may_take_what_is_left_of_the_wait()
+    {
+        var (here, clock) = (Silent(TimeSpan.FromSeconds(1)), new ManualTime());
+        using var hole = await BlackHole.OpenAsync(IPAddress.Loopback);
+        await using var follower = await FollowerAsync($"http://{hole.Address}", here, setup: new TestNodeSetup { Clock = clock });
+        using var client = TestNode.Client();
+
+        var read = ReadAsync(client, follower.Url, Signed(epoch: 5, number: 100));
+        await Eventually.True(() => hole.Knocking == 1);
+        var armed = clock.Armed;
+        clock.Advance(TimeSpan.FromSeconds(0.9));
+        Assert.Equal(armed, clock.Armed);
+        clock.Advance(TimeSpan.FromSeconds(0.1));
+
+        using var refused = await read;
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_leader_that_has_the_read_is_waited_for_beyond_the_bound()
+    {
+        var (here, clock) = (Silent(_short), new ManualTime());
+        var (has, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var slow = new RawLeader(async (connection, _) =>
+        {
+            has.TrySetResult();
+            await goOn.Task;
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        });
+        await using var follower = await FollowerAsync(slow.Url, here, setup: new TestNodeSetup { Clock = clock });
+        using var client = TestNode.Client();
+
+        var read = ReadAsync(client, follower.Url, Signed(epoch: 5, number: 100));
+        await has.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        clock.Advance(TimeSpan.FromMinutes(1));
+        goOn.SetResult();
+
+        using var answer = await read;
+        Assert.Equal((HttpStatusCode.OK, 1), (answer.StatusCode, slow.Requests));
     }
 
     [Theory]
@@ -212,7 +256,7 @@ public sealed class ConsistentReadTests
     [InlineData("QUERY", "/notes")]
     public async Task A_read_whose_leader_dies_is_answered_by_the_next_one(string method, string path)
     {
-        var here = Patient(_short);
+        var (here, clock) = (Silent(_short), new ManualTime());
         await using var next = await LeaderAsync(new FakeReplica());
         var die = () => { };
         await using var dying = new RawLeader((_, _) =>
@@ -220,8 +264,13 @@ public sealed class ConsistentReadTests
             die();
             return Task.CompletedTask;
         });
-        await using var follower = await FollowerAsync(dying.Url, here);
-        die = () => follower.Leadership.Follow(next.Url, epoch: 5, leaderId: "next");
+        await using var follower = await FollowerAsync(dying.Url, here, setup: new TestNodeSetup { Clock = clock });
+        die = () =>
+        {
+            // By now it would not wait for another.
+            clock.Advance(_short);
+            follower.Leadership.Follow(next.Url, epoch: 5, leaderId: "next");
+        };
         using var client = TestNode.Client();
         using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(follower.Url + path))
         {
@@ -237,7 +286,7 @@ public sealed class ConsistentReadTests
     public async Task A_post_that_only_reads_is_sent_once()
     {
         await using var dying = new RawLeader((_, _) => Task.CompletedTask);
-        await using var follower = await FollowerAsync(dying.Url, Patient(_short));
+        await using var follower = await FollowerAsync(dying.Url, Silent(_long));
         using var client = TestNode.Client();
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(follower.Url + "/search"))
         {
@@ -608,6 +657,13 @@ public sealed class ConsistentReadTests
     {
         var replica = new FakeReplica();
         replica.Consistency.MaxWait = maxWait;
+        return replica;
+    }
+
+    private static FakeReplica Silent(TimeSpan maxWait)
+    {
+        var replica = Patient(maxWait);
+        replica.ReachedFails = new InvalidOperationException("away");
         return replica;
     }
 

@@ -133,7 +133,7 @@ public sealed class ReplicaWatchTests : IDisposable
         Assert.Equal(ReplicaOutcome.Behind, await _watch.WaitAsync(10, onlyLook: true, _patience, default));
 
         var other = WaitAsync(10);
-        await Eventually.True(() => _clock.Armed == 2);
+        await PausedAsync();
         var looks = _watch.WaitAsync(10, onlyLook: true, _patience, default).AsTask();
         await PollAsync(() => looks.IsCompleted);
         Assert.Equal(ReplicaOutcome.Behind, await looks);
@@ -147,10 +147,12 @@ public sealed class ReplicaWatchTests : IDisposable
         var other = WaitAsync(10);
         await Eventually.True(() => _replica.Asked.Count == 1);
         var many = Enumerable.Range(0, 100).Select(_ => _watch.WaitAsync(20, onlyLook: true, _patience, default).AsTask()).ToArray();
+        await PausedAsync();
+        Assert.Equal(1, _replica.Looks);
         await PollAsync(() => many.All(look => look.IsCompleted));
         Assert.All(many, look => Assert.Equal(ReplicaOutcome.Behind, look.Result));
         Assert.False(other.IsCompleted);
-        Assert.InRange(_replica.Looks, 2, 3);
+        Assert.Equal(2, _replica.Looks);
     }
 
     [Fact]
@@ -217,7 +219,7 @@ public sealed class ReplicaWatchTests : IDisposable
             return ValueTask.CompletedTask;
         };
         var waiting = WaitAsync(10);
-        await Eventually.True(() => _clock.Armed == 2);
+        await PausedAsync();
         Assert.Equal((2, 1), (_replica.Looks, calls));
         _replica.Reach(10);
         await PollAsync(() => waiting.IsCompleted);
@@ -237,7 +239,7 @@ public sealed class ReplicaWatchTests : IDisposable
         Assert.Equal(ReplicaOutcome.Reached, await WaitAsync(5));
         _replica.Reach(6);
         var waiting = WaitAsync(10);
-        await Eventually.True(() => _clock.Armed == 2);
+        await PausedAsync();
         Assert.False(waiting.IsCompleted);
         _replica.Reach(10);
         await PollAsync(() => waiting.IsCompleted);
@@ -252,7 +254,48 @@ public sealed class ReplicaWatchTests : IDisposable
         _clock.Advance(TimeSpan.FromHours(1));
         await WaitInVainAsync(10, meanwhile: 6);
         var waiting = WaitAsync(10);
-        await Eventually.True(() => _clock.Armed == 2);
+        await PausedAsync();
+        Assert.False(waiting.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Where_a_replica_was_stuck_says_nothing_once_it_has_moved()
+    {
+        _replica.Reach(5);
+        await WaitInVainAsync(10);
+        _replica.Reach(6);
+        Assert.Equal(ReplicaOutcome.Reached, await WaitAsync(6));
+        _replica.Reach(5);
+        var waiting = WaitAsync(10);
+        await PausedAsync();
+        Assert.False(waiting.IsCompleted);
+    }
+
+    [Fact]
+    public async Task A_replica_that_was_stuck_still_is_after_a_look_that_failed()
+    {
+        _replica.Reach(5);
+        await WaitInVainAsync(10);
+        _replica.ReachedFails = new InvalidOperationException("away");
+        Assert.Equal(ReplicaOutcome.Unknown, await WaitAsync(10));
+        _replica.ReachedFails = null;
+        Assert.Equal(ReplicaOutcome.Behind, await WaitAsync(10));
+    }
+
+    [Fact]
+    public async Task Who_only_looked_or_was_cancelled_has_not_waited_in_vain()
+    {
+        _replica.Reach(5);
+        Assert.Equal(ReplicaOutcome.Behind, await _watch.WaitAsync(10, onlyLook: true, _patience, default));
+        using var cancel = new CancellationTokenSource();
+        var leaves = _watch.WaitAsync(10, onlyLook: false, _patience, cancel.Token).AsTask();
+        await PausedAsync();
+        await cancel.CancelAsync();
+        Assert.Equal(ReplicaOutcome.Cancelled, await leaves);
+        await PollAsync(() => _clock.Armed == 0);
+
+        var waiting = WaitAsync(10);
+        await PausedAsync();
         Assert.False(waiting.IsCompleted);
     }
 
@@ -283,6 +326,9 @@ public sealed class ReplicaWatchTests : IDisposable
         hang.SetResult();
         Assert.Equal(ReplicaOutcome.Reached, await tries);
         Assert.Equal(ReplicaOutcome.Reached, await WaitAsync(10));
+        var waiting = WaitAsync(20);
+        await PausedAsync();
+        Assert.All([waiting, WaitAsync(20)], wait => Assert.False(wait.IsCompleted));
     }
 
     [Fact]
@@ -292,7 +338,7 @@ public sealed class ReplicaWatchTests : IDisposable
         replica.Consistency.PollInterval = TimeSpan.FromMinutes(1);
         using var watch = new ReplicaWatch(replica.Consistency, _clock, _failures.Add);
         var waiting = watch.WaitAsync(10, onlyLook: false, _patience, default).AsTask();
-        await Eventually.True(() => _clock.Armed == 2);
+        await Eventually.True(() => _clock.Next == _patience / 2);
         replica.Reach(10);
         _clock.Advance(_patience / 2);
         Assert.Equal(ReplicaOutcome.Reached, await waiting);
@@ -307,16 +353,21 @@ public sealed class ReplicaWatchTests : IDisposable
         Assert.Equal(ReplicaOutcome.Full, await WaitAsync(1));
     }
 
+    /// <summary>Between two looks. While a look runs the next timer is the one that bounds it.</summary>
+    private bool IsPaused => _clock.Next == _replica.Consistency.PollInterval;
+
+    private Task PausedAsync() => Eventually.True(() => IsPaused);
+
     /// <param name="meanwhile">Not null: how far the replica gets while it waits.</param>
     private async Task WaitInVainAsync(long number, long? meanwhile = null)
     {
         var waiting = WaitAsync(number);
-        await Eventually.True(() => _clock.Armed == 2);
+        await PausedAsync();
         if (meanwhile is { } moved)
         {
             _replica.Reach(moved);
             var looks = _replica.Looks;
-            await PollAsync(() => _replica.Looks > looks && _clock.Armed == 2);
+            await PollAsync(() => _replica.Looks > looks && IsPaused);
         }
 
         _clock.Advance(_patience);
@@ -324,7 +375,8 @@ public sealed class ReplicaWatchTests : IDisposable
         await PollAsync(() => _clock.Armed == 0);
     }
 
-    private Task<ReplicaOutcome> WaitAsync(long number) => _watch.WaitAsync(number, onlyLook: false, _patience, default).AsTask();
+    private Task<ReplicaOutcome> WaitAsync(long number) =>
+        _watch.WaitAsync(number, onlyLook: false, _patience, default).AsTask().WaitAsync(TimeSpan.FromSeconds(20));
 
     /// <summary>Lets time pass from one look to the next, and none while a look runs.</summary>
     private Task PollAsync(Func<bool> until) => Eventually.True(() =>

@@ -68,10 +68,13 @@ public sealed class SharedReadTests
     {
         var first = _read.ReadAsync(default).AsTask();
         await Eventually.True(() => Calls == 1 && _clock.Armed == 2);
-        _clock.Advance(SharedRead.Patience);
-        Assert.Null(await first);
+        _clock.Advance(TimeSpan.FromSeconds(0.9));
+        Assert.False(first.IsCompleted);
+        _clock.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.Null(await first.WaitAsync(TimeSpan.FromSeconds(20)));
+        _clock.Advance(TimeSpan.FromSeconds(3.9));
         Assert.False(_stop.IsCancellationRequested);
-        _clock.Advance(SharedRead.Limit - SharedRead.Patience);
+        _clock.Advance(TimeSpan.FromSeconds(0.1));
         Assert.True(_stop.IsCancellationRequested);
         _calls[0].SetResult(1);
     }

@@ -87,11 +87,17 @@ public sealed class CorsInBrowserTests
     }
 
     private static string Write(string url, string headers = "") => $$"""
-        fetch('{{url}}/notes', { method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json', 'Authorization': 'Bearer x', {{headers}} } })
+        fetch('{{url}}/notes', {
+            method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json', 'Authorization': 'Bearer x', {{headers}} }
+          })
           .then(async a => a.status + ' ' + await a.text(), e => e.name)
         """;
 
-    private Task<WebApplication> NodeAsync(string id, string leader, string mode = "redirect", bool haFirst = false, bool lags = false) => ServeAsync(
+    private static string Sent(HttpRequest request) =>
+        $"Origin {request.Headers.Origin} Authorization {request.Headers.Authorization}";
+
+    private Task<WebApplication> NodeAsync(
+        string id, string leader, string mode = "redirect", bool haFirst = false, bool lags = false) => ServeAsync(
         [
             ("BASE_NODE_ID", id),
             ("BASE_STATIC_LEADER", leader),
@@ -116,11 +122,11 @@ public sealed class CorsInBrowserTests
             }
 
             app.MapGet("/", Page);
-            app.MapGet("/notes", (HttpRequest request) => $"{id} Origin {request.Headers.Origin} Authorization {request.Headers.Authorization}");
+            app.MapGet("/notes", (HttpRequest request) => $"{id} {Sent(request)}");
             app.MapPost("/notes", (HttpRequest request) =>
             {
                 Interlocked.Increment(ref _writes);
-                return Results.Text($"Origin {request.Headers.Origin} Authorization {request.Headers.Authorization}", statusCode: StatusCodes.Status201Created);
+                return Results.Text(Sent(request), statusCode: StatusCodes.Status201Created);
             });
         },
         options => options.Consistency = !lags ? null : _ => new ReadConsistency(_ => new ValueTask<long>(1L), _ => new ValueTask<long>(0L))

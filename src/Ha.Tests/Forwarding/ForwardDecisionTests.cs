@@ -48,6 +48,17 @@ public sealed class ForwardDecisionTests
     }
 
     [Fact]
+    public void A_read_that_needs_the_leader_for_its_position_is_proxied_in_either_mode()
+    {
+        var read = _post with { Method = "GET", Choice = NodeChoice.LeaderOnly, ReadPatience = TimeSpan.Zero };
+        var asking = _redirecting with { AllowOverride = true };
+
+        Assert.Equal(ForwardOutcome.Proxy, ForwardDecision.Decide(read, Follower(), _redirecting));
+        Assert.Equal(ForwardOutcome.Proxy, ForwardDecision.Decide(read with { Override = "redirect" }, Follower(), asking));
+        Assert.Equal(ForwardOutcome.Redirect, ForwardDecision.Decide(read with { NeverProxy = true }, Follower(), _proxying));
+    }
+
+    [Fact]
     public void The_leader_runs_a_write_whoever_sent_it()
     {
         Assert.Equal(ForwardOutcome.RunHere, Decide(_post, Leader()));
@@ -111,7 +122,8 @@ public sealed class ForwardDecisionTests
     public void What_follows_no_redirects_is_always_proxied()
     {
         Assert.Equal(ForwardOutcome.Proxy, Decide(_post with { Grpc = true }, Follower()));
-        Assert.Equal(ForwardOutcome.Proxy, Decide(_post with { Method = "GET", Choice = NodeChoice.LeaderOnly, Upgrade = true }, Follower()));
+        var upgrade = _post with { Method = "GET", Choice = NodeChoice.LeaderOnly, Upgrade = true };
+        Assert.Equal(ForwardOutcome.Proxy, Decide(upgrade, Follower()));
     }
 
     [Fact]
@@ -133,13 +145,16 @@ public sealed class ForwardDecisionTests
     [InlineData("teleport", true, ForwardOutcome.Redirect)]
     [InlineData("proxy", false, ForwardOutcome.Redirect)]
     public void A_request_chooses_only_where_the_options_let_it(string wish, bool allowed, object expected) =>
-        Assert.Equal(expected, ForwardDecision.Decide(_post with { Override = wish }, Follower(), _redirecting with { AllowOverride = allowed }));
+        Assert.Equal(
+            expected, ForwardDecision.Decide(_post with { Override = wish }, Follower(), _redirecting with { AllowOverride = allowed }));
 
     [Fact]
     public void In_proxy_mode_a_request_may_ask_for_a_redirect()
     {
         Assert.Equal(ForwardOutcome.Proxy, ForwardDecision.Decide(_post, Follower(), _proxying));
-        Assert.Equal(ForwardOutcome.Redirect, ForwardDecision.Decide(_post with { Override = "redirect" }, Follower(), _proxying with { AllowOverride = true }));
+        Assert.Equal(
+            ForwardOutcome.Redirect,
+            ForwardDecision.Decide(_post with { Override = "redirect" }, Follower(), _proxying with { AllowOverride = true }));
     }
 
     private static ForwardOutcome Decide(RequestFacts facts, LeadershipSnapshot leadership) =>

@@ -21,6 +21,19 @@ internal sealed class ManualTime : TimeProvider
         }
     }
 
+    /// <summary>Until the next timer fires; null: none will.</summary>
+    public TimeSpan? Next
+    {
+        get
+        {
+            lock (_lock)
+            {
+                var due = _timers.Select(static t => t.Due).DefaultIfEmpty(long.MaxValue).Min();
+                return due == long.MaxValue ? null : TimeSpan.FromTicks(due - GetTimestamp());
+            }
+        }
+    }
+
     public override long GetTimestamp() => Interlocked.Read(ref _now);
 
     public override DateTimeOffset GetUtcNow() => new(2025, 1, 1, 0, 0, 0, TimeSpan.Zero);

@@ -48,12 +48,14 @@ public sealed class RetryTests
     [InlineData("GET")]
     [InlineData("HEAD")]
     [InlineData("QUERY")]
-    public async Task A_read_for_the_leader_that_breaks_off_is_sent_once_more(string method)
+    public async Task A_read_for_the_leader_that_breaks_off_is_sent_once_more_without_a_wait(string method)
     {
         var reads = 0;
         await using var leader = new RawLeader((connection, _) =>
-            Interlocked.Increment(ref reads) == 1 ? Task.CompletedTask : connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
-        await using var follower = await ReadingAsync(leader.Url);
+            Interlocked.Increment(ref reads) == 1
+                ? Task.CompletedTask
+                : connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+        await using var follower = await ReadingAsync(leader.Url, o => o.WriteHold = TimeSpan.Zero);
         using var client = TestNode.Client();
         using var request = new HttpRequestMessage(new HttpMethod(method), follower.Url);
 
@@ -75,6 +77,57 @@ public sealed class RetryTests
         var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal("outcome unknown", problem.GetProperty("error").GetString());
         Assert.DoesNotContain("write", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_read_that_breaks_off_at_two_leaders_is_sent_to_each_of_them_once()
+    {
+        var die = () => { };
+        await using var second = new RawLeader((_, _) => Task.CompletedTask);
+        await using var first = new RawLeader((_, _) =>
+        {
+            die();
+            return Task.CompletedTask;
+        });
+        await using var follower = await ReadingAsync(first.Url);
+        die = () => follower.Leadership.Follow(second.Url, epoch: 2);
+        using var client = TestNode.Client();
+
+        using var answer = await client.GetAsync(follower.Url);
+
+        Assert.Equal((HttpStatusCode.BadGateway, 1, 1), (answer.StatusCode, first.Requests, second.Requests));
+    }
+
+    [Fact]
+    public async Task A_read_whose_body_is_not_kept_is_sent_once()
+    {
+        await using var dying = new RawLeader(async (connection, _) =>
+        {
+            await connection.SendAsync("HTTP/1.1 100 Continue\r\n\r\n");
+            await connection.ReceiveUntilAsync("\0\0\0");
+        });
+        await using var follower = await ReadingAsync(dying.Url);
+        using var client = TestNode.Client();
+        using var request = new HttpRequestMessage(new HttpMethod("QUERY"), follower.Url);
+        request.Content = new ByteArrayContent(new byte[200_000]);
+
+        using var answer = await client.SendAsync(request);
+
+        Assert.Equal((HttpStatusCode.BadGateway, 1), (answer.StatusCode, dying.Requests));
+    }
+
+    [Fact]
+    public async Task A_read_that_broke_off_and_then_finds_nobody_is_refused_like_one_that_never_left()
+    {
+        RawLeader? dying = null;
+        dying = new RawLeader((_, _) => dying!.DisposeAsync().AsTask());
+        await using var follower = await ReadingAsync(dying.Url, o => o.WriteHold = TimeSpan.FromMilliseconds(100));
+        using var client = TestNode.Client();
+
+        using var answer = await client.GetAsync(follower.Url);
+
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, 1), (answer.StatusCode, dying.Requests));
+        Assert.Equal("leader unreachable", await answer.ErrorAsync());
     }
 
     [Fact]
@@ -100,13 +153,16 @@ public sealed class RetryTests
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         listener.Listen();
         var resetting = ResetAllAsync(listener);
-        await using var follower = await TestNode.ProxyAsync($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}", new TestNodeSetup { Options = o => o.WriteHold = TimeSpan.Zero });
+        await using var follower = await TestNode.ProxyAsync(
+            $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}",
+            new TestNodeSetup { Options = o => o.WriteHold = TimeSpan.Zero });
         using var client = TestNode.Client();
 
         for (var i = 0; i < 200; i++)
         {
             using var answer = await client.PostAsync(follower.Url, new ByteArrayContent([]));
-            Assert.True(answer.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway, $"{answer.StatusCode} on try {i}");
+            Assert.True(
+                answer.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway, $"{answer.StatusCode} on try {i}");
         }
 
         listener.Dispose();
@@ -120,7 +176,8 @@ public sealed class RetryTests
         await using var next = await TestNode.LeaderAsync(_length);
         await using var follower = await TestNode.ProxyAsync(old.Url);
         using var connection = await RawConnection.ConnectAsync(follower.Port);
-        await connection.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+        await connection.SendAsync(
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
         await Eventually.True(() => follower.Hold.Held == 1);
 
         follower.Leadership.Follow(next.Url, epoch: 2);
@@ -183,7 +240,8 @@ public sealed class RetryTests
             Builder = builder => builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = 3),
         });
         using var connection = await RawConnection.ConnectAsync(follower.Port);
-        await connection.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+        await connection.SendAsync(
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
         await Eventually.True(() => follower.Hold.Held == 1);
 
         follower.Leadership.Lead(epoch: 2);
@@ -214,7 +272,8 @@ public sealed class RetryTests
     [Fact]
     public async Task Without_a_next_leader_the_dead_one_is_named_as_the_reason()
     {
-        await using var follower = await TestNode.ProxyAsync(ClosedPort(), new TestNodeSetup { Options = o => o.WriteHold = TimeSpan.FromMilliseconds(100) });
+        await using var follower = await TestNode.ProxyAsync(
+            ClosedPort(), new TestNodeSetup { Options = o => o.WriteHold = TimeSpan.FromMilliseconds(100) });
         using var client = TestNode.Client();
 
         using var answer = await client.PostAsync(follower.Url, content: null);
@@ -357,7 +416,7 @@ public sealed class RetryTests
     public async Task A_request_is_given_up_one_lease_after_its_leader()
     {
         await using var silent = new RawLeader(static (connection, _) => connection.ReceiveAllAsync());
-        await using var follower = await TestNode.ProxyAsync(silent.Url, new TestNodeSetup { Options = o => (o.HeartbeatInterval, o.LeaseTimeout) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(200)) });
+        await using var follower = await TestNode.ProxyAsync(silent.Url, new TestNodeSetup { Options = Brief });
         using var client = TestNode.Client();
 
         var answer = client.PostAsync(follower.Url, content: null);
@@ -429,14 +488,19 @@ public sealed class RetryTests
         Assert.Equal("7", await (await answer).Content.ReadAsStringAsync());
     }
 
+    private static void Brief(HaOptions options) =>
+        (options.HeartbeatInterval, options.LeaseTimeout) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(200));
+
     private static async Task<TestNode> DeposedAsync(TestNodeSetup? setup = null) =>
         await TestNode.StartAsync((setup ?? new TestNodeSetup()) with { Id = "old" });
 
-    private static Task<TestNode> ReadingAsync(string leader) => TestNode.ProxyAsync(leader, new TestNodeSetup
-    {
-        AfterRouting = true,
-        App = static app => app.MapMethods("/", ["GET", "HEAD", "QUERY"], static () => "here").RequireLeader(),
-    });
+    private static Task<TestNode> ReadingAsync(string leader, Action<HaOptions>? options = null) =>
+        TestNode.ProxyAsync(leader, new TestNodeSetup
+        {
+            AfterRouting = true,
+            Options = options ?? (static _ => { }),
+            App = static app => app.MapMethods("/", ["GET", "HEAD", "QUERY"], static () => "here").RequireLeader(),
+        });
 
     private static HttpRequestMessage WithKey(string url, int size) => new(HttpMethod.Post, url)
     {

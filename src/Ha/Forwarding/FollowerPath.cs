@@ -186,7 +186,8 @@ internal sealed class FollowerPath
                 var (known, epoch) = leadership.LeadsElsewhere()
                     ? (leadership.LeaderUrl, leadership.Epoch)
                     : (journey.Refusal?.LeaderUrl, journey.Refusal?.Epoch);
-                var shown = _node.Settings.PublicInfo || (_services.Policy.Mode == ForwardMode.Redirect && !journey.Facts.Grpc) ? known : null;
+                var mayShow = _node.Settings.PublicInfo || (_services.Policy.Mode == ForwardMode.Redirect && !journey.Facts.Grpc);
+                var shown = mayShow ? known : null;
                 return Refusals.NotLeader(shown, epoch) with { LeaderKnown = known is not null };
         }
     }

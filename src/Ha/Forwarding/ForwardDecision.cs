@@ -126,7 +126,8 @@ internal static class ForwardDecision
     }
 
     // A static leader has no epoch, and is no earlier one than any.
-    private static bool IsStale(in RequestFacts facts, LeadershipSnapshot leadership) => leadership.Epoch > 0 && facts.SeenEpoch > leadership.Epoch;
+    private static bool IsStale(in RequestFacts facts, LeadershipSnapshot leadership) =>
+        leadership.Epoch > 0 && facts.SeenEpoch > leadership.Epoch;
 
     /// <summary>True for a request that runs on the leader only.</summary>
     public static bool NeedsLeader(string method, NodeChoice choice) => choice switch

@@ -24,7 +24,8 @@ internal static class Refusals
         Unavailable("not executed", "The leader changed while the body was on its way. Nothing was executed.");
 
     public static readonly HaProblem BodyReadBefore =
-        Unavailable("not executed", "Something on this node has read the body before it could be sent to the leader. Nothing was executed.");
+        Unavailable(
+            "not executed", "Something on this node has read the body before it could be sent to the leader. Nothing was executed.");
 
     public static readonly HaProblem GivenUp =
         Unavailable("not executed", "The request was cancelled on this node before the leader had it. Nothing was executed.");
@@ -45,7 +46,7 @@ internal static class Refusals
         new(StatusCodes.Status502BadGateway, "outcome unknown", "The write may or may not have been executed; it was not repeated.");
 
     public static readonly HaProblem ReadBrokeOff =
-        new(StatusCodes.Status502BadGateway, "outcome unknown", "The leader broke off before its answer, twice.");
+        new(StatusCodes.Status502BadGateway, "outcome unknown", "The leader broke off before its answer.");
 
     public static readonly HaProblem Loop =
         new(StatusCodes.Status508LoopDetected, "loop detected", "The request came back to the node that forwarded it.");

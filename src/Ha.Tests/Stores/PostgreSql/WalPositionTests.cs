@@ -25,7 +25,8 @@ public sealed class WalPositionTests(PostgresServer server)
             FOR i IN 1..20000 LOOP
                 room := 8192 - (pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint % 8192);
                 EXIT WHEN room = 8192 - 24;
-                PERFORM pg_logical_emit_message(false, 'x', repeat('x', CASE WHEN room BETWEEN 200 AND 400 THEN room - 60 + (i % 64) ELSE 100 END));
+                PERFORM pg_logical_emit_message(
+                    false, 'x', repeat('x', CASE WHEN room BETWEEN 200 AND 400 THEN room - 60 + (i % 64) ELSE 100 END));
             END LOOP;
         END $$;
         """;
@@ -114,6 +115,25 @@ public sealed class WalPositionTests(PostgresServer server)
         {
             Posix.Signal(session, Posix.SigCont);
         }
+    }
+
+    [Fact]
+    public void Connections_suit_one_short_look_whatever_the_application_chose_for_itself()
+    {
+        var plain = ReplicaConnection.Primary("Host=a");
+        Assert.Equal((2, 2, 0, -1), (plain.Timeout, plain.MaxPoolSize, plain.MinPoolSize, plain.CancellationTimeout));
+        Assert.Equal(("ha-positions", true, 1), (plain.ApplicationName, plain.TcpKeepAlive, plain.HostRecheckSeconds));
+        Assert.Null(plain.TargetSessionAttributes);
+
+        var others = ReplicaConnection.Primary(
+            "Host=a,b;Timeout=15;Maximum Pool Size=100;Minimum Pool Size=10;Multiplexing=true;Enlist=true;Application Name=shop");
+        Assert.Equal((2, 2, 0), (others.Timeout, others.MaxPoolSize, others.MinPoolSize));
+        Assert.Equal((false, false, true), (others.Multiplexing, others.Enlist, others.NoResetOnClose));
+        Assert.Equal(("shop", "read-write"), (others.ApplicationName, others.TargetSessionAttributes));
+        Assert.Equal("primary", ReplicaConnection.Primary("Host=a,b;Target Session Attributes=primary").TargetSessionAttributes);
+
+        Assert.Equal(1, ReplicaConnection.Replica("Host=a;Timeout=1").Timeout);
+        Assert.Equal(2, ReplicaConnection.Replica("Host=a;Timeout=0").Timeout);
     }
 
     [Theory]

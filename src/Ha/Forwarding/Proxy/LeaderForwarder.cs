@@ -239,7 +239,8 @@ internal sealed class LeaderForwarder : IDisposable
         message is { IsHttp2: true, MayHaveBeenSent: true }
         && failure is HttpRequestException
         {
-            HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
+            HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
+                or HttpRequestError.SecureConnectionError,
         };
 
     // A listener for HTTP/1.1 says so to the first bytes of HTTP/2 (RFC 9113 section 7), one with TLS when the protocol is
