@@ -310,7 +310,7 @@ public sealed class ReplicaWatchTests : IDisposable
         var second = WaitAsync(10);
         await PollAsync(() => second.IsCompleted);
         Assert.Equal(ReplicaOutcome.Behind, await second);
-        Assert.Equal(1, _replica.Asked.Count);
+        Assert.Single(_replica.Asked);
     }
 
     [Fact]
