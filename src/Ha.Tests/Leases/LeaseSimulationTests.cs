@@ -6,7 +6,7 @@ namespace Ha.Tests.Leases;
 /// <summary>A slice of the simulation for every <c>dotnet test</c>; the command <c>lease-simulate</c> runs far more.</summary>
 public class LeaseSimulationTests(ITestOutputHelper output)
 {
-    private static readonly TimeSpan _budget = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _budget = TimeSpan.FromSeconds(3);
 
     [Theory]
     [InlineData(0)]

@@ -6,7 +6,7 @@ namespace Ha.Tests.SimulationRuns;
 /// <summary>A slice of the simulation for every <c>dotnet test</c>; <c>.ci/run</c> runs far more.</summary>
 public class SimulationTests(ITestOutputHelper output)
 {
-    private static readonly TimeSpan _budget = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan _budget = TimeSpan.FromSeconds(5);
 
     [Theory]
     [InlineData(3)]
