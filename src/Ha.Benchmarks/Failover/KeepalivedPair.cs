@@ -107,9 +107,13 @@ internal sealed class KeepalivedPair(double advertSeconds) : Contender
 
     public override async ValueTask DisposeAsync()
     {
+        for (var node = 0; node < Count; node++)
+        {
+            KillAll(node);
+        }
+
         foreach (var server in _keepalived.Concat(_web).OfType<Server>())
         {
-            server.Kill();
             await server.DisposeAsync();
         }
 
