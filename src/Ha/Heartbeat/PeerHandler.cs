@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Security;
-using System.Net.Sockets;
 using Ha.Http;
 using Ha.Security;
 using Ha.Telemetry;
@@ -53,15 +52,8 @@ internal static class PeerHandler
             ActivityHeadersPropagator = null,
             MeterFactory = UnheardMeters.Instance,
         };
-        if (addresses is null)
-        {
-            return new AddressRace().UseIn(handler);
-        }
-
-        // A little less: when the handler's own time is up it says no more than that.
-        var race = connectTimeout - connectTimeout / 16;
-        handler.ConnectCallback = async (connection, cancellation) => new NetworkStream(
-            await addresses.ConnectAsync(connection.DnsEndPoint, race, forRequests: false, cancellation), ownsSocket: true);
-        return handler;
+        return addresses is null
+            ? new AddressRace().UseIn(handler)
+            : AddressRace.Use((target, timeout, cancellation) => addresses.ConnectAsync(target, timeout, forRequests: false, cancellation), handler);
     }
 }

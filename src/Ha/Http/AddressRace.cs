@@ -25,14 +25,17 @@ internal sealed class AddressRace(
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
     /// <summary>Makes the handler connect in this way, within its own <see cref="SocketsHttpHandler.ConnectTimeout"/>.</summary>
-    public SocketsHttpHandler UseIn(SocketsHttpHandler handler)
+    public SocketsHttpHandler UseIn(SocketsHttpHandler handler) => Use(ConnectAsync, handler);
+
+    /// <summary>Makes the handler connect by something that is told how long it may take.</summary>
+    public static SocketsHttpHandler Use(Func<DnsEndPoint, TimeSpan, CancellationToken, Task<Socket>> connect, SocketsHttpHandler handler)
     {
         handler.ConnectCallback = async (connection, cancellation) =>
         {
             // A little less: when the handler's own time is up it says no more than that, and a heartbeat's exchange ends with it.
             var all = handler.ConnectTimeout;
             var timeout = all == Timeout.InfiniteTimeSpan ? all : all - all / 16;
-            return new NetworkStream(await ConnectAsync(connection.DnsEndPoint, timeout, cancellation).ConfigureAwait(false), ownsSocket: true);
+            return new NetworkStream(await connect(connection.DnsEndPoint, timeout, cancellation).ConfigureAwait(false), ownsSocket: true);
         };
         return handler;
     }
