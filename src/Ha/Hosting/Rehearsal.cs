@@ -14,9 +14,10 @@ namespace Ha.Hosting;
 
 /// <summary>
 /// Takes two writes through a failover before there is one: a node of its own wins with nobody but itself, raises a fence that is
-/// nowhere, lets in what it had held, and hands over while a write still runs. The parts are the real ones, but nobody hears of it and nothing is sent. What runs
-/// for the first time takes several times as long, and not only for want of compiled code (<see cref="EarlyCompilation"/>): the
-/// framework's generic code is compiled for the types it is used with, and native code has to be found and read, too.
+/// nowhere, lets in what it had held, and hands over while a write still runs. The parts are the real ones, but nobody hears of it and
+/// nothing is sent. What runs for the first time takes several times as long, and not only for want of compiled code
+/// (<see cref="EarlyCompilation"/>): the framework's generic code is compiled for the types it is used with, and native code has to be
+/// found and read, too.
 /// </summary>
 internal static class Rehearsal
 {
@@ -65,7 +66,7 @@ internal static class Rehearsal
         mayEnd = ending.Task;
         var admitted = RehearsedWrite.Create("/");
         write = middleware.InvokeAsync(admitted);
-        var handoff = ((ILeadershipControl)leader).HandOffAsync(CancellationToken.None);
+        var handoff = leader.StopAsync();
         ending.SetResult();
         await write;
         await handoff;
