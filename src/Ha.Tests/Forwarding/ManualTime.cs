@@ -62,7 +62,7 @@ internal sealed class ManualTime : TimeProvider
                 Interlocked.Exchange(ref _now, next is null ? until : Math.Max(_now, next.Due));
                 if (next is not null)
                 {
-                    next.Due = long.MaxValue;
+                    next.Due = next.Period > 0 ? next.Due + next.Period : long.MaxValue;
                 }
             }
 
@@ -79,10 +79,14 @@ internal sealed class ManualTime : TimeProvider
     {
         public long Due { get; set; } = long.MaxValue;
 
+        /// <summary>In ticks; none above zero: fires once.</summary>
+        public long Period { get; private set; }
+
         public void Fire() => callback(state);
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
+            Period = period.Ticks;
             Due = dueTime == Timeout.InfiniteTimeSpan ? long.MaxValue : time.GetTimestamp() + dueTime.Ticks;
             return true;
         }

@@ -72,11 +72,31 @@ public sealed class MemberAddressesTests : IDisposable
     {
         await ConnectAsync();
         var version = _members.VersionOf(Name, Port);
-        Moved();
+        MovedASecondLater();
 
         _members.Silent(Url);
 
         await Eventually.True(() => _members.VersionOf(Name, Port) != version);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_dead_member_is_looked_up_once_a_second_however_often_it_is_called(bool found)
+    {
+        var failure = new SocketException((int)SocketError.HostNotFound);
+        _answer = () => found ? Task.FromResult<IPAddress[]>([_old]) : Task.FromException<IPAddress[]>(failure);
+        _attempt = static (_, _) => Task.FromException<Socket>(new SocketException((int)SocketError.ConnectionRefused));
+        for (var beat = 0; beat < 100; beat++)
+        {
+            await Assert.ThrowsAnyAsync<SocketException>(() => ConnectAsync());
+            _members.Silent(Url);
+            _members.Answered(Url, byMember: false);
+            _members.Answered(Url, byMember: true);
+            _time.Advance(TimeSpan.FromMilliseconds(50));
+        }
+
+        Assert.Equal(5, _asked);
     }
 
     [Theory]
@@ -105,6 +125,7 @@ public sealed class MemberAddressesTests : IDisposable
     public async Task A_resolver_that_hangs_costs_an_eighth_of_the_time_and_one_lookup_in_thirty_seconds()
     {
         await ConnectAsync();
+        _time.Advance(TimeSpan.FromSeconds(1));
         _answer = static () => new TaskCompletionSource<IPAddress[]>().Task;
 
         var connecting = ConnectAsync();
@@ -119,6 +140,8 @@ public sealed class MemberAddressesTests : IDisposable
         Assert.Equal(2, _asked);
         Moved();
         _time.Advance(TimeSpan.FromSeconds(30));
+        Assert.Equal(2, _asked);
+        _time.Advance(TimeSpan.FromSeconds(30));
         await Eventually.True(() => _asked == 3);
     }
 
@@ -128,6 +151,7 @@ public sealed class MemberAddressesTests : IDisposable
         await ConnectAsync();
         var late = new TaskCompletionSource<IPAddress[]>();
         _answer = () => late.Task;
+        _time.Advance(TimeSpan.FromSeconds(1));
         _members.Silent(Url);
         await Eventually.True(() => _asked == 2);
         _answer = static () => Task.FromResult<IPAddress[]>([_old]);
@@ -167,7 +191,7 @@ public sealed class MemberAddressesTests : IDisposable
 
             throw new SocketException((int)SocketError.ConnectionRefused);
         };
-        Moved();
+        MovedASecondLater();
         _members.Silent(Url);
         await probed.Task;
 
@@ -205,6 +229,12 @@ public sealed class MemberAddressesTests : IDisposable
 
         await ConnectAsync();
         Assert.Same(dropped, _members.VersionOf(Name, Port));
+    }
+
+    private void MovedASecondLater()
+    {
+        Moved();
+        _time.Advance(TimeSpan.FromSeconds(1));
     }
 
     private void Moved() => _answer = static () => Task.FromResult<IPAddress[]>([_new]);

@@ -30,8 +30,8 @@ public sealed class MovedLeaderTests
         using var hole = new Silence(_old, leader.Port);
         var asked = 0;
 
-        // Asked for the write's connection, for the heartbeat's, and when that one has got no answer.
-        using var members = new MemberAddresses((_, _) => Task.FromResult<IPAddress[]>([++asked < 3 ? _old : IPAddress.Loopback]));
+        // Asked for the write's connection, and when that answer is a second old.
+        using var members = new MemberAddresses((_, _) => Task.FromResult<IPAddress[]>([++asked < 2 ? _old : IPAddress.Loopback]));
         await using var follower = await FollowerAsync(leader.Port, members);
         using var client = new HttpClient();
 
@@ -41,7 +41,11 @@ public sealed class MovedLeaderTests
         using var handler = PeerHandler.Create(_beat, addresses: members);
         var version = members.VersionOf(Name, leader.Port);
         Assert.Equal(ExchangeFailure.Unreachable, (await BeatAsync(handler, members, leader.Port)).Failure);
-        await Eventually.True(() => members.VersionOf(Name, leader.Port) != version);
+        await Eventually.True(() =>
+        {
+            members.Silent(new Uri($"http://{Name}:{leader.Port}"));
+            return members.VersionOf(Name, leader.Port) != version;
+        });
 
         Assert.Equal(HttpStatusCode.OK, await PostAsync(client, follower.Url));
         Assert.Equal(HttpStatusCode.BadGateway, await hanging.WaitAsync(TimeSpan.FromSeconds(30)));

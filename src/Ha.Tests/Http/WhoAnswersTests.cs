@@ -4,6 +4,7 @@ using Ha.Election;
 using Ha.Heartbeat;
 using Ha.Http;
 using Ha.Security;
+using Ha.Tests.Forwarding;
 using Ha.Tests.Heartbeat;
 using Ha.Tests.Security.Signing;
 using Ha.Tests.Support;
@@ -30,17 +31,20 @@ public sealed class WhoAnswersTests : IAsyncLifetime, IDisposable
     };
 
     private readonly MemberAddresses _members;
+    private readonly ManualTime _time = new();
     private int _lookups;
     private HttpMessageHandler? _handler;
     private HeartbeatHost? _host;
     private Func<HttpContext, RequestDelegate, Task> _answer = static (http, member) => member(http);
     private NodeFacts _facts = Beats.Facts("node-2");
 
-    public WhoAnswersTests() => _members = new MemberAddresses((_, _) =>
-    {
-        Interlocked.Increment(ref _lookups);
-        return Task.FromResult<IPAddress[]>([IPAddress.Loopback]);
-    });
+    public WhoAnswersTests() => _members = new MemberAddresses(
+        (_, _) =>
+        {
+            Interlocked.Increment(ref _lookups);
+            return Task.FromResult<IPAddress[]>([IPAddress.Loopback]);
+        },
+        _time);
 
     private Uri Url => new($"http://leader.example:{new Uri(_host!.Url).Port}");
 
@@ -137,6 +141,7 @@ public sealed class WhoAnswersTests : IAsyncLifetime, IDisposable
     public async Task What_tells_nothing_of_who_is_there_changes_nothing_but_has_the_name_looked_up(string answer, string reason)
     {
         var (version, lookups) = (_members.VersionOf(Url.IdnHost, Url.Port), _lookups);
+        _time.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(reason, await HearAsync(answer));
         await Eventually.True(() => _lookups > lookups);
         await TakenAsync();

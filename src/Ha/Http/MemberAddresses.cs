@@ -12,6 +12,7 @@ namespace Ha.Http;
 /// <list type="number">
 /// <item>Each new connection looks it up, but waits only briefly once there are addresses that were good before. They are raced.</item>
 /// <item>While there are connections it is looked up every 30 s, and when a heartbeat gets no answer. No request waits for that.</item>
+/// <item>What a look-up said, a failure too, is good for a second.</item>
 /// <item>A name that lost the address of a connection changes its member's <see cref="VersionOf"/>: that member's handlers are made anew,
 /// and what runs on the old connections may end there. Another order, a further address, a failure or an empty answer changes
 /// nothing.</item>
@@ -22,6 +23,9 @@ namespace Ha.Http;
 internal sealed class MemberAddresses : IDisposable
 {
     private static readonly TimeSpan _betweenLookups = TimeSpan.FromSeconds(30);
+
+    // A dead member is connected to, and silent, at each heartbeat. Who moves a name tells resolvers so in seconds (RFC 1035, 3.2.1).
+    private static readonly TimeSpan _goodFor = TimeSpan.FromSeconds(1);
 
     // Fresh addresses are worth a part of the time to connect, and not more than one address that swallows packets.
     private const int ShareOfConnecting = 8;
@@ -191,7 +195,7 @@ internal sealed class MemberAddresses : IDisposable
                 return member.Lookup;
             }
 
-            if (!member.Lookup.IsCompleted && _clock.GetElapsedTime(member.LookedUpAt) < _betweenLookups)
+            if (member.Lookups > 0 && _clock.GetElapsedTime(member.LookedUpAt) < (member.Lookup.IsCompleted ? _goodFor : _betweenLookups))
             {
                 return member.Lookup;
             }
