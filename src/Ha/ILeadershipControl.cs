@@ -51,8 +51,9 @@ public interface ILeadershipControl
     bool ReportHealth(string? trouble) => false;
 
     /// <summary>
-    /// Called at shutdown, while the server still listens: gives leadership away for good. Returns when it is gone and the
-    /// others were told, in bounded time.
+    /// Called once at shutdown, while the server still listens, as early as in a callback of
+    /// <see cref="Microsoft.Extensions.Hosting.IHostApplicationLifetime.ApplicationStopping"/>: gives leadership away for good. Its task
+    /// ends when it is gone and the others were told, in bounded time.
     /// </summary>
     /// <returns>True when others had to be told.</returns>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> fired; the handoff goes on.</exception>

@@ -1,4 +1,5 @@
 using System.Net;
+using Ha.Testing;
 using Ha.Tests.Configuration;
 using Ha.Tests.Support;
 using Ha.Tests.Telemetry;
@@ -7,6 +8,7 @@ using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Moq;
 
 namespace Ha.Tests.Hosting;
 
@@ -66,6 +68,38 @@ public class HaLifecycleServiceTests
         await Eventually.True(async () => (await client.GetAsync(new Uri("/_ha/healthz/ready", UriKind.Relative))).StatusCode == HttpStatusCode.ServiceUnavailable);
         Assert.False(stopping.IsCompleted);
         await stopping;
+    }
+
+    /// <summary>SIGTERM comes as a stop of the application: the host is some milliseconds later, more where its code is cold.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_handoff_begins_once_and_with_the_application_s_stop(bool signal)
+    {
+        using var logs = new RecordedLogs();
+        var leadership = new FakeLeadership("node");
+        var control = new Mock<ILeadershipControl>();
+        control.Setup(c => c.View()).Returns(((ILeadershipControl)leadership).View());
+        var provider = new Mock<ILeaderProvider>();
+        provider.Setup(p => p.Current).Returns(() => leadership.Current);
+        provider.Setup(p => p.GetChangeToken()).Returns(leadership.GetChangeToken());
+        provider.Setup(p => p.Control).Returns(control.Object);
+        await using var app = TestApp.Create(Settings.Cluster(), builder =>
+        {
+            builder.Services.AddSingleton<ILoggerFactory>(logs);
+            builder.Services.AddSingleton(provider.Object);
+        });
+        await app.StartAsync();
+        if (signal)
+        {
+            app.Lifetime.StopApplication();
+            control.Verify(c => c.HandOffAsync(It.IsAny<CancellationToken>()), Times.Once());
+            using var ready = await app.GetTestClient().GetAsync(new Uri("/_ha/healthz/ready", UriKind.Relative));
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+        }
+
+        await app.StopAsync();
+        control.Verify(c => c.HandOffAsync(It.IsAny<CancellationToken>()), Times.Once());
     }
 
     [Fact]

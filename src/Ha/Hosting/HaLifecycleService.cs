@@ -15,7 +15,7 @@ namespace Ha.Hosting;
 /// for an election, so a node starts whether or not others do.
 /// </summary>
 internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSignal shutdown, ILogger<HaLifecycleService> logger)
-    : IHostedLifecycleService
+    : IHostedLifecycleService, IDisposable
 {
     /// <summary>
     /// How long the listener stays after others were told that this node leads no more. Writes that they sent before are
@@ -23,12 +23,23 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
     /// </summary>
     private static readonly TimeSpan _lastArrivals = TimeSpan.FromMilliseconds(250);
 
+    private readonly CancellationTokenSource _impatience = new();
     private HaNode? _node;
+    private Lazy<Task<bool>> _handoff = new(Task.FromResult(false));
 
-    /// <summary>Reads and checks the settings before any other service starts; the node begins to listen to others.</summary>
+    /// <summary>
+    /// Reads and checks the settings before any other service starts; the node begins to listen to others. A shutdown that begins with
+    /// SIGTERM begins the handoff, too: until the host comes to <see cref="StoppingAsync"/> it says things and wakes others.
+    /// </summary>
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         _node = services.GetRequiredService<HaNode>();
+        if (_node is { Control: { } control, Settings.IsActive: true })
+        {
+            _handoff = new(() => control.HandOffAsync(_impatience.Token));
+            services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(BeginStop);
+        }
+
         if (_node.Settings is { IsActive: true, Standing: { } rule })
         {
             HealthStanding.Check(rule, services);
@@ -97,11 +108,12 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
             return;
         }
 
-        shutdown.Fire();
         try
         {
+            BeginStop();
+            await using var impatient = cancellationToken.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), _impatience);
             var delay = settings.ShutdownDelay;
-            if (node.Control is { } control && await control.HandOffAsync(cancellationToken) && delay < _lastArrivals)
+            if (await _handoff.Value && delay < _lastArrivals)
             {
                 delay = _lastArrivals;
             }
@@ -133,6 +145,21 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
     {
         _node?.Dispose();
         return Task.CompletedTask;
+    }
+
+    public void Dispose() => _impatience.Dispose();
+
+    /// <summary>The handoff first: what waits for the signal runs while it is fired.</summary>
+    private void BeginStop()
+    {
+        try
+        {
+            _ = _handoff.Value;
+        }
+        finally
+        {
+            shutdown.Fire();
+        }
     }
 
     private void LogStart(HaNode node)
