@@ -22,6 +22,9 @@ internal static class WarmUp
     private static async Task SearchAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
         using var client = new HttpClient { BaseAddress = new Uri(services.GetRequiredService<IOptions<HaOptions>>().Value.LocalTarget!) };
+
+        // So the server waits for the body, which is code of its own.
+        client.DefaultRequestHeaders.ExpectContinue = true;
         using var search = new StringContent("""{"text":"warm up","limit":1}""", Encoding.UTF8, "application/json");
         using var answer = await client.PostAsync(new Uri("/notes/search", UriKind.Relative), search, cancellationToken);
         answer.EnsureSuccessStatusCode();
@@ -43,7 +46,7 @@ internal static class WarmUp
         await transaction.RollbackAsync(cancellationToken);
     }
 
-    /// <summary>The endpoint, its answer and the fence, with services of its own.</summary>
+    /// <summary>The endpoint, its answer and the fence, with services of its own, and in line as the writes that were held.</summary>
     private static async Task AddAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
         var sql = SqlDialect.Of($"Data Source=warm-up-{Guid.NewGuid()};Mode=Memory;Cache=Shared;Pooling=False");
@@ -59,23 +62,36 @@ internal static class WarmUp
         await sql.Fence.RaiseAsync(sql.Source, epoch: 0, cancellationToken);
         var add = services.GetRequiredService<EndpointDataSource>().Endpoints
             .Single(endpoint => endpoint.Metadata.GetMetadata<IEndpointNameMetadata>()?.EndpointName == NotesEndpoints.Add);
-        foreach (var key in new[] { "", "new", "new" })
-        {
-            var http = new DefaultHttpContext { RequestServices = own, RequestAborted = cancellationToken };
-            http.Features.Set<IHttpRequestBodyDetectionFeature>(new HasBody());
-            http.Request.Method = HttpMethods.Post;
-            http.Request.ContentType = "application/json";
-            http.Request.Body = new MemoryStream("""{"text":"warm up"}"""u8.ToArray());
-            if (key.Length > 0)
+        var inLine = new TaskCompletionSource();
+        var ahead = own.GetRequiredService<NotesDatabase>().WriteAsync(
+            async _ =>
             {
-                http.Request.Headers[IdempotencyKey.Header] = key;
-            }
+                await inLine.Task;
+                return "";
+            },
+            cancellationToken);
+        List<Task> notes = [AddAsync("", add, own, cancellationToken), AddAsync("new", add, own, cancellationToken), AddAsync("new", add, own, cancellationToken)];
+        inLine.SetResult();
+        await ahead;
+        await Task.WhenAll(notes);
+    }
 
-            await add.RequestDelegate!(http);
-            if (http.Response.StatusCode != StatusCodes.Status201Created)
-            {
-                throw new InvalidOperationException($"A note in memory was answered {http.Response.StatusCode}.");
-            }
+    private static async Task AddAsync(string key, Endpoint add, IServiceProvider services, CancellationToken cancellationToken)
+    {
+        var http = new DefaultHttpContext { RequestServices = services, RequestAborted = cancellationToken };
+        http.Features.Set<IHttpRequestBodyDetectionFeature>(new HasBody());
+        http.Request.Method = HttpMethods.Post;
+        http.Request.ContentType = "application/json";
+        http.Request.Body = new MemoryStream("""{"text":"warm up"}"""u8.ToArray());
+        if (key.Length > 0)
+        {
+            http.Request.Headers[IdempotencyKey.Header] = key;
+        }
+
+        await add.RequestDelegate!(http);
+        if (http.Response.StatusCode != StatusCodes.Status201Created)
+        {
+            throw new InvalidOperationException($"A note in memory was answered {http.Response.StatusCode}.");
         }
     }
 
