@@ -27,12 +27,29 @@ public class LuxLeaderFaultTests
         var options = Options();
         options.RaiseFence = (_, _) => ++asked < 3 ? throw new IOException("the database is down") : ValueTask.FromResult(1L);
 
-        using var loggers = new BrokenLoggers();
+        using var loggers = new BrokenLoggers(static () => throw new IOException("the disk is full"));
         await using var node = new LuxLeader(options, loggers: loggers);
         node.SetReady();
 
         await Eventually.True(() => node.Current.AdmitsWrites);
         Assert.Equal(3, asked);
+    }
+
+    [Fact]
+    public async Task A_log_that_hangs_holds_nobody_up()
+    {
+        using var over = new ManualResetEventSlim();
+        using var loggers = new BrokenLoggers(over.Wait);
+        try
+        {
+            await using var node = new LuxLeader(Options(), loggers: loggers);
+            await Task.Run(node.SetReady).WaitAsync(TimeSpan.FromSeconds(30));
+            await Eventually.True(() => node.Current.AdmitsWrites);
+        }
+        finally
+        {
+            over.Set();
+        }
     }
 
     [Fact]
@@ -68,7 +85,7 @@ public class LuxLeaderFaultTests
         }
     }
 
-    private sealed class BrokenLoggers : ILoggerFactory, ILogger
+    private sealed class BrokenLoggers(Action log) : ILoggerFactory, ILogger
     {
         public ILogger CreateLogger(string categoryName) => this;
 
@@ -77,8 +94,7 @@ public class LuxLeaderFaultTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            throw new IOException("the disk is full");
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => log();
 
         public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
 

@@ -27,8 +27,20 @@ internal sealed class EventOrder(Action<ElectionEvent> tell)
         }
     }
 
+    /// <summary>
+    /// Has it told on the pool: whoever waits for what the step sends, an answer or a vote, does not wait for a log, which may be slow,
+    /// hang, or run for the first time.
+    /// </summary>
+    public void TellSoon()
+    {
+        if (!_waiting.IsEmpty)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static events => events.Tell(), this, preferLocal: false);
+        }
+    }
+
     /// <summary>Returns when all was told, or another thread is at it: that one looks again before it goes.</summary>
-    public void Tell()
+    private void Tell()
     {
         while (!_waiting.IsEmpty && Interlocked.Exchange(ref _telling, 1) == 0)
         {

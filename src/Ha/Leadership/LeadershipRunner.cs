@@ -322,7 +322,7 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
         }
 
         effects.Send?.Invoke();
-        _events.Tell();
+        _events.TellSoon();
         if (effects.Drain)
         {
             _ = DrainAsync();
