@@ -158,7 +158,7 @@ internal sealed class RoutedCall
         {
             await step(both.Token).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (timer.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (timer.IsCancellationRequested)
         {
             throw Fail(failure);
         }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using Ha.Client;
+using Ha.Tests.Support;
 using static Ha.Tests.Client.ScriptedCluster;
 
 namespace Ha.Tests.Client;
@@ -51,18 +52,22 @@ public class AuthorizationTests
         Assert.Empty(cluster.Time.Delays);
     }
 
-    [Fact]
-    public async Task Hook_that_fails_behind_an_unknown_outcome_does_not_hide_that()
+    [Theory]
+    [InlineData(typeof(IOException))]
+    [InlineData(typeof(TaskCanceledException))]
+    public async Task Hook_that_fails_behind_an_unknown_outcome_does_not_hide_that(Type failure)
     {
         var asked = 0;
         using var cluster = new ScriptedCluster(o =>
         {
             o.AddIdempotencyKey = true;
-            o.GetAuthorization = (_, _) => asked++ == 0 ? ValueTask.FromResult<AuthenticationHeaderValue?>(null) : throw new IOException("no token");
+            o.GetAuthorization = (_, _) => asked++ == 0
+                ? ValueTask.FromResult<AuthenticationHeaderValue?>(null)
+                : throw (Exception)Activator.CreateInstance(failure)!;
         });
         cluster.Everywhere(Break);
         var error = await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/notes", content: null));
-        Assert.IsType<IOException>(error.InnerException);
+        Assert.IsType(failure, error.InnerException);
         Assert.Equal(cluster.Log[0].Header("Idempotency-Key"), error.IdempotencyKey);
     }
 
@@ -72,12 +77,13 @@ public class AuthorizationTests
         using var cluster = new ScriptedCluster(o => o.GetAuthorization = Hang);
         var call = cluster.Client.GetStringAsync("/");
         cluster.Time.Advance(TimeSpan.FromSeconds(11));
-        await Assert.ThrowsAsync<TimeoutException>(() => call);
+        var late = await Assert.ThrowsAsync<TimeoutException>(() => call.WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.StartsWith("GetAuthorization", late.Message, StringComparison.Ordinal);
 
         using var stop = new CancellationTokenSource();
         var cancelled = cluster.Client.GetAsync("/", stop.Token);
         await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled.WaitAsync(TimeSpan.FromSeconds(20)));
         Assert.Empty(cluster.Log);
 
         static async ValueTask<AuthenticationHeaderValue?> Hang(Uri node, CancellationToken stop)
@@ -87,19 +93,53 @@ public class AuthorizationTests
         }
     }
 
-    [Fact]
-    public async Task Hook_is_given_up_while_there_is_still_time_for_an_attempt()
+    [Theory]
+    [InlineData(30_000, 29_950)]
+    [InlineData(40, 20)]
+    public async Task Hook_is_given_up_while_there_is_still_time_for_an_attempt(int deadline, int patience)
     {
         // Sent in the last moment, the write would end in an unknown outcome.
-        using var cluster = new ScriptedCluster(o => o.GetAuthorization = async (_, stop) =>
+        CancellationToken given = default;
+        using var cluster = new ScriptedCluster(o =>
         {
-            await new TaskCompletionSource().Task.WaitAsync(stop);
-            return null;
+            o.Deadline = TimeSpan.FromMilliseconds(deadline);
+            o.GetAuthorization = async (_, stop) =>
+            {
+                given = stop;
+                await new TaskCompletionSource().Task.WaitAsync(stop);
+                return null;
+            };
         });
         var call = cluster.Client.PostAsync("/notes", content: null);
-        cluster.Time.Advance(TimeSpan.FromSeconds(30) - TimeSpan.FromMilliseconds(50));
-        await Assert.ThrowsAsync<TimeoutException>(() => call.WaitAsync(TimeSpan.FromSeconds(30)));
+        cluster.Time.Advance(TimeSpan.FromMilliseconds(patience - 1));
+        Assert.False(given.IsCancellationRequested);
+        cluster.Time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.True(given.IsCancellationRequested);
+        var late = await Assert.ThrowsAsync<TimeoutException>(() => call.WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.StartsWith("GetAuthorization", late.Message, StringComparison.Ordinal);
         Assert.Empty(cluster.Log);
+    }
+
+    [Fact]
+    public async Task Cancellation_inside_the_hook_is_the_callers_own_behind_an_unknown_outcome_too()
+    {
+        var asked = 0;
+        using var cluster = new ScriptedCluster(o =>
+        {
+            o.AddIdempotencyKey = true;
+            o.GetAuthorization = async (_, stop) =>
+            {
+                await (asked++ == 0 ? Task.CompletedTask : new TaskCompletionSource().Task.WaitAsync(stop));
+                return null;
+            };
+        });
+        cluster.Everywhere(Break);
+        using var stop = new CancellationTokenSource();
+        var call = cluster.Client.PostAsync("/notes", content: null, stop.Token);
+        await Eventually.True(() => asked == 2);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call.WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.Single(cluster.Log);
     }
 
     [Fact]

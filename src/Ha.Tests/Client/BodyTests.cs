@@ -83,8 +83,43 @@ public class BodyTests
 
         var start = cluster.Time.GetTimestamp();
         using var stream = new StreamContent(new OneWayStream("stream"));
-        await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.PostAsync("/upload", stream));
+        var error = await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.PostAsync("/upload", stream));
+        Assert.Contains("no node said within the deadline who leads", error.Message, StringComparison.Ordinal);
         Assert.Equal(2, cluster.Time.GetElapsedTime(start).TotalSeconds);
+    }
+
+    [Fact]
+    public async Task Node_that_does_not_answer_the_question_is_passed_over()
+    {
+        using var cluster = new ScriptedCluster(o => o.MaxBufferedBodyBytes = 0);
+        var asked = 0;
+        foreach (var node in (string[])[A, B, C])
+        {
+            cluster.On(node, (request, cancellation) => !IsRead(request) ? Task.FromResult(Ok(C)(request))
+                : asked++ == 0 ? cluster.Time.HangAsync(cancellation)
+                : Task.FromResult(new HttpResponseMessage { Content = new StringContent($$"""{"leader_url":"{{C}}","epoch":7}""") }));
+        }
+
+        var start = cluster.Time.GetTimestamp();
+        using var stream = new StreamContent(new OneWayStream("stream"));
+        using var response = await cluster.Client.PostAsync("/upload", stream);
+        Assert.Equal(C, cluster.Path[^1]);
+        Assert.Equal((2, 4), (asked, cluster.Time.GetElapsedTime(start).TotalSeconds));
+    }
+
+    [Fact]
+    public async Task Search_for_the_nodes_takes_no_longer_than_what_the_body_has_left_of_the_call()
+    {
+        using var cluster = new ScriptedCluster(o =>
+        {
+            o.Deadline = o.ConnectTimeout = TimeSpan.FromSeconds(1);
+            o.ResolveNodes = (_, stop) => new(new TaskCompletionSource<IReadOnlyList<Uri>>().Task.WaitAsync(stop));
+        });
+        using var late = new StreamContent(new LateStream(cluster.Time, TimeSpan.FromSeconds(0.6))) { Headers = { ContentLength = 0 } };
+        var call = cluster.Client.PostAsync("/upload", late).WaitAsync(TimeSpan.FromSeconds(20));
+        cluster.Time.Advance(TimeSpan.FromSeconds(0.4));
+        var error = await Assert.ThrowsAsync<LeaderRoutingException>(() => call);
+        Assert.Contains("after 1 s: no node was found", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -239,6 +274,16 @@ public class BodyTests
     {
         public override async Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken) =>
             await time.HangAsync(cancellationToken);
+    }
+
+    /// <summary>Is empty, and takes its time for that.</summary>
+    private sealed class LateStream(VirtualTime time, TimeSpan by) : MemoryStream
+    {
+        public override Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken)
+        {
+            time.Advance(by);
+            return Task.CompletedTask;
+        }
     }
 
     /// <summary>Cannot be rewound, like a request that is passed on.</summary>

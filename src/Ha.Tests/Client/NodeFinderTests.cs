@@ -65,11 +65,23 @@ public class NodeFinderTests
         using var ours = new TestAuthority();
         using var certificate = ours.Issue("orders.test").Load();
         var names = new ConcurrentBag<string?>();
+        var asked = new ConcurrentBag<string>();
         await using var two = await NodeAsync(_two, 0, EchoAsync, certificate, protocols, names);
         var port = new Uri(two.Urls.Single()).Port;
         await using var three = await NodeAsync(_three, port, EchoAsync, certificate, protocols, names);
-        using var client = Client([$"https://orders.test:{port}"], (_, _) => Task.FromResult<IPAddress[]>([_two, _three]), trust: ours, protocols: protocols);
+        using var client = Client(
+            [$"https://orders.test:{port}"],
+            (_, _) => Task.FromResult<IPAddress[]>([_two, _three]),
+            o => o.MaxBufferedBodyBytes = 0,
+            ours,
+            protocols);
         await SettleAsync(client);
+
+        // What can be sent once only asks for the leader first, in the package's own words.
+        using var body = new StreamContent(new MemoryStream([1]));
+        using var written = await client.Http.PostAsync("/notes", body);
+        Assert.Equal(HttpStatusCode.OK, written.StatusCode);
+        Assert.Equal([$"orders.test:{port}", $"orders.test:{port}"], asked);
         for (var i = 0; i < 4; i++)
         {
             Assert.Equal($"orders.test:{port}", await client.Http.GetStringAsync("/"));
@@ -77,7 +89,15 @@ public class NodeFinderTests
 
         Assert.Equal(["orders.test"], names.Distinct());
 
-        static Task EchoAsync(HttpContext context) => context.Response.WriteAsync(context.Request.Host.ToString());
+        Task EchoAsync(HttpContext context)
+        {
+            if (context.Request.Path == "/_ha/leader")
+            {
+                asked.Add(context.Request.Host.ToString());
+            }
+
+            return context.Response.WriteAsync(context.Request.Host.ToString());
+        }
     }
 
     [Fact]

@@ -52,7 +52,9 @@ internal sealed class VirtualTime : TimeProvider
         }
 
         Advance(TimeSpan.FromTicks(first - GetTimestamp()));
-        await Task.Delay(-1, cancellationToken);
+
+        // Whoever gives up has done so by now.
+        cancellationToken.ThrowIfCancellationRequested();
         throw new InvalidOperationException("Nobody gave up.");
     }
 

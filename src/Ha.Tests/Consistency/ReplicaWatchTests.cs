@@ -116,7 +116,7 @@ public sealed class ReplicaWatchTests : IDisposable
     public async Task Who_is_cancelled_leaves_no_trace()
     {
         using var cancel = new CancellationTokenSource();
-        var waiting = _watch.WaitAsync(10, onlyLook: false, _patience, cancel.Token).AsTask();
+        var waiting = WaitAsync(10, cancelled: cancel.Token);
         await Eventually.True(() => _replica.Looks > 0);
         await cancel.CancelAsync();
         Assert.Equal(ReplicaOutcome.Cancelled, await waiting);
@@ -130,11 +130,11 @@ public sealed class ReplicaWatchTests : IDisposable
     [Fact]
     public async Task Who_only_looks_is_told_after_the_next_look()
     {
-        Assert.Equal(ReplicaOutcome.Behind, await _watch.WaitAsync(10, onlyLook: true, _patience, default));
+        Assert.Equal(ReplicaOutcome.Behind, await WaitAsync(10, onlyLook: true));
 
         var other = WaitAsync(10);
         await PausedAsync();
-        var looks = _watch.WaitAsync(10, onlyLook: true, _patience, default).AsTask();
+        var looks = WaitAsync(10, onlyLook: true);
         await PollAsync(() => looks.IsCompleted);
         Assert.Equal(ReplicaOutcome.Behind, await looks);
         Assert.False(other.IsCompleted);
@@ -146,7 +146,7 @@ public sealed class ReplicaWatchTests : IDisposable
         _replica.Tells();
         var other = WaitAsync(10);
         await Eventually.True(() => _replica.Asked.Count == 1);
-        var many = Enumerable.Range(0, 100).Select(_ => _watch.WaitAsync(20, onlyLook: true, _patience, default).AsTask()).ToArray();
+        var many = Enumerable.Range(0, 100).Select(_ => WaitAsync(20, onlyLook: true)).ToArray();
         await PausedAsync();
         Assert.Equal(1, _replica.Looks);
         await PollAsync(() => many.All(look => look.IsCompleted));
@@ -161,7 +161,7 @@ public sealed class ReplicaWatchTests : IDisposable
         var hang = _replica.Hangs = new TaskCompletionSource();
         var first = WaitAsync(20);
         await Eventually.True(() => _replica.Looks == 1);
-        var late = _watch.WaitAsync(10, onlyLook: true, _patience, default).AsTask();
+        var late = WaitAsync(10, onlyLook: true);
         (_replica.Hangs, _replica.ReachedFails) = (null, new InvalidOperationException("away"));
         hang.SetResult();
         Assert.Equal(ReplicaOutcome.Unknown, await first);
@@ -207,6 +207,24 @@ public sealed class ReplicaWatchTests : IDisposable
         Assert.Equal(ReplicaOutcome.Reached, await late);
         Assert.InRange(_replica.Looks, 3, 4);
         Assert.Equal(0, _clock.Armed);
+    }
+
+    [Fact]
+    public async Task Who_waits_for_more_does_not_disturb_the_wait_for_less()
+    {
+        CancellationToken over = default;
+        _replica.Consistency.WaitForProgress = async (_, stop) =>
+        {
+            over = stop;
+            await new TaskCompletionSource().Task.WaitAsync(stop);
+        };
+        _ = WaitAsync(20);
+        await Eventually.True(() => over.CanBeCanceled);
+        _ = WaitAsync(20);
+        _ = WaitAsync(30);
+        Assert.False(over.IsCancellationRequested);
+        _ = WaitAsync(10);
+        Assert.True(over.IsCancellationRequested);
     }
 
     [Fact]
@@ -286,9 +304,9 @@ public sealed class ReplicaWatchTests : IDisposable
     public async Task Who_only_looked_or_was_cancelled_has_not_waited_in_vain()
     {
         _replica.Reach(5);
-        Assert.Equal(ReplicaOutcome.Behind, await _watch.WaitAsync(10, onlyLook: true, _patience, default));
+        Assert.Equal(ReplicaOutcome.Behind, await WaitAsync(10, onlyLook: true));
         using var cancel = new CancellationTokenSource();
-        var leaves = _watch.WaitAsync(10, onlyLook: false, _patience, cancel.Token).AsTask();
+        var leaves = WaitAsync(10, cancelled: cancel.Token);
         await PausedAsync();
         await cancel.CancelAsync();
         Assert.Equal(ReplicaOutcome.Cancelled, await leaves);
@@ -333,13 +351,15 @@ public sealed class ReplicaWatchTests : IDisposable
         Assert.All([waiting, WaitAsync(20)], wait => Assert.False(wait.IsCompleted));
     }
 
-    [Fact]
-    public async Task However_rarely_it_is_polled_a_read_that_waits_sees_a_second_look()
+    [Theory]
+    [InlineData(0.6)]
+    [InlineData(60)]
+    public async Task However_rarely_it_is_polled_a_read_that_waits_sees_a_second_look(double seconds)
     {
         var replica = new FakeReplica();
-        replica.Consistency.PollInterval = TimeSpan.FromMinutes(1);
+        replica.Consistency.PollInterval = TimeSpan.FromSeconds(seconds);
         using var watch = new ReplicaWatch(replica.Consistency, _clock, _failures.Add);
-        var waiting = watch.WaitAsync(10, onlyLook: false, _patience, default).AsTask();
+        var waiting = WaitAsync(watch, 10);
         await Eventually.True(() => _clock.Next == _patience / 2);
         replica.Reach(10);
         _clock.Advance(_patience / 2);
@@ -377,8 +397,12 @@ public sealed class ReplicaWatchTests : IDisposable
         await PollAsync(() => _clock.Armed == 0);
     }
 
-    private Task<ReplicaOutcome> WaitAsync(long number) =>
-        _watch.WaitAsync(number, onlyLook: false, _patience, default).AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+    private Task<ReplicaOutcome> WaitAsync(long number, bool onlyLook = false, CancellationToken cancelled = default) =>
+        WaitAsync(_watch, number, onlyLook, cancelled);
+
+    private static Task<ReplicaOutcome> WaitAsync(
+        ReplicaWatch watch, long number, bool onlyLook = false, CancellationToken cancelled = default) =>
+        watch.WaitAsync(number, onlyLook, _patience, cancelled).AsTask().WaitAsync(TimeSpan.FromSeconds(20), CancellationToken.None);
 
     /// <summary>Lets time pass from one look to the next, and none while a look runs.</summary>
     private Task PollAsync(Func<bool> until) => Eventually.True(() =>

@@ -241,7 +241,7 @@ internal sealed class ReplicaWatch : IDisposable
             {
                 waiter.TrySetResult(done);
             }
-            else if (waiter.Arrival < arrivals)
+            else
             {
                 waiter.Seen ??= reached;
             }
