@@ -55,5 +55,23 @@ public class EventOrderTests
         Assert.Equal(Enumerable.Range(1, Threads * Steps).Select(n => (long)n), told);
     }
 
+    [Fact]
+    public async Task Who_has_something_told_soon_does_not_wait_for_it()
+    {
+        var told = new TaskCompletionSource();
+        using var goOn = new ManualResetEventSlim();
+        var order = new EventOrder(_ =>
+        {
+            goOn.Wait();
+            told.SetResult();
+        });
+        order.AddNeedsLock([Event(1)]);
+        order.TellSoon();
+        Assert.False(told.Task.IsCompleted);
+
+        goOn.Set();
+        await told.Task;
+    }
+
     private static ElectionEvent Event(long epoch) => new(ElectionEventKind.LeaderSeen, "a", epoch, "");
 }

@@ -40,7 +40,7 @@ internal sealed class EventOrder(Action<ElectionEvent> tell)
     }
 
     /// <summary>Returns when all was told, or another thread is at it: that one looks again before it goes.</summary>
-    private void Tell()
+    public void Tell()
     {
         while (!_waiting.IsEmpty && Interlocked.Exchange(ref _telling, 1) == 0)
         {
