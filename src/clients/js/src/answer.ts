@@ -207,13 +207,10 @@ export function isRedirect(response: Response): boolean {
   return response.headers.has("Location") && [301, 302, 303, 307, 308].includes(response.status);
 }
 
-/** False for a redirect that goes nowhere, or loses the encryption. */
-export function mayBeFollowed(redirect: Response, sent: URL): boolean {
-  try {
-    return !isDowngrade(sent.href, new URL(redirect.headers.get("Location")!, sent).href);
-  } catch {
-    return false;
-  }
+/** Where a redirect leads to; undefined when that is nowhere `fetch` would go, or the encryption would be lost. */
+export function targetOf(redirect: Response, sent: URL): URL | undefined {
+  const target = tryParse(redirect.headers.get("Location")!, sent);
+  return target && memberOf(target) && !isDowngrade(sent.href, target.href) ? target : undefined;
 }
 
 /** A gRPC-Web call gets its refusal as a status without a message (trailers-only): UNAVAILABLE, or UNKNOWN. */

@@ -6,6 +6,9 @@ export class RequestBody {
   /** Of a form, whose boundary must stay; undefined: `fetch` finds it by itself. */
   readonly contentType: string | undefined;
 
+  /** The stream has, and so the request, whatever that looks like. */
+  failed = false;
+
   readonly #body: BodyInit | null;
   readonly #isStream: boolean;
   #begun = false;
@@ -66,6 +69,30 @@ export class RequestBody {
   /** The part of an attempt's `RequestInit`. */
   next(): RequestInit {
     this.#begun = true;
-    return this.#isStream ? ({ body: this.#body, duplex: "half" } as RequestInit) : { body: this.#body };
+    return this.#isStream ? ({ body: this.#watched(), duplex: "half" } as RequestInit) : { body: this.#body };
+  }
+
+  #watched(): BodyInit {
+    const fail = (error: unknown): never => {
+      this.failed = true;
+      throw error;
+    };
+    const stream = this.#body as ReadableStream | AsyncIterable<unknown>;
+    if ("getReader" in stream) {
+      const reader = stream.getReader();
+      const pull = async (to: ReadableStreamDefaultController) => {
+        const { done, value } = await reader.read().catch(fail);
+        done ? to.close() : to.enqueue(value);
+      };
+      return new ReadableStream({ pull, cancel: (reason) => reader.cancel(reason) }, { highWaterMark: 0 });
+    }
+
+    return (async function* () {
+      try {
+        yield* stream;
+      } catch (error) {
+        fail(error);
+      }
+    })() as unknown as BodyInit;
   }
 }

@@ -1,11 +1,11 @@
-import { discard, epochOf, isRedirect, mayBeFollowed, namedEpochOf, readAnswer, readJson, text, type Answer } from "./answer.js";
+import { discard, epochOf, isRedirect, namedEpochOf, readAnswer, readJson, targetOf, text, type Answer } from "./answer.js";
 import { atLeast, backoff } from "./backoff.js";
 import type { Cluster, Member } from "./cluster.js";
 import { LeaderRoutingError, OutcomeUnknownError, type NodeReport } from "./errors.js";
 import { describe, isOfTransport, nothingWasSent, tellsWhy } from "./failure.js";
 import { isDowngrade, parseMember } from "./member-url.js";
 import type { LeaderClientOptions } from "./options.js";
-import { AbortLink, sleep, unlessAborted } from "./platform.js";
+import { sleep, TimeLimit, unlessAborted } from "./platform.js";
 import { isHeaderValue, type CallRequest } from "./request.js";
 
 const firstPause = 100;
@@ -44,7 +44,7 @@ export class RoutedCall {
   readonly #request: CallRequest;
   readonly #words = new Map<Member, { attempts: number; word: string }>();
   readonly #tried = new Set<Member>();
-  readonly #start = performance.now();
+  readonly #start: number;
   #hops = 0;
   #pauses = 0;
 
@@ -54,9 +54,11 @@ export class RoutedCall {
   /** The application redirects this read, and the platform may follow. */
   #following = false;
 
-  constructor(routing: Routing, request: CallRequest) {
+  /** @param start When the call began, of which its deadline counts. */
+  constructor(routing: Routing, request: CallRequest, start: number) {
     this.#routing = routing;
     this.#request = request;
+    this.#start = start;
   }
 
   async run(): Promise<Response> {
@@ -87,13 +89,12 @@ export class RoutedCall {
 
       this.#inDoubt ||= isWrite && isUnknown(answer);
       if (this.#isLastWord(answer)) {
-        const url = this.#request.urlOn(member);
-        if (!this.#isToFollow(answer, url)) {
+        const target = this.#targetOf(answer, this.#request.urlOn(member));
+        if (!target) {
           return answer.response!;
         }
 
         discard(answer.response);
-        const target = new URL(answer.response!.headers.get("Location")!, url);
         if (!cluster.isTrusted(target.origin)) {
           return this.#goAway(target, answer.response!.status);
         }
@@ -143,9 +144,7 @@ export class RoutedCall {
 
   /** Sends one copy to one node. Thrown are only the caller's own cancellation, and that there is no authorization to send. */
   async #send(member: Member, limit: number): Promise<Answer> {
-    const attempt = new AbortController();
-    const timer = setTimeout(() => attempt.abort(), limit);
-    const link = new AbortLink(this.#request.signal, (reason) => attempt.abort(reason));
+    const attempt = new TimeLimit(limit, this.#request.signal);
     let body: object | null | undefined;
     try {
       const authorization = member.trusted ? await this.#authorize(member, limit) : undefined;
@@ -153,8 +152,7 @@ export class RoutedCall {
       body = answer.response?.body;
       return answer;
     } finally {
-      clearTimeout(timer);
-      body ? link.endWith(body) : link.end();
+      attempt.end(body);
     }
   }
 
@@ -164,19 +162,16 @@ export class RoutedCall {
    */
   async #authorize(member: Member, limit: number): Promise<string | undefined> {
     const { signal } = this.#request;
-    const over = new AbortController();
-    const timer = setTimeout(() => over.abort(), limit - Math.min(limit / 2, shortestRound));
-    const link = new AbortLink(signal, (reason) => over.abort(reason));
+    const time = new TimeLimit(limit - Math.min(limit / 2, shortestRound), signal);
     let value: unknown;
     try {
-      value = await unlessAborted(Promise.resolve(this.#routing.options.getAuthorization(member.url, over.signal)), over.signal);
+      value = await unlessAborted(Promise.resolve(this.#routing.options.getAuthorization(member.url, time.signal)), time.signal);
     } catch (error) {
       signal?.throwIfAborted();
-      const why = over.signal.aborted ? "gave no answer in the time of the attempt" : `failed: ${describe(error)}`;
+      const why = time.signal.aborted ? "gave no answer in the time of the attempt" : `failed: ${describe(error)}`;
       throw this.#fail(`getAuthorization ${why}`, { meaning: "unreachable", word: "", error });
     } finally {
-      clearTimeout(timer);
-      link.end();
+      time.end();
     }
 
     if (value == null || isHeaderValue(value)) {
@@ -198,8 +193,7 @@ export class RoutedCall {
       const response = await options.fetch(url.href, init);
       cluster.answered(member);
       if (!response.redirected && member.trusted) {
-        cluster.hear(member, namedEpochOf(response.headers));
-        cluster.showsNodes ||= response.headers.has("X-Base-Node");
+        this.#hear(member, response.headers);
         this.#learn(response.headers.get("X-Base-Leader"), epochOf(response.headers), member);
       }
 
@@ -212,11 +206,12 @@ export class RoutedCall {
       return marked ? this.#readRefusal(member, answer) : this.#readHidden(hidden, answer);
     } catch (error) {
       this.#request.signal?.throwIfAborted();
-      if (!attempt.aborted && !isOfTransport(error)) {
+      const { failed } = this.#request.body;
+      if (!attempt.aborted && !failed && !isOfTransport(error)) {
         throw error;
       }
 
-      const answer = judge(error, attempt.aborted ? limit : undefined);
+      const answer = judge(error, failed, attempt.aborted ? limit : undefined);
       this.#remember(member, answer, started);
       return answer;
     }
@@ -224,18 +219,15 @@ export class RoutedCall {
 
   /** Reads what is outside the cluster, to which the application has redirected: the platform would take all headers along. */
   async #goAway(url: URL, status: number): Promise<Response> {
-    const { signal } = this.#request;
-    const over = new AbortController();
-    const timer = setTimeout(() => over.abort(this.#fail("the deadline is over")), this.#routing.options.deadline - this.#elapsed);
-    const link = new AbortLink(signal, (reason) => over.abort(reason));
+    const { options } = this.#routing;
+    const time = new TimeLimit(options.deadline - this.#elapsed, this.#request.signal, () => this.#fail("the deadline is over"));
     let body: object | null = null;
     try {
-      const response = await this.#routing.options.fetch(url.href, this.#request.away(status, over.signal));
+      const response = await options.fetch(url.href, this.#request.away(status, time.signal));
       body = response.body;
       return Object.defineProperty(response, "redirected", { value: true });
     } finally {
-      clearTimeout(timer);
-      body ? link.endWith(body) : link.end();
+      time.end(body);
     }
   }
 
@@ -269,6 +261,13 @@ export class RoutedCall {
 
     this.#routing.hidden = true;
     return hidden && this.#request.redirect === "manual" ? { ...answer, meaning: "final" } : answer;
+  }
+
+  /** Takes in what a trusted node says of the cluster. */
+  #hear(member: Member, headers: Headers): void {
+    const { cluster } = this.#routing;
+    cluster.hear(member, namedEpochOf(headers));
+    cluster.showsNodes ||= headers.has("X-Base-Node");
   }
 
   /** Takes in whom a node calls the leader. */
@@ -324,18 +323,31 @@ export class RoutedCall {
     }
   }
 
-  /** True when the application redirects, and the caller wants that followed. What a write has led to is the caller's to read. */
-  #isToFollow(answer: Answer, sent: URL): boolean {
+  /** Where the application redirects to, and the caller wants that followed. What a write has led to is the caller's to read. */
+  #targetOf(answer: Answer, sent: URL): URL | undefined {
     const { redirect, isWrite } = this.#request;
     if (this.#following || answer.meaning === "refused" || redirect === "manual" || !isRedirect(answer.response!)) {
-      return false;
+      return undefined;
     }
 
     if (redirect === "error") {
-      throw new TypeError(`${this.#request.name} was redirected, which redirect: 'error' does not allow.`);
+      // The application had the write.
+      this.#inDoubt ||= isWrite;
+      throw this.#fail("it was redirected, which redirect: 'error' does not allow", answer);
     }
 
-    return !isWrite && mayBeFollowed(answer.response!, sent);
+    const target = isWrite ? undefined : targetOf(answer.response!, sent);
+    if (target) {
+      this.#checkBody(answer);
+    }
+
+    return target;
+  }
+
+  #checkBody(last: Answer): void {
+    if (!this.#request.body.canSend) {
+      throw this.#fail("its body was a stream, which cannot be sent again", last);
+    }
   }
 
   async #followUp(from: Member, answer: Answer): Promise<Member | undefined> {
@@ -343,10 +355,7 @@ export class RoutedCall {
       throw this.#fail("it may have been executed and has no usable Idempotency-Key", answer);
     }
 
-    if (!this.#request.body.canSend) {
-      throw this.#fail("its body was a stream, which cannot be sent again", answer);
-    }
-
+    this.#checkBody(answer);
     discard(answer.response);
     switch (answer.meaning) {
       case "redirected":
@@ -416,14 +425,12 @@ export class RoutedCall {
       }
 
       asked.add(member);
-      const question = new AbortController();
-      const timer = setTimeout(() => question.abort(), Math.min(lookupTimeout, Math.max(0, options.deadline - this.#elapsed)));
-      const link = new AbortLink(signal, (reason) => question.abort(reason));
+      const question = new TimeLimit(Math.min(lookupTimeout, Math.max(0, options.deadline - this.#elapsed)), signal);
       try {
         const init: RequestInit = { redirect: "manual", credentials: "omit", cache: "no-store", signal: question.signal };
         const response = await options.fetch(`${member.url}/_ha/leader`, init);
         cluster.answered(member);
-        cluster.hear(member, namedEpochOf(response.headers));
+        this.#hear(member, response.headers);
         this.#learn(response.ok ? (text(await readJson(response), "leader_url") ?? null) : null, epochOf(response.headers), member);
         discard(response);
       } catch (error) {
@@ -437,8 +444,7 @@ export class RoutedCall {
           cluster.failed(member);
         }
       } finally {
-        clearTimeout(timer);
-        link.end();
+        question.end();
       }
     }
   }
@@ -452,13 +458,14 @@ export class RoutedCall {
     const words = nodes.map(({ node, attempts, lastWord }) => `${node}${attempts > 1 ? ` (${attempts} times)` : ""}: ${lastWord}`);
     const outcome = this.#inDoubt ? "may or may not have been executed" : "was not answered";
     const message = `${this.#request.name} ${outcome} after ${(this.#elapsed / 1000).toFixed(3)} s: ${why}. ${words.join("; ")}.`;
-    if (!this.#inDoubt) {
+    const said = this.#inDoubt && last?.meaning === "outcome unknown" && last.response?.type !== "opaqueredirect" ? last.response : undefined;
+    if (!said) {
       discard(last?.response);
-      return new LeaderRoutingError(message, nodes, last?.error);
     }
 
-    const said = last?.meaning === "outcome unknown" && last.response?.type !== "opaqueredirect" ? last.response : undefined;
-    return new OutcomeUnknownError(message, nodes, last?.error, this.#request.key, said);
+    return this.#inDoubt
+      ? new OutcomeUnknownError(message, nodes, last?.error, this.#request.key, said)
+      : new LeaderRoutingError(message, nodes, last?.error);
   }
 }
 
@@ -466,10 +473,11 @@ function isUnknown(answer: Answer): boolean {
   return answer.meaning === "outcome unknown" || answer.meaning === "broken" || answer.meaning === "timed out";
 }
 
-function judge(error: unknown, timedOutAfter: number | undefined): Answer {
+/** @param bodyFailed The error is that of the caller's stream, which says nothing of the connection. */
+function judge(error: unknown, bodyFailed: boolean, timedOutAfter: number | undefined): Answer {
   if (timedOutAfter !== undefined) {
     return { meaning: "timed out", word: `no answer within ${timedOutAfter / 1000} s`, error };
   }
 
-  return { meaning: nothingWasSent(error) ? "unreachable" : "broken", word: describe(error), error };
+  return { meaning: !bodyFailed && nothingWasSent(error) ? "unreachable" : "broken", word: describe(error), error };
 }

@@ -34,6 +34,7 @@ export class LeaderClient {
    * @throws The signal's reason, when the caller gives up.
    */
   readonly fetch = async (input: string | URL | Request, init?: LeaderRequestInit): Promise<Response> => {
+    const start = performance.now();
     const { options, cluster } = this.#routing;
     const url = new URL(input instanceof Request ? input.url : input, `${options.nodes[0]}/`);
     const member = memberOf(url);
@@ -44,7 +45,7 @@ export class LeaderClient {
       );
     }
 
-    const request = await CallRequest.of(url, input, init, options.addIdempotencyKey);
-    return new RoutedCall(this.#routing, request).run();
+    const request = await CallRequest.of(url, input, init, options);
+    return new RoutedCall(this.#routing, request, start).run();
   };
 }

@@ -41,9 +41,9 @@ export function isDowngrade(from: string, to: string): boolean {
   return from.startsWith("https:") && !to.startsWith("https:");
 }
 
-export function tryParse(text: string): URL | undefined {
+export function tryParse(text: string, base?: URL): URL | undefined {
   try {
-    return new URL(text);
+    return new URL(text, base);
   } catch {
     return undefined;
   }

@@ -53,6 +53,33 @@ export class AbortLink {
   }
 }
 
+/** A signal that fires when the time is over, or the caller gives up. */
+export class TimeLimit {
+  readonly #over = new AbortController();
+  readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #link: AbortLink;
+
+  /**
+   * @param ms From now on.
+   * @param signal The caller's, whose reason is passed on.
+   * @param reason Gives the one of the time.
+   */
+  constructor(ms: number, signal: AbortSignal | null, reason?: () => unknown) {
+    this.#timer = setTimeout(() => this.#over.abort(reason?.()), ms);
+    this.#link = new AbortLink(signal, (why) => this.#over.abort(why));
+  }
+
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** The time counts no longer. The caller may still give up the reading of a body. */
+  end(body?: object | null): void {
+    clearTimeout(this.#timer);
+    body ? this.#link.endWith(body) : this.#link.end();
+  }
+}
+
 type AbortCallback = (reason: unknown) => void;
 
 /** One listener for each signal: Node.js warns of more than ten. */

@@ -1,8 +1,10 @@
 import { RequestBody } from "./body.js";
 import type { Cluster, Member } from "./cluster.js";
+import { LeaderRoutingError } from "./errors.js";
 import { idempotencyKeyHeader, newKey, usableKey } from "./idempotency-key.js";
 import { onMember } from "./member-url.js";
-import { unlessAborted } from "./platform.js";
+import type { LeaderClientOptions } from "./options.js";
+import { TimeLimit, unlessAborted } from "./platform.js";
 
 /** A `RequestInit` with what one call may ask of the routing. */
 export interface LeaderRequestInit extends RequestInit {
@@ -60,10 +62,19 @@ export class CallRequest {
       this.key = newKey();
       headers.set(idempotencyKeyHeader, this.key);
     }
+
+    if (body.contentType !== undefined && !headers.has("Content-Type")) {
+      headers.set("Content-Type", body.contentType);
+    }
   }
 
   /** Takes the arguments of `fetch`; throws as it does when they are wrong. */
-  static async of(url: URL, input: string | URL | Request, init: LeaderRequestInit | undefined, addKey: boolean): Promise<CallRequest> {
+  static async of(
+    url: URL,
+    input: string | URL | Request,
+    init: LeaderRequestInit | undefined,
+    options: Required<LeaderClientOptions>,
+  ): Promise<CallRequest> {
     const { body, toLeader, signal, duplex: _, ...rest } = init ?? {};
     const checked = input instanceof Request ? new Request(input, { ...rest, ...(body != null && { body: "" }) }) : new Request(url.href, rest);
     // Where there are no pages there may be no modes.
@@ -85,7 +96,9 @@ export class CallRequest {
         type === null ? headers.delete("Content-Type") : headers.set("Content-Type", type);
       } else if (checked.body !== null && !/^(GET|HEAD)$/.test(checked.method)) {
         // Nothing tells the text in a Request from a stream.
-        given = await unlessAborted(checked.arrayBuffer(), stop);
+        const why = `${checked.method} ${url.pathname} was not sent: its body was not there within the deadline of ${options.deadline / 1000} s.`;
+        const time = new TimeLimit(options.deadline, stop, () => new LeaderRoutingError(why, []));
+        given = await unlessAborted(checked.arrayBuffer(), time.signal).finally(() => time.end());
       }
 
       rest.credentials ??= checked.credentials;
@@ -105,7 +118,7 @@ export class CallRequest {
       headers,
       rest,
       toLeader,
-      addKey,
+      options.addIdempotencyKey,
     );
   }
 
@@ -145,10 +158,6 @@ export class CallRequest {
     const headers = new Headers(this.headers);
     if (authorization !== undefined) {
       headers.set("Authorization", authorization);
-    }
-
-    if (this.body.contentType !== undefined && !headers.has("Content-Type")) {
-      headers.set("Content-Type", this.body.contentType);
     }
 
     if (marked) {

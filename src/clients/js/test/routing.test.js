@@ -564,6 +564,22 @@ describe("bodies", () => {
     assert.equal(b.calls.filter((call) => call.method === "POST").length, 0);
   }, {}, 2));
 
+  it("knows of a stream that it was not sent, and that it broke off", withCluster(async (cluster, client) => {
+    const parts = async function* () {
+      yield "part";
+      throw Object.assign(new Error("a database"), { code: "ECONNREFUSED", syscall: "connect" });
+    };
+    const streams = () => [parts(), new Blob(["s"]).stream().pipeThrough(new TransformStream({ flush: (to) => to.error(new Error("disk")) }))];
+    for (const body of /** @type {any[]} */ (streams())) {
+      await assert.rejects(write(client, { body, duplex: "half" }), OutcomeUnknownError);
+    }
+
+    await cluster.nodes[0].stop();
+    for (const body of /** @type {any[]} */ (streams())) {
+      await assert.rejects(write(client, { body, duplex: "half" }), (error) => error instanceof LeaderRoutingError && /ECONNREFUSED 127/.test(error.message));
+    }
+  }, { deadline: 2_000 }, 1));
+
   it("refuses arguments that fetch refuses, at once", withCluster(async (cluster, client) => {
     for (const init of [{ method: "GET", body: "x" }, { method: "TRACE" }, { headers: { "a b": "c" } }, { method: "POST", mode: "no-cors" },
       { method: "POST", headers: { Expect: "100-continue" } }]) {

@@ -1,0 +1,609 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { LeaderClient, LeaderRoutingError, OutcomeUnknownError } from "../dist/index.js";
+
+/**
+ * @typedef {{ url: string, method: string, headers: Headers, body: any, redirect?: string, credentials?: string, signal: AbortSignal }} Sent
+ * @typedef {Response | Error | ((sent: Sent) => Response | Promise<Response>)} Answer
+ */
+
+/**
+ * A client of nodes that are not there: each attempt meets the next of the answers, and 200 after the last.
+ *
+ * @param {Answer[]} answers
+ * @param {Partial<import("../dist/index.js").LeaderClientOptions>} [options]
+ */
+function clientOf(answers, options) {
+  /** @type {Sent[]} */
+  const sent = [];
+  const client = new LeaderClient({
+    nodes: ["http://a"],
+    deadline: 60_000,
+    warn: () => {},
+    fetch: async (input, init) => {
+      const attempt = /** @type {Sent} */ ({ method: "GET", ...init, url: String(input), headers: new Headers(init?.headers) });
+      sent.push(attempt);
+      assert.ok(sent.length <= 500, "a flood");
+      const answer = answers.shift() ?? new Response("");
+      if (answer instanceof Error) {
+        throw answer;
+      }
+
+      return typeof answer === "function" ? answer(attempt) : answer;
+    },
+    ...options,
+  });
+  return { client, sent, urls: () => sent.map(({ url }) => url) };
+}
+
+/** @param {number} status @param {Record<string, string>} headers @param {BodyInit | null} [body] */
+const answer = (status, headers = {}, body = null) => new Response(body, { status, headers });
+
+/** @param {number} status @param {object} value @param {Record<string, string>} [headers] */
+const json = (status, value, headers, type = "application/problem+json") => {
+  const body = JSON.stringify(value);
+  return answer(status, { "Content-Type": type, "Content-Length": String(body.length), ...headers }, body);
+};
+
+/** @param {LeaderClient} client @param {import("../dist/index.js").LeaderRequestInit} [init] */
+const write = (client, init = {}, path = "/notes") => client.fetch(path, { method: "POST", body: "x", ...init });
+
+/** @param {() => boolean} condition */
+async function until(condition) {
+  while (!condition()) {
+    await new Promise(setImmediate);
+  }
+}
+
+/** @param {object} cause */
+const failure = (cause) => new TypeError("fetch failed", { cause: Object.assign(new Error("it failed"), cause) });
+
+describe("what an answer says of a write", () => {
+  /** @param {Answer} first */
+  const outcomeOf = async (first) => {
+    const { client, sent } = clientOf([first]);
+    const came = await write(client).then((response) => response.status, (error) => error.constructor);
+    return sent.length === 2 ? "sent again" : came;
+  };
+
+  it("by the words of a node that does not show itself", async () => {
+    for (const error of ["no leader", "not leader", "leader unreachable", "not executed"]) {
+      assert.equal(await outcomeOf(json(503, { error })), "sent again");
+      assert.equal(await outcomeOf(json(503, { error }, { "X-Base-Node": "a" })), 503);
+      assert.equal(await outcomeOf(json(502, { error })), 502);
+    }
+
+    assert.equal(await outcomeOf(json(502, { error: "outcome unknown" })), OutcomeUnknownError);
+    assert.equal(await outcomeOf(json(503, { error: "no leader", more: "x".repeat(70_000) })), 503);
+  });
+
+  it("by the status of gRPC-Web, which has no body", async () => {
+    for (const [type, status, message, came] of /** @type {[string, string, string, unknown][]} */ ([
+      ["application/grpc-web+proto", "14", "no leader", "sent again"],
+      ["application/grpc-web", "14", "outcome unknown", 200],
+      ["application/grpc-web", "2", "outcome unknown", OutcomeUnknownError],
+      ["application/grpc-web", "2", "no leader", 200],
+      ["application/grpc-web", "5", "no leader", 200],
+      ["text/plain", "14", "no leader", 200],
+    ])) {
+      assert.equal(await outcomeOf(answer(200, { "Content-Type": type, "grpc-status": status, "grpc-message": message })), came, `${type} ${status} ${message}`);
+    }
+  });
+
+  it("by the mark of a refusal, whatever becomes of its body", async () => {
+    const broken = () => new ReadableStream({ pull: (to) => to.error(new TypeError("terminated")) });
+    const never = () => new ReadableStream();
+    const marked = { "X-Base-Not-Executed": "1", "Content-Type": "application/problem+json" };
+    assert.equal(await outcomeOf(answer(503, marked, broken())), "sent again");
+    assert.equal(await outcomeOf(answer(503, { ...marked, "X-Base-Leader": "http://a" }, never())), "sent again");
+  });
+
+  it("by why it failed: only what comes before a connection was not executed", async () => {
+    for (const [cause, came] of /** @type {[object, unknown][]} */ ([
+      [{ code: "ECONNREFUSED", syscall: "connect" }, "sent again"],
+      [{ code: "ENOTFOUND", syscall: "getaddrinfo" }, "sent again"],
+      [{ code: "UND_ERR_CONNECT_TIMEOUT" }, "sent again"],
+      [{ code: "CERT_HAS_EXPIRED" }, "sent again"],
+      [{ code: "ERR_TLS_CERT_ALTNAME_INVALID" }, "sent again"],
+      [{ code: "ECONNRESET", message: "Client network socket disconnected before secure TLS connection was established" }, "sent again"],
+      [{ code: "ECONNREFUSED", errors: [failure({}).cause, failure({})].map((error) => Object.assign(/** @type {object} */ (error), { syscall: "connect" })) }, "sent again"],
+      [{ code: "ECONNREFUSED", errors: [Object.assign(new Error(), { syscall: "connect" }), Object.assign(new Error(), { syscall: "read" })] }, OutcomeUnknownError],
+      [{ errors: [] }, OutcomeUnknownError],
+      [{ code: "ECONNRESET", syscall: "read", message: "read ECONNRESET" }, OutcomeUnknownError],
+      [{ code: "UND_ERR_HEADERS_TIMEOUT" }, OutcomeUnknownError],
+      [{ code: "UND_ERR_BODY_TIMEOUT" }, OutcomeUnknownError],
+      [{ code: "UND_ERR_SOCKET" }, OutcomeUnknownError],
+      [{ code: "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" }, OutcomeUnknownError],
+      [{ code: "UND_ERR_INVALID_ARG" }, TypeError],
+      [{ message: "bad port" }, TypeError],
+    ])) {
+      assert.equal(await outcomeOf(failure(cause)), came, JSON.stringify(cause));
+    }
+
+    assert.equal(await outcomeOf(new TypeError("Failed to fetch")), OutcomeUnknownError);
+    assert.equal(await outcomeOf(new RangeError("not of the network")), RangeError);
+  });
+
+  it("by the method, wherever it is sent", async () => {
+    for (const method of ["POST", "PUT", "PATCH", "DELETE", "LOCK"]) {
+      const { client, sent } = clientOf([failure({ code: "UND_ERR_SOCKET" })]);
+      await assert.rejects(client.fetch("/notes", { method, toLeader: false }), OutcomeUnknownError);
+      assert.equal(sent.length, 1);
+    }
+
+    for (const method of ["GET", "HEAD", "OPTIONS", "QUERY"]) {
+      const { client, sent } = clientOf([failure({ code: "UND_ERR_SOCKET" }), json(502, { error: "outcome unknown" })]);
+      assert.equal((await client.fetch("/notes", { method, toLeader: true })).status, 200);
+      assert.equal(sent.length, 3);
+    }
+  });
+
+  it("after an unknown outcome is that the first copy still runs, by 409 with Retry-After alone", async () => {
+    const keyed = { headers: { "Idempotency-Key": "k" } };
+    for (const [status, headers] of /** @type {[number, Record<string, string>][]} */ ([[409, {}], [429, { "Retry-After": "0" }], [500, { "Retry-After": "0" }]])) {
+      const { client, sent } = clientOf([failure({ code: "UND_ERR_SOCKET" }), answer(status, headers)]);
+      assert.equal((await write(client, keyed)).status, status);
+      assert.equal(sent.length, 2);
+    }
+  });
+
+  it("and not of a read, which was not executed", async (t) => {
+    let now = 0;
+    t.mock.method(performance, "now", () => now);
+    const { client } = clientOf([() => ((now = 59_999), Promise.reject(failure({ code: "UND_ERR_SOCKET" })))]);
+    await assert.rejects(client.fetch("/notes"), LeaderRoutingError);
+  });
+
+  it("is not changed by redirect: 'error', which a redirect of a write comes too late for", async () => {
+    const found = () => answer(303, { Location: "/notes/1" });
+    await assert.rejects(write(clientOf([found()]).client, { redirect: "error" }), OutcomeUnknownError);
+    await assert.rejects(clientOf([found()]).client.fetch("/notes", { redirect: "error" }), LeaderRoutingError);
+  });
+});
+
+describe("an attempt", () => {
+  it("is given up before the deadline only where it may be sent again", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    t.mock.method(performance, "now", () => 0);
+    const key = { "Idempotency-Key": "k" };
+    for (const [init, limit] of /** @type {[import("../dist/index.js").LeaderRequestInit, number][]} */ ([
+      [{ method: "GET" }, 10_000],
+      [{ method: "POST", body: "x", headers: key }, 10_000],
+      [{ method: "POST", body: "x" }, 60_000],
+      [{ method: "POST", body: new Blob(["x"]).stream(), duplex: "half", headers: key }, 60_000],
+    ])) {
+      /** @type {Answer} */
+      const silent = ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      const { client, sent } = clientOf(init.duplex ? [answer(404), silent] : [silent]);
+      const attempts = init.duplex ? 2 : 1;
+      const controller = new AbortController();
+      const given = assert.rejects(client.fetch("/notes", { ...init, signal: controller.signal }));
+      await until(() => sent.length === attempts);
+      t.mock.timers.tick(limit - 1);
+      assert.equal(sent[attempts - 1].signal.aborted, false);
+      t.mock.timers.tick(1);
+      assert.equal(sent[attempts - 1].signal.aborted, true);
+      controller.abort();
+      await given;
+    }
+  });
+});
+
+describe("a gateway", () => {
+  it("is known as one once a node has answered the client's own question", async () => {
+    const { client, sent } = clientOf([json(200, { leader_url: "http://a" }, { "X-Base-Node": "a" }, "application/json"), answer(503)]);
+    await assert.rejects(write(client, { body: new Blob(["s"]).stream(), duplex: "half", headers: { Authorization: "secret" } }), OutcomeUnknownError);
+    assert.deepEqual([sent[0].url, sent[0].redirect, sent[0].credentials, [...sent[0].headers]], ["http://a/_ha/leader", "manual", "omit", []]);
+  });
+
+  it("stays one for all later calls", async () => {
+    const { client } = clientOf([answer(200, { "X-Base-Node": "a" }), answer(200), answer(503)]);
+    await client.fetch("/a");
+    await client.fetch("/a");
+    await assert.rejects(write(client), OutcomeUnknownError);
+  });
+
+  it("is not told by a leader that is no member", async () => {
+    const toForeign = () => answer(307, { Location: "http://foreign/notes", "X-Base-Leader": "http://foreign" });
+    const { client } = clientOf([toForeign(), answer(201, { "X-Base-Node": "f" }), answer(503)]);
+    await write(client);
+    assert.equal((await write(client)).status, 503);
+  });
+});
+
+describe("redirects to the same path", () => {
+  const foreign = "http://foreign/notes?a=1";
+  const own = { error: "not leader" };
+
+  it("are the application's unless a node calls their target the leader", async () => {
+    for (const redirect of [
+      () => answer(307, { Location: foreign }),
+      () => answer(307, { Location: foreign, "X-Base-Leader": "http://a" }),
+      () => answer(307, { Location: foreign, "X-Base-Leader": "http://foreign:81" }),
+      () => json(307, { error: "moved" }, { Location: foreign }, "application/json"),
+      () => json(307, own, { Location: foreign }, "text/plain"),
+      () => answer(307, { Location: foreign, "Content-Type": "application/json" }, new ReadableStream()),
+      () => answer(307, { Location: "http://a/notes?a=1" }),
+      () => json(307, { error: "moved" }, { Location: "http://a/notes?a=1" }, "application/json"),
+      () => json(307, own, { Location: "http://foreign/notes?a=2", "X-Base-Leader": "http://foreign" }, "application/json"),
+      () => json(307, own, { Location: "http://foreign/notes/?a=1", "X-Base-Leader": "http://foreign" }, "application/json"),
+    ]) {
+      const { client, urls } = clientOf([redirect()]);
+      assert.equal((await write(client, {}, "/notes?a=1")).status, 307);
+      assert.deepEqual(urls(), ["http://a/notes?a=1"]);
+    }
+  });
+
+  it("are a node's by its header, or by its body alone", async () => {
+    for (const redirect of [
+      answer(307, { Location: foreign, "X-Base-Leader": "http://foreign" }),
+      json(307, own, { Location: foreign }, "application/json"),
+      json(307, own, { Location: foreign }),
+      json(307, own, { Location: "http://a/notes?a=1" }, "application/json"),
+    ]) {
+      const { client, sent } = clientOf([redirect]);
+      assert.equal((await write(client, {}, "/notes?a=1")).status, 200);
+      assert.deepEqual([sent.length, sent[1].body], [2, "x"]);
+    }
+  });
+
+  it("are followed between members, whoever says so", async () => {
+    const { client, sent, urls } = clientOf([({ url }) => answer(307, { Location: url.includes("//a") ? "http://b/notes" : "http://a/notes" })], {
+      nodes: ["http://a", "http://b"],
+    });
+    assert.equal((await write(client, { headers: { Authorization: "secret" } })).status, 200);
+    assert.deepEqual(sent.map(({ headers }) => headers.get("Authorization")), ["secret", "secret"]);
+    assert.deepEqual(urls().sort(), ["http://a/notes", "http://b/notes"]);
+  });
+
+  it("say that their node does not lead, whatever epoch it was known by", async () => {
+    const { client, urls } = clientOf([
+      answer(201, { "X-Base-Leader": "http://a", "X-Base-Epoch": "7" }),
+      answer(307, { Location: "http://b/notes", "X-Base-Leader": "http://b", "X-Base-Epoch": "3" }),
+    ], { nodes: ["http://a", "http://b"] });
+    await client.fetch("/first", { toLeader: true });
+    await write(client);
+    await write(client);
+    assert.deepEqual(urls().slice(1), ["http://a/notes", "http://b/notes", "http://b/notes"]);
+  });
+
+  it("do not lead to a node again that has just failed", async () => {
+    const { client } = clientOf([], {
+      nodes: ["http://a", "http://b"],
+      deadline: 240,
+      fetch: async (input) => {
+        tried.push(String(input));
+        if (String(input).startsWith("http://b")) {
+          throw failure({ code: "ECONNREFUSED", syscall: "connect" });
+        }
+
+        return answer(307, { Location: "http://b/notes", "X-Base-Leader": "http://b", "X-Base-Epoch": "1" });
+      },
+    });
+    /** @type {string[]} */
+    const tried = [];
+    await assert.rejects(write(client), LeaderRoutingError);
+
+    // Once more, since a later epoch is named than it failed in.
+    assert.ok(tried.filter((url) => url.startsWith("http://b")).length <= 2);
+  });
+
+  it("to ever new leaders end, and flood nobody", async (t) => {
+    let named = 0;
+    let now = 0;
+    let isOver = false;
+    t.mock.method(performance, "now", () => now);
+    /** @type {string[]} */
+    const warnings = [];
+    const { client } = clientOf([], {
+      deadline: 5_000,
+      warn: (message) => warnings.push(message),
+      fetch: async (input) => {
+        assert.ok(++named < 500, "a flood");
+        now += isOver ? 5_000 : 0;
+        return String(input).startsWith("http://a/")
+          ? answer(307, { Location: `http://n${named}/notes`, "X-Base-Leader": `http://n${named}` })
+          : answer(200);
+      },
+    });
+    for (let i = 0; i < 64; i++) {
+      assert.equal((await write(client)).status, 200);
+    }
+
+    isOver = true;
+    await assert.rejects(write(client), LeaderRoutingError);
+    assert.equal(warnings.length, 64);
+  });
+});
+
+describe("a read that the application redirects", () => {
+  const secrets = { Authorization: "a", "Proxy-Authorization": "p", Cookie: "c", Host: "a.example", "X-Base-Position": "p", "X-Base-Seen-Epoch": "1", "X-Other": "o" };
+
+  it("out of the cluster goes there by the rules of fetch, without what is for the cluster", async () => {
+    for (const [status, method, then, body] of /** @type {[number, string, string, string | undefined][]} */ ([
+      [301, "OPTIONS", "OPTIONS", "q"],
+      [302, "OPTIONS", "OPTIONS", "q"],
+      [303, "OPTIONS", "GET", undefined],
+      [303, "HEAD", "HEAD", undefined],
+      [307, "OPTIONS", "OPTIONS", "q"],
+      [308, "GET", "GET", undefined],
+    ])) {
+      const { client, sent } = clientOf([answer(status, { Location: "http://foreign/x" })], { getAuthorization: () => "token" });
+      const came = await client.fetch("/old", { method, headers: secrets, cache: "no-store", credentials: "include", ...(method === "OPTIONS" && { body: "q" }) });
+      assert.equal(came.redirected, true);
+      const [first, second] = sent;
+      assert.deepEqual([first.headers.get("Authorization"), first.redirect, first.credentials], ["token", "manual", "include"]);
+      assert.deepEqual([sent.length, second.url, second.method, second.body ?? undefined], [2, "http://foreign/x", then, body]);
+      assert.deepEqual([second.redirect, second.credentials, /** @type {any} */ (second).cache], ["follow", "omit", "no-store"]);
+      assert.deepEqual([...second.headers], [["x-other", "o"]]);
+    }
+  });
+
+  it("inside the cluster is for the platform to follow", async () => {
+    const { client, sent } = clientOf([1, 2].map(() => answer(302, { Location: "/there" })));
+    assert.equal((await client.fetch("/old", { headers: secrets })).status, 302);
+    assert.deepEqual(sent.map(({ url, redirect, headers }) => [url, redirect, headers.get("Authorization")]), [["http://a/old", "manual", "a"], ["http://a/old", "follow", "a"]]);
+  });
+
+  it("out of the cluster keeps the form's own type", async () => {
+    const form = new FormData();
+    form.append("a", "1");
+    const { client, sent } = clientOf([answer(307, { Location: "http://foreign/x" })]);
+    await client.fetch("/old", { method: "OPTIONS", body: form });
+    assert.match(sent[0].headers.get("Content-Type") ?? "", /^multipart\/form-data; ?boundary=/);
+    assert.equal(sent[1].headers.get("Content-Type"), sent[0].headers.get("Content-Type"));
+    assert.deepEqual(sent[1].body, sent[0].body);
+  });
+
+  it("goes to the caller where fetch would go nowhere", async () => {
+    for (const location of ["data:text/plain,x", "blob:http://a/1", "mailto:a@b", "http://u:p@foreign/", "http://", "http://a:99999/"]) {
+      const { client, sent } = clientOf([answer(302, { Location: location })]);
+      assert.equal((await client.fetch("/old")).status, 302, location);
+      assert.equal(sent.length, 1);
+    }
+
+    assert.equal((await clientOf([answer(302)]).client.fetch("/old")).status, 302);
+    for (const status of [300, 304, 305]) {
+      assert.equal((await clientOf([answer(status, { Location: "http://foreign/" })]).client.fetch("/old")).status, status);
+    }
+
+    const { client, sent } = clientOf([answer(302, { Location: "http://foreign/" })], { nodes: ["https://a"] });
+    assert.equal((await client.fetch("/old")).status, 302);
+    assert.equal(sent.length, 1);
+  });
+
+  it("ends with the deadline of the call, and when the caller gives up, also while its answer is read", async (t) => {
+    let now = 0;
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    t.mock.method(performance, "now", () => now);
+    const away = () => ((now += 4_000), answer(302, { Location: "http://foreign/" }));
+    /** @param {Sent} sent @returns {Promise<Response>} */
+    const silent = ({ signal }) => new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason));
+      arrived();
+    });
+    let arrived = () => {};
+    /** @param {LeaderClient} client @param {AbortSignal} [signal] */
+    const waiting = async (client, signal) => {
+      const came = client.fetch("/old", { signal: signal ?? null });
+      came.catch(() => {});
+      await new Promise((resolve) => (arrived = () => resolve(undefined)));
+      return { came };
+    };
+
+    const late = clientOf([away, silent], { deadline: 5_000 });
+    const { came: over } = await waiting(late.client);
+    t.mock.timers.tick(999);
+    assert.equal(late.sent[1].signal.aborted, false);
+    now += 1_000;
+    t.mock.timers.tick(1);
+    await assert.rejects(over, (error) => error instanceof LeaderRoutingError && /after 5\.000 s: the deadline is over/.test(error.message));
+
+    const controller = new AbortController();
+    const { came: given } = await waiting(clientOf([away, silent], { deadline: 5_000 }).client, controller.signal);
+    controller.abort(new Error("given up"));
+    await assert.rejects(given, /given up/);
+
+    const reading = new AbortController();
+    const { client, sent } = clientOf([away, new Response("body")]);
+    const response = await client.fetch("/old", { signal: reading.signal });
+    t.mock.timers.tick(60_000);
+    assert.equal(sent[1].signal.aborted, false);
+    reading.abort(new Error("given up"));
+    assert.deepEqual([response.status, sent[1].signal.aborted], [200, true]);
+  });
+});
+
+describe("a body that comes in pieces", () => {
+  const part = new TextEncoder().encode("part");
+
+  /** Reads as the platform does: after it has connected. @param {Sent} sent */
+  const reads = async ({ body }) => {
+    try {
+      for await (const _ of body) {
+        // Sent.
+      }
+    } catch (cause) {
+      throw new TypeError("fetch failed", { cause });
+    }
+
+    return answer(201);
+  };
+
+  /** @param {() => AsyncGenerator<Uint8Array>} parts @returns {any[]} */
+  const bothWays = (parts) => {
+    const others = parts();
+    const pull = async (/** @type {ReadableStreamDefaultController} */ to) => {
+      const { done, value } = await others.next();
+      done ? to.close() : to.enqueue(value);
+    };
+    return [parts(), new ReadableStream({ pull })];
+  };
+
+  it("may have been executed when it fails itself, whatever that looks like", async () => {
+    for (const error of [new Error("disk"), Object.assign(new Error("a database"), { code: "ECONNREFUSED", syscall: "connect" })]) {
+      for (const body of bothWays(async function* () {
+        yield part;
+        throw error;
+      })) {
+        const { client, sent } = clientOf([answer(404), reads]);
+        await assert.rejects(
+          write(client, { body, duplex: "half", headers: { "Idempotency-Key": "k" } }),
+          (failed) => failed instanceof OutcomeUnknownError && /** @type {any} */ (failed.cause).cause === error && failed.idempotencyKey === "k");
+        assert.equal(sent.length, 2);
+      }
+    }
+  });
+
+  it("was not executed when there was no connection to send it on", async () => {
+    for (const body of bothWays(async function* () {
+      yield part;
+    })) {
+      const { client } = clientOf([answer(404), failure({ code: "ECONNREFUSED", syscall: "connect" })]);
+      await assert.rejects(write(client, { body, duplex: "half" }), LeaderRoutingError);
+    }
+  });
+
+  it("is not sent again, nor without its beginning, where the application redirects a read", async () => {
+    for (const location of ["/there", "http://foreign/there"]) {
+      for (const body of bothWays(async function* () {
+        yield part;
+      })) {
+        const { client, sent } = clientOf([async (request) => (await reads(request), answer(302, { Location: location }))]);
+        const reading = client.fetch("/old", { method: "OPTIONS", body, duplex: "half" });
+        await assert.rejects(reading, (error) => error instanceof LeaderRoutingError && /was a stream/.test(error.message));
+        assert.equal(sent.length, 1);
+      }
+    }
+
+    const refused = () => json(307, { error: "not leader" }, { Location: "http://a/old" }, "application/json");
+    const { client } = clientOf([refused()]);
+    assert.equal((await client.fetch("/old", { method: "OPTIONS", body: new Blob(["s"]).stream(), duplex: "half" })).status, 307);
+  });
+
+  it("in a Request costs of the deadline, and no more than that", async (t) => {
+    let now = 0;
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    t.mock.method(performance, "now", () => now);
+    /** @param {(to: ReadableStreamDefaultController) => any} pull */
+    const requestOf = (pull) => new Request("http://a/notes", /** @type {any} */ ({ method: "POST", duplex: "half", body: new ReadableStream({ pull }, { highWaterMark: 0 }) }));
+
+    const never = clientOf([], { deadline: 5_000 });
+    let isAsked = false;
+    let isOver = false;
+    const came = never.client.fetch(requestOf(() => ((isAsked = true), new Promise(() => {}))));
+    came.catch(() => (isOver = true));
+    await until(() => isAsked);
+    t.mock.timers.tick(4_999);
+    await new Promise(setImmediate);
+    assert.equal(isOver, false);
+    t.mock.timers.tick(1);
+    await assert.rejects(came, (error) => error instanceof LeaderRoutingError && /POST \/notes was not sent: .* 5 s/.test(error.message));
+    assert.equal(never.sent.length, 0);
+
+    const slow = clientOf([answer(503, { "X-Base-Not-Executed": "1" })], { deadline: 5_000 });
+    await assert.rejects(slow.client.fetch(requestOf((to) => ((now = 4_950), to.close()))), /leaves no time for another round/);
+    assert.equal(slow.sent.length, 1);
+  });
+});
+
+describe("what is heard and brought along", () => {
+  /** @param {number} epoch @param {number} number */
+  const position = (epoch, number) => {
+    const bytes = Buffer.alloc(2 + 16);
+    bytes[0] = 1;
+    bytes.writeBigInt64BE(BigInt(epoch), 2);
+    bytes.writeBigInt64BE(BigInt(number), 10);
+    return bytes.toString("base64url");
+  };
+
+  /** @param {string} at */
+  const wrote = (at) => answer(201, { "X-Base-Position": at });
+
+  /** What the next read brings. @param {ReturnType<typeof clientOf>} of @param {import("../dist/index.js").LeaderRequestInit} [init] */
+  const brought = async ({ client, sent }, init) => {
+    await client.fetch("/read", init);
+    return sent.at(-1)?.headers.get("X-Base-Position");
+  };
+
+  it("is the higher position of writes that overlap, and the last one of writes that do not", async () => {
+    /** @type {((response: Response) => void)[]} */
+    const held = [];
+    const hold = () => new Promise((/** @type {(response: Response) => void} */ resolve) => held.push(resolve));
+    const of = clientOf([hold, hold]);
+    const { client } = of;
+    const first = [write(client), write(client)];
+    await until(() => held.length === 2);
+    held[1](wrote(position(7, 300)));
+    await first[1];
+    held[0](wrote(position(7, 200)));
+    await first[0];
+    assert.equal(await brought(of), position(7, 300));
+    const next = clientOf([wrote(position(7, 300)), wrote(position(3, 1))]);
+    await write(next.client);
+    await write(next.client);
+    assert.equal(await brought(next), position(3, 1));
+  });
+
+  it("goes with all that only reads, and with nothing else", async () => {
+    const of = clientOf([wrote(position(1, 1))]);
+    await write(of.client);
+    for (const [init, position1] of /** @type {[import("../dist/index.js").LeaderRequestInit, string | null][]} */ ([
+      [{}, position(1, 1)],
+      [{ toLeader: true }, position(1, 1)],
+      [{ method: "POST", toLeader: false }, position(1, 1)],
+      [{ method: "POST" }, null],
+      [{ method: "POST", toLeader: true }, null],
+    ])) {
+      assert.equal(await brought(of, init), position1, JSON.stringify(init));
+    }
+  });
+
+  it("comes from writes only, and not from behind a redirect", async () => {
+    const behind = (/** @type {Response} */ response) => Object.defineProperty(response, "redirected", { value: true });
+    const said = { "X-Base-Position": position(9, 9), "X-Base-Epoch": "99", "X-Base-Leader": "http://b", "X-Base-Node": "b", "X-Base-Not-Executed": "1" };
+    const of = clientOf([
+      answer(200, { "X-Base-Position": position(9, 9) }),
+      behind(answer(503, said)),
+      behind(answer(503, said)),
+    ], { nodes: ["http://a", "http://b"] });
+    await of.client.fetch("/read");
+    assert.equal((await write(of.client)).status, 503);
+    assert.equal((await of.client.fetch("/read")).status, 503);
+    assert.equal(await brought(of, { toLeader: true }), null);
+    assert.equal(of.sent.at(-1)?.headers.get("X-Base-Seen-Epoch"), null);
+  });
+
+  it("is an epoch of digits, and a leader without one has none, by which the last is forgotten", async (t) => {
+    let now = 0;
+    t.mock.method(performance, "now", () => now);
+    /** @type {Record<string, string>} */
+    let said = {};
+    /** @type {string | null} */
+    let seen = null;
+    const { client } = clientOf([], {
+      fetch: async (_, init) => {
+        seen = new Headers(init?.headers).get("X-Base-Seen-Epoch");
+        return answer(200, said);
+      },
+    });
+    /** @param {Record<string, string>} headers What a node says again and again, for 10 s. */
+    const seenAfter = async (headers) => {
+      said = headers;
+      for (let i = 0; i < 3; i++, now += 5_000) {
+        await client.fetch("/x", { toLeader: true });
+      }
+
+      said = {};
+      await client.fetch("/x", { toLeader: true });
+      return seen;
+    };
+    assert.equal(await seenAfter({ "X-Base-Leader": "http://a" }), null);
+    for (const epoch of ["9", "soon", "-1", "10, 11", "1e3", "12345678901234567890"]) {
+      assert.equal(await seenAfter({ "X-Base-Epoch": epoch }), "9", epoch);
+    }
+
+    assert.equal(await seenAfter({}), "9");
+    assert.equal(await seenAfter({ "X-Base-Leader": "http://a" }), null);
+  });
+});
