@@ -419,13 +419,14 @@ export class RoutedCall {
     const { signal } = this.#request;
     const asked = new Set<Member>();
     while (asked.size < maxAsked && !cluster.leader) {
-      const member = cluster.choose(false, asked);
+      const left = options.deadline - this.#elapsed;
+      const member = left > 0 ? cluster.choose(false, asked) : undefined;
       if (!member) {
         return;
       }
 
       asked.add(member);
-      const question = new TimeLimit(Math.min(lookupTimeout, Math.max(0, options.deadline - this.#elapsed)), signal);
+      const question = new TimeLimit(Math.min(lookupTimeout, left), signal);
       try {
         const init: RequestInit = { redirect: "manual", credentials: "omit", cache: "no-store", signal: question.signal };
         const response = await options.fetch(`${member.url}/_ha/leader`, init);

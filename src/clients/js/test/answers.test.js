@@ -55,6 +55,31 @@ async function until(condition) {
   }
 }
 
+/** Time that stands still but for `pass`, which ends with what is waited for. @param {import("node:test").TestContext} t */
+function virtualTime(t) {
+  let now = 0;
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(performance, "now", () => now);
+  return {
+    get now() {
+      return now;
+    },
+    /** @param {number} ms */
+    tick: (ms) => ((now += ms), t.mock.timers.tick(ms)),
+    /** @template T @param {Promise<T>} promise @returns {Promise<T>} */
+    async pass(promise) {
+      let isOver = false;
+      void promise.catch(() => {}).finally(() => (isOver = true));
+      while (!isOver) {
+        await new Promise(setImmediate);
+        this.tick(isOver ? 0 : 1);
+      }
+
+      return promise;
+    },
+  };
+}
+
 /** @param {object} cause */
 const failure = (cause) => new TypeError("fetch failed", { cause: Object.assign(new Error("it failed"), cause) });
 
@@ -161,6 +186,52 @@ describe("what an answer says of a write", () => {
   });
 });
 
+describe("Retry-After", () => {
+  const started = failure({ code: "UND_ERR_SOCKET" });
+  for (const [after, headers, wait] of /** @type {[string, Record<string, string>, number][]} */ ([
+    ["in seconds", { "Retry-After": "20" }, 22_500],
+    ["as a date of the server's clock", { "Retry-After": "Wed, 01 Jan 2020 00:00:20 GMT", Date: "Wed, 01 Jan 2020 00:00:00 GMT" }, 22_500],
+    ["in the past", { "Retry-After": "Wed, 01 Jan 2020 00:00:00 GMT", Date: "Wed, 01 Jan 2020 00:00:20 GMT" }, 75],
+    ["of none", { "Retry-After": "0" }, 75],
+    ["missing", {}, 75],
+  ])) {
+    it(`${after} is waited for after a refusal, and up to a quarter more`, async (t) => {
+      t.mock.method(Math, "random", () => 0.5);
+      const time = virtualTime(t);
+      /** @type {number[]} */
+      const sent = [];
+      const { client } = clientOf([() => (sent.push(time.now), answer(503, { "X-Base-Not-Executed": "1", ...headers })), () => (sent.push(time.now), answer(201))]);
+      assert.equal((await time.pass(write(client))).status, 201);
+      assert.ok(Math.abs(sent[1] - sent[0] - wait) <= 1, `${sent[1] - sent[0]} ms`);
+    });
+  }
+
+  it("is waited for while the first copy runs", async (t) => {
+    const time = virtualTime(t);
+    const { client } = clientOf([started, answer(409, { "Retry-After": "20" })]);
+    assert.equal((await time.pass(write(client, { headers: { "Idempotency-Key": "k" } }))).status, 200);
+    assert.ok(time.now >= 20_000 && time.now <= 26_000, `${time.now} ms`);
+  });
+
+  it("that is no word of a time, or beyond the deadline, is not waited for", async (t) => {
+    const time = virtualTime(t);
+    for (const nonsense of ["soon", "-1", "1e9", "0x10", "9999999999", "Jan 1 2999", "Wed, 01 Jan 2999 00:00:00"]) {
+      const from = time.now;
+      assert.equal((await time.pass(write(clientOf([answer(503, { "X-Base-Not-Executed": "1", "Retry-After": nonsense })]).client))).status, 200);
+      assert.ok(time.now - from <= 101, nonsense);
+    }
+
+    const from = time.now;
+    for (const after of ["60", "999999999", "Wed, 01 Jan 2999 00:00:00 GMT"]) {
+      const { client, sent } = clientOf([answer(503, { "X-Base-Not-Executed": "1", "Retry-After": after })]);
+      await assert.rejects(time.pass(write(client)), /leaves no time for another round/);
+      assert.equal(sent.length, 1);
+    }
+
+    assert.ok(time.now - from < 100);
+  });
+});
+
 describe("an attempt", () => {
   it("is given up before the deadline only where it may be sent again", async (t) => {
     t.mock.timers.enable({ apis: ["setTimeout"] });
@@ -189,6 +260,21 @@ describe("an attempt", () => {
   });
 });
 
+describe("the question who leads", () => {
+  for (const [deadline, asked, over] of [[60_000, 3, 12_000], [6_000, 2, 6_000]]) {
+    it(`costs 4 s for each of three nodes, of a deadline of ${deadline} ms`, async (t) => {
+      const time = virtualTime(t);
+      /** @type {Answer} */
+      const silent = ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      const { client, urls } = clientOf(Array(asked).fill(silent), { deadline, nodes: ["http://a", "http://b", "http://c", "http://d"] });
+      const came = await time.pass(write(client, { body: new Blob(["x"]).stream(), duplex: "half" })).then((response) => response.status, (error) => error);
+      assert.ok(deadline > over ? came === 200 : came instanceof LeaderRoutingError, String(came));
+      assert.ok(time.now >= over && time.now <= over + 5, `${time.now} ms`);
+      assert.equal(urls().filter((url) => url.endsWith("/_ha/leader")).length, asked);
+    });
+  }
+});
+
 describe("a gateway", () => {
   it("is known as one once a node has answered the client's own question", async () => {
     const { client, sent } = clientOf([json(200, { leader_url: "http://a" }, { "X-Base-Node": "a" }, "application/json"), answer(503)]);
@@ -197,9 +283,11 @@ describe("a gateway", () => {
   });
 
   it("stays one for all later calls", async () => {
-    const { client } = clientOf([answer(200, { "X-Base-Node": "a" }), answer(200), answer(503)]);
+    const { client } = clientOf([answer(200, { "X-Base-Node": "a" }), answer(200), answer(500), answer(520), answer(503)]);
     await client.fetch("/a");
     await client.fetch("/a");
+    assert.equal((await write(client)).status, 500, "the others are the application's");
+    assert.equal((await write(client)).status, 520);
     await assert.rejects(write(client), OutcomeUnknownError);
   });
 
@@ -288,11 +376,29 @@ describe("redirects to the same path", () => {
     assert.ok(tried.filter((url) => url.startsWith("http://b")).length <= 2);
   });
 
+  it("that go in circles end with the deadline, and take five hops before each pause", async (t) => {
+    const time = virtualTime(t);
+    /** @type {number[]} When. */
+    const sent = [];
+    const { client } = clientOf([], {
+      nodes: ["http://a", "http://b"],
+      deadline: 2_000,
+      fetch: async (input) => {
+        sent.push(time.now);
+        const other = String(input).startsWith("http://a/") ? "http://b" : "http://a";
+        return answer(307, { Location: `${other}/notes`, "X-Base-Leader": other, "X-Base-Epoch": "1" });
+      },
+    });
+    await assert.rejects(time.pass(write(client)), (error) =>
+      error instanceof LeaderRoutingError && /^POST \/notes was not answered after .* 307 to http/.test(error.message));
+    assert.ok(time.now < 2_000);
+    const rounds = [...new Set(sent)].map((at) => sent.filter((when) => when === at).length);
+    assert.ok(rounds.length > 3 && rounds.every((hops) => hops === 6), String(rounds));
+  });
+
   it("to ever new leaders end, and flood nobody", async (t) => {
     let named = 0;
-    let now = 0;
-    let isOver = false;
-    t.mock.method(performance, "now", () => now);
+    const time = virtualTime(t);
     /** @type {string[]} */
     const warnings = [];
     const { client } = clientOf([], {
@@ -300,7 +406,6 @@ describe("redirects to the same path", () => {
       warn: (message) => warnings.push(message),
       fetch: async (input) => {
         assert.ok(++named < 500, "a flood");
-        now += isOver ? 5_000 : 0;
         return String(input).startsWith("http://a/")
           ? answer(307, { Location: `http://n${named}/notes`, "X-Base-Leader": `http://n${named}` })
           : answer(200);
@@ -310,8 +415,9 @@ describe("redirects to the same path", () => {
       assert.equal((await write(client)).status, 200);
     }
 
-    isOver = true;
-    await assert.rejects(write(client), LeaderRoutingError);
+    const before = named;
+    await assert.rejects(time.pass(write(client)), LeaderRoutingError);
+    assert.ok(named - before < 15, `${named - before} requests`);
     assert.equal(warnings.length, 64);
   });
 });
