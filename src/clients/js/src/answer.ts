@@ -141,7 +141,7 @@ export async function readJson(response: Response): Promise<unknown> {
 }
 
 function member(json: unknown, name: string): unknown {
-  return typeof json === "object" && json !== null && Object.hasOwn(json, name) ? (json as Record<string, unknown>)[name] : undefined;
+  return (json as Record<string, unknown> | null | undefined)?.[name];
 }
 
 function application(response: Response): Answer {
@@ -163,7 +163,7 @@ function refusal(response: Response, word: string, problem: unknown): Answer {
   };
 }
 
-/** In ms. A date counts from the server's clock: the client's may be wrong by hours. */
+/** In ms, below 0 for a time that has passed. A date counts from the server's clock: the client's may be wrong by hours. */
 function waitOf(headers: Headers): number | undefined {
   const after = headers.get("Retry-After")?.trim() ?? "";
   if (/^\d{1,9}$/.test(after)) {
@@ -171,7 +171,7 @@ function waitOf(headers: Headers): number | undefined {
   }
 
   const until = dateOf(after);
-  return until === undefined ? undefined : Math.max(0, until - (dateOf(headers.get("Date") ?? "") ?? Date.now()));
+  return until === undefined ? undefined : until - (dateOf(headers.get("Date") ?? "") ?? Date.now());
 }
 
 function dateOf(http: string): number | undefined {

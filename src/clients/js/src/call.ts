@@ -459,7 +459,8 @@ export class RoutedCall {
     const words = nodes.map(({ node, attempts, lastWord }) => `${node}${attempts > 1 ? ` (${attempts} times)` : ""}: ${lastWord}`);
     const outcome = this.#inDoubt ? "may or may not have been executed" : "was not answered";
     const message = `${this.#request.name} ${outcome} after ${(this.#elapsed / 1000).toFixed(3)} s: ${why}. ${words.join("; ")}.`;
-    const said = this.#inDoubt && last?.meaning === "outcome unknown" && last.response?.type !== "opaqueredirect" ? last.response : undefined;
+    const says = this.#inDoubt && last?.meaning === "outcome unknown" && last.response?.type !== "opaqueredirect";
+    const said = says ? last.response : undefined;
     if (!said) {
       discard(last?.response);
     }

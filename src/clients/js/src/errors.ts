@@ -37,7 +37,7 @@ export class OutcomeUnknownError extends Error {
   /** The usable `Idempotency-Key` it was sent with, under which the application may send it again; else undefined. */
   readonly idempotencyKey: string | undefined;
 
-  /** The 502 of the node that said so, its body unread; undefined when the connection just broke, or was silent. */
+  /** The 502 of a node, or the answer of a gateway, its body unread; undefined when the connection just broke, or was silent. */
   readonly response: Response | undefined;
 
   constructor(message: string, nodes: readonly NodeReport[], cause?: unknown, idempotencyKey?: string, response?: Response) {

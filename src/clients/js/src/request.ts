@@ -96,8 +96,8 @@ export class CallRequest {
         type === null ? headers.delete("Content-Type") : headers.set("Content-Type", type);
       } else if (checked.body !== null && !/^(GET|HEAD)$/.test(checked.method)) {
         // Nothing tells the text in a Request from a stream.
-        const why = `${checked.method} ${url.pathname} was not sent: its body was not there within the deadline of ${options.deadline / 1000} s.`;
-        const time = new TimeLimit(options.deadline, stop, () => new LeaderRoutingError(why, []));
+        const why = `was not sent: its body was not there within the deadline of ${options.deadline / 1000} s.`;
+        const time = new TimeLimit(options.deadline, stop, () => new LeaderRoutingError(`${checked.method} ${url.pathname} ${why}`, []));
         given = await unlessAborted(checked.arrayBuffer(), time.signal).finally(() => time.end());
       }
 

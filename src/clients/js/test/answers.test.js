@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { LeaderClient, LeaderRoutingError, OutcomeUnknownError } from "../dist/index.js";
 
 /**
- * @typedef {{ url: string, method: string, headers: Headers, body: any, redirect?: string, credentials?: string, signal: AbortSignal }} Sent
+ * @typedef {{ url: string, method: string, headers: Headers, body: any, signal: AbortSignal } & RequestInit} Sent
  * @typedef {Response | Error | ((sent: Sent) => Response | Promise<Response>)} Answer
  */
 
@@ -72,6 +72,7 @@ function virtualTime(t) {
       void promise.catch(() => {}).finally(() => (isOver = true));
       while (!isOver) {
         await new Promise(setImmediate);
+        assert.ok(now < 600_000, "it does not end");
         this.tick(isOver ? 0 : 1);
       }
 
@@ -111,7 +112,8 @@ describe("what an answer says of a write", () => {
       ["application/grpc-web", "5", "no leader", 200],
       ["text/plain", "14", "no leader", 200],
     ])) {
-      assert.equal(await outcomeOf(answer(200, { "Content-Type": type, "grpc-status": status, "grpc-message": message })), came, `${type} ${status} ${message}`);
+      const headers = { "Content-Type": type, "grpc-status": status, "grpc-message": message };
+      assert.equal(await outcomeOf(answer(200, headers)), came, JSON.stringify(headers));
     }
   });
 
@@ -124,6 +126,7 @@ describe("what an answer says of a write", () => {
   });
 
   it("by why it failed: only what comes before a connection was not executed", async () => {
+    const each = (/** @type {string[]} */ ...calls) => calls.map((syscall) => Object.assign(new Error("it failed"), { syscall }));
     for (const [cause, came] of /** @type {[object, unknown][]} */ ([
       [{ code: "ECONNREFUSED", syscall: "connect" }, "sent again"],
       [{ code: "ENOTFOUND", syscall: "getaddrinfo" }, "sent again"],
@@ -131,8 +134,8 @@ describe("what an answer says of a write", () => {
       [{ code: "CERT_HAS_EXPIRED" }, "sent again"],
       [{ code: "ERR_TLS_CERT_ALTNAME_INVALID" }, "sent again"],
       [{ code: "ECONNRESET", message: "Client network socket disconnected before secure TLS connection was established" }, "sent again"],
-      [{ code: "ECONNREFUSED", errors: [failure({}).cause, failure({})].map((error) => Object.assign(/** @type {object} */ (error), { syscall: "connect" })) }, "sent again"],
-      [{ code: "ECONNREFUSED", errors: [Object.assign(new Error(), { syscall: "connect" }), Object.assign(new Error(), { syscall: "read" })] }, OutcomeUnknownError],
+      [{ code: "ECONNREFUSED", errors: each("connect", "connect") }, "sent again"],
+      [{ code: "ECONNREFUSED", errors: each("connect", "read") }, OutcomeUnknownError],
       [{ errors: [] }, OutcomeUnknownError],
       [{ code: "ECONNRESET", syscall: "read", message: "read ECONNRESET" }, OutcomeUnknownError],
       [{ code: "UND_ERR_HEADERS_TIMEOUT" }, OutcomeUnknownError],
@@ -165,7 +168,11 @@ describe("what an answer says of a write", () => {
 
   it("after an unknown outcome is that the first copy still runs, by 409 with Retry-After alone", async () => {
     const keyed = { headers: { "Idempotency-Key": "k" } };
-    for (const [status, headers] of /** @type {[number, Record<string, string>][]} */ ([[409, {}], [429, { "Retry-After": "0" }], [500, { "Retry-After": "0" }]])) {
+    for (const [status, headers] of /** @type {[number, Record<string, string>][]} */ ([
+      [409, {}],
+      [429, { "Retry-After": "0" }],
+      [500, { "Retry-After": "0" }],
+    ])) {
       const { client, sent } = clientOf([failure({ code: "UND_ERR_SOCKET" }), answer(status, headers)]);
       assert.equal((await write(client, keyed)).status, status);
       assert.equal(sent.length, 2);
@@ -200,7 +207,10 @@ describe("Retry-After", () => {
       const time = virtualTime(t);
       /** @type {number[]} */
       const sent = [];
-      const { client } = clientOf([() => (sent.push(time.now), answer(503, { "X-Base-Not-Executed": "1", ...headers })), () => (sent.push(time.now), answer(201))]);
+      const { client } = clientOf([
+        () => (sent.push(time.now), answer(503, { "X-Base-Not-Executed": "1", ...headers })),
+        () => (sent.push(time.now), answer(201)),
+      ]);
       assert.equal((await time.pass(write(client))).status, 201);
       assert.ok(Math.abs(sent[1] - sent[0] - wait) <= 1, `${sent[1] - sent[0]} ms`);
     });
@@ -217,7 +227,8 @@ describe("Retry-After", () => {
     const time = virtualTime(t);
     for (const nonsense of ["soon", "-1", "1e9", "0x10", "9999999999", "Jan 1 2999", "Wed, 01 Jan 2999 00:00:00"]) {
       const from = time.now;
-      assert.equal((await time.pass(write(clientOf([answer(503, { "X-Base-Not-Executed": "1", "Retry-After": nonsense })]).client))).status, 200);
+      const { client } = clientOf([answer(503, { "X-Base-Not-Executed": "1", "Retry-After": nonsense })]);
+      assert.equal((await time.pass(write(client))).status, 200);
       assert.ok(time.now - from <= 101, nonsense);
     }
 
@@ -260,6 +271,37 @@ describe("an attempt", () => {
   });
 });
 
+describe("the signal of an attempt", () => {
+  it("ends with the caller's while an answer is read, and not with the time", async (t) => {
+    const time = virtualTime(t);
+    const controller = new AbortController();
+    const { client, sent } = clientOf([new Response("body")]);
+    const response = await client.fetch("/notes", { signal: controller.signal });
+    time.tick(120_000);
+    assert.equal(sent[0].signal.aborted, false);
+    controller.abort(new Error("given up"));
+    assert.deepEqual([response.status, sent[0].signal.aborted], [200, true]);
+  });
+});
+
+describe("who waits for a place", () => {
+  it("goes elsewhere when the node has failed meanwhile", async () => {
+    /** @type {((error: Error) => void)[]} */
+    const held = [];
+    const leads = { "X-Base-Leader": "http://a", "X-Base-Epoch": "1" };
+    const { client, urls } = clientOf([answer(200, leads), () => new Promise((_, reject) => held.push(reject))], {
+      nodes: ["http://a", "http://b"],
+      maxConcurrent: 1,
+    });
+    await client.fetch("/first");
+    const writes = [write(client), write(client)];
+    await until(() => held.length === 1);
+    held[0](failure({ code: "ECONNREFUSED", syscall: "connect" }));
+    assert.deepEqual((await Promise.all(writes)).map(({ status }) => status), [200, 200]);
+    assert.deepEqual(urls().slice(1), ["http://a/notes", "http://b/notes", "http://b/notes"]);
+  });
+});
+
 describe("the question who leads", () => {
   for (const [deadline, asked, over] of [[60_000, 3, 12_000], [6_000, 2, 6_000]]) {
     it(`costs 4 s for each of three nodes, of a deadline of ${deadline} ms`, async (t) => {
@@ -267,7 +309,8 @@ describe("the question who leads", () => {
       /** @type {Answer} */
       const silent = ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
       const { client, urls } = clientOf(Array(asked).fill(silent), { deadline, nodes: ["http://a", "http://b", "http://c", "http://d"] });
-      const came = await time.pass(write(client, { body: new Blob(["x"]).stream(), duplex: "half" })).then((response) => response.status, (error) => error);
+      const sending = write(client, { body: new Blob(["x"]).stream(), duplex: "half" });
+      const came = await time.pass(sending).then((response) => response.status, (error) => error);
       assert.ok(deadline > over ? came === 200 : came instanceof LeaderRoutingError, String(came));
       assert.ok(time.now >= over && time.now <= over + 5, `${time.now} ms`);
       assert.equal(urls().filter((url) => url.endsWith("/_ha/leader")).length, asked);
@@ -278,8 +321,10 @@ describe("the question who leads", () => {
 describe("a gateway", () => {
   it("is known as one once a node has answered the client's own question", async () => {
     const { client, sent } = clientOf([json(200, { leader_url: "http://a" }, { "X-Base-Node": "a" }, "application/json"), answer(503)]);
-    await assert.rejects(write(client, { body: new Blob(["s"]).stream(), duplex: "half", headers: { Authorization: "secret" } }), OutcomeUnknownError);
-    assert.deepEqual([sent[0].url, sent[0].redirect, sent[0].credentials, [...sent[0].headers]], ["http://a/_ha/leader", "manual", "omit", []]);
+    const streamed = { body: new Blob(["s"]).stream(), duplex: /** @type {const} */ ("half"), headers: { Authorization: "secret" } };
+    await assert.rejects(write(client, streamed), OutcomeUnknownError);
+    const [{ url, redirect, credentials, headers }] = sent;
+    assert.deepEqual([url, redirect, credentials, [...headers]], ["http://a/_ha/leader", "manual", "omit", []]);
   });
 
   it("stays one for all later calls", async () => {
@@ -336,9 +381,8 @@ describe("redirects to the same path", () => {
   });
 
   it("are followed between members, whoever says so", async () => {
-    const { client, sent, urls } = clientOf([({ url }) => answer(307, { Location: url.includes("//a") ? "http://b/notes" : "http://a/notes" })], {
-      nodes: ["http://a", "http://b"],
-    });
+    const toOther = (/** @type {Sent} */ { url }) => answer(307, { Location: url.includes("//a") ? "http://b/notes" : "http://a/notes" });
+    const { client, sent, urls } = clientOf([toOther], { nodes: ["http://a", "http://b"] });
     assert.equal((await write(client, { headers: { Authorization: "secret" } })).status, 200);
     assert.deepEqual(sent.map(({ headers }) => headers.get("Authorization")), ["secret", "secret"]);
     assert.deepEqual(urls().sort(), ["http://a/notes", "http://b/notes"]);
@@ -423,7 +467,8 @@ describe("redirects to the same path", () => {
 });
 
 describe("a read that the application redirects", () => {
-  const secrets = { Authorization: "a", "Proxy-Authorization": "p", Cookie: "c", Host: "a.example", "X-Base-Position": "p", "X-Base-Seen-Epoch": "1", "X-Other": "o" };
+  const cluster = { "X-Base-Position": "p", "X-Base-Seen-Epoch": "1" };
+  const secrets = { Authorization: "a", "Proxy-Authorization": "p", Cookie: "c", Host: "a.example", "X-Other": "o", ...cluster };
 
   it("out of the cluster goes there by the rules of fetch, without what is for the cluster", async () => {
     for (const [status, method, then, body] of /** @type {[number, string, string, string | undefined][]} */ ([
@@ -435,7 +480,9 @@ describe("a read that the application redirects", () => {
       [308, "GET", "GET", undefined],
     ])) {
       const { client, sent } = clientOf([answer(status, { Location: "http://foreign/x" })], { getAuthorization: () => "token" });
-      const came = await client.fetch("/old", { method, headers: secrets, cache: "no-store", credentials: "include", ...(method === "OPTIONS" && { body: "q" }) });
+      /** @type {RequestInit} */
+      const init = { method, headers: secrets, cache: "no-store", credentials: "include", body: method === "OPTIONS" ? "q" : null };
+      const came = await client.fetch("/old", init);
       assert.equal(came.redirected, true);
       const [first, second] = sent;
       assert.deepEqual([first.headers.get("Authorization"), first.redirect, first.credentials], ["token", "manual", "include"]);
@@ -448,7 +495,8 @@ describe("a read that the application redirects", () => {
   it("inside the cluster is for the platform to follow", async () => {
     const { client, sent } = clientOf([1, 2].map(() => answer(302, { Location: "/there" })));
     assert.equal((await client.fetch("/old", { headers: secrets })).status, 302);
-    assert.deepEqual(sent.map(({ url, redirect, headers }) => [url, redirect, headers.get("Authorization")]), [["http://a/old", "manual", "a"], ["http://a/old", "follow", "a"]]);
+    assert.deepEqual(sent.map(({ url, redirect }) => [url, redirect]), [["http://a/old", "manual"], ["http://a/old", "follow"]]);
+    assert.deepEqual(sent.map(({ headers }) => headers.get("Authorization")), ["a", "a"]);
   });
 
   it("out of the cluster keeps the form's own type", async () => {
@@ -503,7 +551,7 @@ describe("a read that the application redirects", () => {
     assert.equal(late.sent[1].signal.aborted, false);
     now += 1_000;
     t.mock.timers.tick(1);
-    await assert.rejects(over, (error) => error instanceof LeaderRoutingError && /after 5\.000 s: the deadline is over/.test(error.message));
+    await assert.rejects(over, { name: "LeaderRoutingError", message: /after 5\.000 s: the deadline is over/ });
 
     const controller = new AbortController();
     const { came: given } = await waiting(clientOf([away, silent], { deadline: 5_000 }).client, controller.signal);
@@ -553,9 +601,9 @@ describe("a body that comes in pieces", () => {
         throw error;
       })) {
         const { client, sent } = clientOf([answer(404), reads]);
-        await assert.rejects(
-          write(client, { body, duplex: "half", headers: { "Idempotency-Key": "k" } }),
-          (failed) => failed instanceof OutcomeUnknownError && /** @type {any} */ (failed.cause).cause === error && failed.idempotencyKey === "k");
+        const headers = { "Idempotency-Key": "k" };
+        const failed = await write(client, { body, duplex: "half", headers }).catch((/** @type {any} */ error) => error);
+        assert.deepEqual([failed.constructor, failed.idempotencyKey, failed.cause.cause], [OutcomeUnknownError, "k", error]);
         assert.equal(sent.length, 2);
       }
     }
@@ -592,7 +640,10 @@ describe("a body that comes in pieces", () => {
     t.mock.timers.enable({ apis: ["setTimeout"] });
     t.mock.method(performance, "now", () => now);
     /** @param {(to: ReadableStreamDefaultController) => any} pull */
-    const requestOf = (pull) => new Request("http://a/notes", /** @type {any} */ ({ method: "POST", duplex: "half", body: new ReadableStream({ pull }, { highWaterMark: 0 }) }));
+    const requestOf = (pull) => {
+      const body = new ReadableStream({ pull }, { highWaterMark: 0 });
+      return new Request("http://a/notes", /** @type {any} */ ({ method: "POST", duplex: "half", body }));
+    };
 
     const never = clientOf([], { deadline: 5_000 });
     let isAsked = false;
@@ -667,7 +718,8 @@ describe("what is heard and brought along", () => {
 
   it("comes from writes only, and not from behind a redirect", async () => {
     const behind = (/** @type {Response} */ response) => Object.defineProperty(response, "redirected", { value: true });
-    const said = { "X-Base-Position": position(9, 9), "X-Base-Epoch": "99", "X-Base-Leader": "http://b", "X-Base-Node": "b", "X-Base-Not-Executed": "1" };
+    const leader = { "X-Base-Epoch": "99", "X-Base-Leader": "http://b", "X-Base-Node": "b" };
+    const said = { "X-Base-Position": position(9, 9), "X-Base-Not-Executed": "1", ...leader };
     const of = clientOf([
       answer(200, { "X-Base-Position": position(9, 9) }),
       behind(answer(503, said)),
@@ -711,5 +763,82 @@ describe("what is heard and brought along", () => {
 
     assert.equal(await seenAfter({}), "9");
     assert.equal(await seenAfter({ "X-Base-Leader": "http://a" }), null);
+  });
+});
+
+describe("where redirects are hidden", () => {
+  const hiddenRedirect = () => Object.defineProperty(Response.error(), "type", { value: "opaqueredirect" });
+  const mark = "X-Base-Forwarded-By";
+  const marked = { "X-Base-Not-Executed": "1" };
+
+  /** Has found out. @param {Answer[]} answers @param {Partial<import("../dist/index.js").LeaderClientOptions>} [options] */
+  const pageOf = async (answers, options) => {
+    const page = clientOf([hiddenRedirect(), ...answers], options);
+    await assert.rejects(write(page.client), OutcomeUnknownError);
+    page.sent.length = 0;
+    return page;
+  };
+
+  it("the first one of a write may be a node's, also where the caller wants to see it", async () => {
+    await assert.rejects(write(clientOf([hiddenRedirect()]).client, { redirect: "manual" }), OutcomeUnknownError);
+    const { client } = await pageOf([hiddenRedirect()]);
+    assert.equal((await write(client, { redirect: "manual" })).type, "opaqueredirect");
+  });
+
+  it("what goes to the leader carries the mark, and reads, which would need a preflight for it, do not", async () => {
+    const { client, sent } = await pageOf([]);
+    await client.fetch("/notes");
+    await client.fetch("/notes", { toLeader: true });
+    await write(client);
+    assert.deepEqual(sent.map(({ headers }) => headers.get(mark)), [null, "fetch:page", "fetch:page"]);
+  });
+
+  it("a node that refuses and names itself is waited for", async (t) => {
+    const itself = { error: "not leader", leader: "http://a", leader_known: true };
+    const { client, sent } = await pageOf([json(503, itself, { ...marked, "Retry-After": "20" })]);
+    const time = virtualTime(t);
+    assert.equal((await time.pass(write(client))).status, 200);
+    assert.ok(sent.length === 2 && time.now >= 20_000, `${time.now} ms`);
+  });
+
+  it("a node that failed is the leader again once a refusal's body names it in a later epoch", async () => {
+    let epoch = 5;
+    let isDown = false;
+    const node = (/** @type {Sent} */ { url }) => {
+      if (url.startsWith("http://a")) {
+        return json(503, { error: "not leader", leader: "http://b", leader_known: true, epoch }, marked);
+      }
+
+      if (isDown) {
+        [isDown, epoch] = [false, 6];
+        throw failure({ code: "ECONNREFUSED", syscall: "connect" });
+      }
+
+      return answer(201);
+    };
+    const { client, sent, urls } = await pageOf(Array(20).fill(node), { nodes: ["http://a", "http://b"] });
+    while (urls()[0] !== "http://a/notes") {
+      sent.length = 0;
+      await write(client, { toLeader: true });
+    }
+
+    sent.length = 0;
+    isDown = true;
+    assert.equal((await write(client)).status, 201);
+    assert.deepEqual(urls(), ["http://b/notes", "http://a/notes", "http://b/notes"]);
+  });
+
+  it("a question that a page may not ask blames nobody", async () => {
+    const nodes = ["http://a", "http://b", "http://c", "http://d"];
+    const refused = () => new TypeError("Failed to fetch");
+    const { client, sent, urls } = await pageOf([refused(), refused(), refused()], { nodes });
+    await write(client, { body: new Blob(["s"]).stream(), duplex: "half" });
+    assert.equal(urls().filter((url) => url.endsWith("/_ha/leader")).length, 3);
+    sent.length = 0;
+    for (let i = 0; i < 4; i++) {
+      await client.fetch("/");
+    }
+
+    assert.equal(new Set(urls()).size, 4);
   });
 });

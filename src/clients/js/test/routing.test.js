@@ -1086,12 +1086,19 @@ describe("what goes along", () => {
     for (const [given, kept] of [
       [position(7, 300), position(7, 300)],
       [position(7, 200), position(7, 300)],
+      [position(7, 0xfbefbe), position(7, 0xfbefbe)],
+      [position(7, 0xfbefbd), position(7, 0xfbefbe)],
+      [position(7, 0xffffff), position(7, 0xffffff)],
+      [position(7, 0xfffffe), position(7, 0xffffff)],
       [position(8, 100), position(8, 100)],
       ["", position(8, 100)],
       ["A".repeat(201), position(8, 100)],
       [version2, version2],
       [position(1, 1), position(1, 1)],
       ["not one", "not one"],
+      [position(9, 1), position(9, 1)],
+      [position(8, 1).slice(0, 20), position(8, 1).slice(0, 20)],
+      ["A".repeat(200), "A".repeat(200)],
     ]) {
       // All overlap.
       newest.take(given, -1);
@@ -1131,6 +1138,18 @@ describe("what goes along", () => {
     assert.equal(newest.newest, position(3, 1));
     newest.forget(2n);
     assert.equal(newest.newest, undefined);
+
+    // What nobody here can read may be of any epoch.
+    newest.take("not one", newest.taken);
+    newest.forget(9n);
+    assert.equal(newest.newest, undefined);
+
+    // The same again is no news.
+    newest.take(position(7, 300), newest.taken);
+    const before = newest.taken;
+    newest.take(position(7, 300), before);
+    newest.take(position(3, 1), before);
+    assert.equal(newest.newest, position(3, 1));
   });
 
   it("forgets a position together with its epoch", (t) => {
