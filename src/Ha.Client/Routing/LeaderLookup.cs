@@ -45,6 +45,11 @@ internal static class LeaderLookup
         using var response = await transport(request, cancellationToken).ConfigureAwait(false);
         routing.Map.Answered(member);
         routing.Map.Hear(member, AnswerReader.NamedEpoch(response));
+        if (AnswerReader.ShowsItself(response))
+        {
+            routing.Map.ShowsNodes = true;
+        }
+
         if (!response.IsSuccessStatusCode)
         {
             return $"{(int)response.StatusCode}";

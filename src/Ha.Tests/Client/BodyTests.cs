@@ -73,6 +73,15 @@ public class BodyTests
     }
 
     [Fact]
+    public async Task Gateway_is_known_as_one_once_a_node_has_answered_who_leads()
+    {
+        using var cluster = new ScriptedCluster(o => o.MaxBufferedBodyBytes = 0);
+        cluster.Everywhere(Shown(Ok()), Bare(503));
+        using var stream = new StreamContent(new OneWayStream("stream"));
+        await Assert.ThrowsAsync<WriteOutcomeUnknownException>(() => cluster.Client.PostAsync("/upload", stream));
+    }
+
+    [Fact]
     public async Task Question_for_the_leader_takes_no_longer_than_the_call_may()
     {
         using var cluster = new ScriptedCluster(o => (o.MaxBufferedBodyBytes, o.Deadline) = (0, TimeSpan.FromSeconds(2)));
