@@ -81,6 +81,9 @@ function virtualTime(t) {
   };
 }
 
+/** Says nothing until the attempt is given up. @type {Answer} */
+const silent = ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+
 /** @param {object} cause */
 const failure = (cause) => new TypeError("fetch failed", { cause: Object.assign(new Error("it failed"), cause) });
 
@@ -254,8 +257,6 @@ describe("an attempt", () => {
       [{ method: "POST", body: "x" }, 60_000],
       [{ method: "POST", body: new Blob(["x"]).stream(), duplex: "half", headers: key }, 60_000],
     ])) {
-      /** @type {Answer} */
-      const silent = ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
       const { client, sent } = clientOf(init.duplex ? [answer(404), silent] : [silent]);
       const attempts = init.duplex ? 2 : 1;
       const controller = new AbortController();
@@ -268,6 +269,58 @@ describe("an attempt", () => {
       controller.abort();
       await given;
     }
+  });
+});
+
+describe("a call", () => {
+  it("ends with its deadline, whatever the last attempt could take", async (t) => {
+    const time = virtualTime(t);
+    const options = { deadline: 15_000, attemptTimeout: 10_000 };
+    await assert.rejects(time.pass(clientOf([silent, silent], options).client.fetch("/notes")), LeaderRoutingError);
+    assert.ok(time.now <= 15_002, `${time.now} ms`);
+
+    const from = time.now;
+    const refused = answer(503, { "X-Base-Not-Executed": "1", "Retry-After": "5" });
+    await assert.rejects(time.pass(write(clientOf([refused, silent], options).client)), OutcomeUnknownError);
+    assert.ok(time.now - from <= 15_002, `${time.now - from} ms`);
+  });
+
+  it("ends in the middle of a pause when the caller gives up", async (t) => {
+    const time = virtualTime(t);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("given up")), 1_000);
+    const { client } = clientOf([answer(503, { "X-Base-Not-Executed": "1", "Retry-After": "20" })]);
+    await assert.rejects(time.pass(write(client, { signal: controller.signal })), /given up/);
+    assert.ok(time.now <= 1_002, `${time.now} ms`);
+  });
+
+  it("does not go back to a leader that has refused it, while there are others to ask", async (t) => {
+    // Reads begin with b, and go on with c.
+    t.mock.method(Math, "random", () => 0);
+    const leads = { "X-Base-Leader": "http://a", "X-Base-Epoch": "1" };
+    const refused = answer(503, { "X-Base-Not-Executed": "1", "Retry-After": "0" });
+    const { client, urls } = clientOf([answer(200, leads), refused], { nodes: ["http://a", "http://b", "http://c"] });
+    await client.fetch("/notes");
+    await write(client);
+    assert.deepEqual(urls(), ["http://b/notes", "http://a/notes", "http://c/notes"]);
+  });
+
+  it("that is slow does not make its node a dead one", async (t) => {
+    const time = virtualTime(t);
+    t.mock.method(Math, "random", () => 0);
+    const { client, urls, sent } = clientOf([silent], { nodes: ["http://a", "http://b"] });
+    const slow = client.fetch("/slow");
+    await until(() => sent.length === 1);
+    time.tick(1);
+    await client.fetch("/a");
+    await client.fetch("/b");
+    assert.equal((await time.pass(slow)).status, 200);
+    sent.length = 0;
+    for (let i = 0; i < 4; i++) {
+      await client.fetch("/");
+    }
+
+    assert.deepEqual(urls().sort(), ["http://a/", "http://a/", "http://b/", "http://b/"]);
   });
 });
 
@@ -306,8 +359,6 @@ describe("the question who leads", () => {
   for (const [deadline, asked, over] of [[60_000, 3, 12_000], [6_000, 2, 6_000]]) {
     it(`costs 4 s for each of three nodes, of a deadline of ${deadline} ms`, async (t) => {
       const time = virtualTime(t);
-      /** @type {Answer} */
-      const silent = ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
       const { client, urls } = clientOf(Array(asked).fill(silent), { deadline, nodes: ["http://a", "http://b", "http://c", "http://d"] });
       const sending = write(client, { body: new Blob(["x"]).stream(), duplex: "half" });
       const came = await time.pass(sending).then((response) => response.status, (error) => error);
@@ -507,10 +558,13 @@ describe("a read that the application redirects", () => {
     assert.match(sent[0].headers.get("Content-Type") ?? "", /^multipart\/form-data; ?boundary=/);
     assert.equal(sent[1].headers.get("Content-Type"), sent[0].headers.get("Content-Type"));
     assert.deepEqual(sent[1].body, sent[0].body);
+    await client.fetch("/old", { method: "OPTIONS", body: form, headers: { "Content-Type": "its/own" } });
+    assert.equal(sent[2].headers.get("Content-Type"), "its/own");
   });
 
   it("goes to the caller where fetch would go nowhere", async () => {
-    for (const location of ["data:text/plain,x", "blob:http://a/1", "mailto:a@b", "http://u:p@foreign/", "http://", "http://a:99999/"]) {
+    for (const location of ["data:text/plain,x", "blob:http://a/1", "mailto:a@b", "ftp://foreign/", "ws://foreign/", "http://u:p@foreign/",
+      "http://", "http://a:99999/"]) {
       const { client, sent } = clientOf([answer(302, { Location: location })]);
       assert.equal((await client.fetch("/old")).status, 302, location);
       assert.equal(sent.length, 1);
@@ -531,22 +585,10 @@ describe("a read that the application redirects", () => {
     t.mock.timers.enable({ apis: ["setTimeout"] });
     t.mock.method(performance, "now", () => now);
     const away = () => ((now += 4_000), answer(302, { Location: "http://foreign/" }));
-    /** @param {Sent} sent @returns {Promise<Response>} */
-    const silent = ({ signal }) => new Promise((_, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason));
-      arrived();
-    });
-    let arrived = () => {};
-    /** @param {LeaderClient} client @param {AbortSignal} [signal] */
-    const waiting = async (client, signal) => {
-      const came = client.fetch("/old", { signal: signal ?? null });
-      came.catch(() => {});
-      await new Promise((resolve) => (arrived = () => resolve(undefined)));
-      return { came };
-    };
-
     const late = clientOf([away, silent], { deadline: 5_000 });
-    const { came: over } = await waiting(late.client);
+    const over = late.client.fetch("/old");
+    over.catch(() => {});
+    await until(() => late.sent.length === 2);
     t.mock.timers.tick(999);
     assert.equal(late.sent[1].signal.aborted, false);
     now += 1_000;
@@ -554,7 +596,10 @@ describe("a read that the application redirects", () => {
     await assert.rejects(over, { name: "LeaderRoutingError", message: /after 5\.000 s: the deadline is over/ });
 
     const controller = new AbortController();
-    const { came: given } = await waiting(clientOf([away, silent], { deadline: 5_000 }).client, controller.signal);
+    const page = clientOf([away, silent], { deadline: 5_000 });
+    const given = page.client.fetch("/old", { signal: controller.signal });
+    given.catch(() => {});
+    await until(() => page.sent.length === 2);
     controller.abort(new Error("given up"));
     await assert.rejects(given, /given up/);
 
@@ -616,6 +661,28 @@ describe("a body that comes in pieces", () => {
       const { client } = clientOf([answer(404), failure({ code: "ECONNREFUSED", syscall: "connect" })]);
       await assert.rejects(write(client, { body, duplex: "half" }), LeaderRoutingError);
     }
+  });
+
+  it("is let go of when nobody will read it", async () => {
+    /** @type {unknown[]} */
+    const over = [];
+    const parts = async function* () {
+      try {
+        yield part;
+        yield part;
+      } finally {
+        over.push("iterable");
+      }
+    };
+    for (const body of /** @type {any[]} */ ([parts(), new ReadableStream({ cancel: (reason) => void over.push(reason) })])) {
+      const { client } = clientOf([answer(404), async ({ body }) => {
+        await ("cancel" in body ? body.cancel("stream") : (await body.next(), body.return()));
+        throw failure({ code: "UND_ERR_SOCKET" });
+      }]);
+      await assert.rejects(write(client, { body, duplex: "half" }), OutcomeUnknownError);
+    }
+
+    assert.deepEqual(over, ["iterable", "stream"]);
   });
 
   it("is not sent again, nor without its beginning, where the application redirects a read", async () => {
@@ -774,7 +841,7 @@ describe("where redirects are hidden", () => {
   /** Has found out. @param {Answer[]} answers @param {Partial<import("../dist/index.js").LeaderClientOptions>} [options] */
   const pageOf = async (answers, options) => {
     const page = clientOf([hiddenRedirect(), ...answers], options);
-    await assert.rejects(write(page.client), OutcomeUnknownError);
+    await assert.rejects(write(page.client), (error) => error instanceof OutcomeUnknownError && error.response === undefined);
     page.sent.length = 0;
     return page;
   };
@@ -791,6 +858,12 @@ describe("where redirects are hidden", () => {
     await client.fetch("/notes", { toLeader: true });
     await write(client);
     assert.deepEqual(sent.map(({ headers }) => headers.get(mark)), [null, "fetch:page", "fetch:page"]);
+  });
+
+  it("a node that knows of a leader and does not name it is asked to send the request there", async () => {
+    const { client, sent } = await pageOf([json(503, { error: "not leader", leader_known: true }, marked), answer(201)]);
+    assert.equal((await write(client)).status, 201);
+    assert.deepEqual(sent.map(({ headers }) => headers.get(mark)), ["fetch:page", null]);
   });
 
   it("a node that refuses and names itself is waited for", async (t) => {

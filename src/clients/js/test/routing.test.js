@@ -950,7 +950,7 @@ describe("set-up", () => {
 
     assert.doesNotMatch(all, /secret/);
     assert.match(errorOf({ nodes: ["http://a", "https://b"] }), /all http or all https/);
-    for (const node of ["http:a", "http://a\\b", "http://a b", "http://a\n", "//a", "http://a?x", "http://a#x", "http://", 5]) {
+    for (const node of ["http:a", "http://a\\b", "http://a b", "http://a\n", "//a", "http://a?x", "http://a#x", "http://@a", "http://", 5]) {
       assert.match(errorOf({ nodes: [node] }), /must be an http or https URL/, String(node));
     }
 
