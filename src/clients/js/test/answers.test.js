@@ -338,6 +338,17 @@ describe("the signal of an attempt", () => {
 });
 
 describe("who waits for a place", () => {
+  it("ends with the deadline of the call, not executed", async (t) => {
+    const time = virtualTime(t);
+    const refused = answer(503, { "X-Base-Not-Executed": "1", "Retry-After": "2" });
+    const { client, sent } = clientOf([refused, () => new Promise(() => {})], { deadline: 5_000, maxConcurrent: 1 });
+    const waiting = write(client);
+    await until(() => sent.length === 1);
+    void client.fetch("/holds");
+    await assert.rejects(time.pass(waiting), { name: "LeaderRoutingError", message: /1 requests to http:\/\/a are still under way/ });
+    assert.ok(sent.length === 2 && time.now >= 5_000 && time.now <= 5_002, `${time.now} ms`);
+  });
+
   it("goes elsewhere when the node has failed meanwhile", async () => {
     /** @type {((error: Error) => void)[]} */
     const held = [];

@@ -441,15 +441,6 @@ describe("what waits for its turn", () => {
     assert.deepEqual(node.calls.map((call) => call.body).sort(), ["1", "2", "3", "4"]);
   }, { maxConcurrent: 2 }, 1));
 
-  it("ends with the deadline, not executed", withCluster(async (cluster, client) => {
-    cluster.nodes[0].always = () => {};
-    const under = write(client);
-    const waiting = write(client);
-    await assert.rejects(waiting, (error) => error instanceof LeaderRoutingError && /1 requests to .* still under way/.test(String(error)));
-    await assert.rejects(under, OutcomeUnknownError);
-    assert.equal(cluster.calls.length, 1);
-  }, { maxConcurrent: 1, deadline: 300 }, 1));
-
   it("is not sent when its place comes after the deadline", async (t) => {
     let now = 0;
     t.mock.method(performance, "now", () => now);
