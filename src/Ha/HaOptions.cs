@@ -202,8 +202,8 @@ public sealed class HaOptions
     public TimeSpan ShutdownDelay { get; set; }
 
     /// <value>
-    /// Bearer token of <c>POST /_ha/step-down</c>, <c>pause</c> and <c>resume</c>, printable ASCII without spaces. Default null:
-    /// they answer 404. Key <c>BASE_ADMIN_TOKEN</c>.
+    /// Bearer token of <c>POST /_ha/step-down</c>, <c>pause</c> and <c>resume</c>, at least 16 characters of printable ASCII without
+    /// spaces. Default null: they answer 404. Key <c>BASE_ADMIN_TOKEN</c>.
     /// </value>
     public string? AdminToken { get; set; }
 

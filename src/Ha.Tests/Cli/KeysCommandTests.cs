@@ -86,6 +86,8 @@ public sealed class KeysCommandTests : IDisposable
             ("is followed by a private key", [("BASE_PEER_KEYS", $"a={key.Value}")]),
             ("is not of the form id=publickey", [("BASE_PEER_KEYS", otherKey.Value)]),
             ("is shorter than 16 bytes", [("BASE_CLUSTER_SECRET", "too-short")]),
+            ("is a command or a placeholder", [("BASE_CLUSTER_SECRET", "$(echo too-short)")]),
+            ("secret 2, 16 bytes) is a command or a placeholder", [("BASE_CLUSTER_SECRET_FILE", Write("0123456789abcdef\n`echo too-short`\n"))]),
             ("names a file that does not exist", [("BASE_CLUSTER_SECRET_FILE", "./none")]),
             ("BASE_CLUSTER_SECERT is not a setting; did you mean BASE_CLUSTER_SECRET?", [id, key, peers, ("BASE_CLUSTER_SECERT", otherKey.Value)]),
             ("BASE_CLUSTER_SECERT is not a setting", [("BASE_CLUSTER_SECERT", otherKey.Value)]),

@@ -29,7 +29,7 @@ public sealed class NodeAnswerTests
         var unknown = (await CommandRun.RunAsync(client, trusting)).Ended(ExitCode.WrongToken);
         Assert.Contains("wrong token", unknown.Output, StringComparison.Ordinal);
         Assert.Contains("--token-file", unknown.Output, StringComparison.Ordinal);
-        (await CommandRun.RunAsync(client, [.. trusting, "--token-file", authority.Write("wrong", "another-token")])).Ended(ExitCode.WrongToken);
+        (await CommandRun.RunAsync(client, [.. trusting, "--token-file", authority.Write("wrong", "another-token-of-the-tests")])).Ended(ExitCode.WrongToken);
         (await CommandRun.RunAsync(client, ["wait", "--leader", .. trusting[1..]])).Ended(ExitCode.WrongToken);
 
         var unreadable = (await CommandRun.RunAsync([.. client, ("BASE_ADMIN_TOKEN_FILE", "./no.txt")], trusting)).Ended(ExitCode.WrongToken);
@@ -263,6 +263,7 @@ public sealed class NodeAnswerTests
     [InlineData("BASE_PEERS (n:1) has no scheme", "BASE_PEERS", "n:1")]
     [InlineData("are both set; remove one of them", "BASE_ADMIN_TOKEN_FILE", "/token", "BASE_ADMIN_TOKEN", "the-token")]
     [InlineData("must be printable ASCII without spaces", "BASE_ADMIN_TOKEN", "the token")]
+    [InlineData("is shorter than 16 characters", "BASE_ADMIN_TOKEN", "the-token")]
     public async Task A_wrong_environment_is_named(string expected, params string[] variables)
     {
         (string, string?)[] nodes = variables[0] is "BASE_PEERS" ? [] : [("BASE_PEERS", "http://n")];

@@ -109,7 +109,7 @@ public sealed class NodeCommandTests(OperatedCluster cluster) : IClassFixture<Op
         string[] arguments = [.. command, "--url", cluster.Urls];
         var missing = (await CommandRun.RunAsync([], arguments)).Ended(ExitCode.WrongToken);
         Assert.Contains("BASE_ADMIN_TOKEN", missing.Error, StringComparison.Ordinal);
-        var wrong = (await CommandRun.RunAsync([("BASE_ADMIN_TOKEN", "another-token")], arguments)).Ended(ExitCode.WrongToken);
+        var wrong = (await CommandRun.RunAsync([("BASE_ADMIN_TOKEN", "another-token-of-the-tests")], arguments)).Ended(ExitCode.WrongToken);
         Assert.Contains("it does not take this admin token", wrong.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("another-token", wrong.Error, StringComparison.Ordinal);
         Assert.Equal(leader, cluster.Leader);

@@ -123,8 +123,16 @@ public sealed class HaSettingsTests : IDisposable
     [InlineData("BASE_CLUSTER_ID", "grün", "BASE_CLUSTER_ID (grün) must be printable ASCII")]
     [InlineData("BASE_CLUSTER_SECRET", "hunter2", "BASE_CLUSTER_SECRET (7 bytes) is shorter than 16 bytes; make one with: openssl rand -base64 32.")]
     [InlineData("BASE_CLUSTER_SECRET", "0123456789abcdef,hunter2", "BASE_CLUSTER_SECRET (secret 2, 7 bytes) is shorter than 16 bytes")]
+    [InlineData("BASE_CLUSTER_SECRET", "$(openssl rand -base64 32)", "BASE_CLUSTER_SECRET (26 bytes) is a command or a placeholder that nobody has run or filled in; write the output of: openssl rand -base64 32.")]
+    [InlineData("BASE_CLUSTER_SECRET", "0123456789abcdef,`hunter --seed 2`", "BASE_CLUSTER_SECRET (secret 2, 17 bytes) is a command or a placeholder")]
+    [InlineData("BASE_CLUSTER_SECRET", "${HUNTERS_SECRET:?}", "BASE_CLUSTER_SECRET (19 bytes) is a command or a placeholder")]
+    [InlineData("BASE_CLUSTER_SECRET", "<the hunters' secret>", "BASE_CLUSTER_SECRET (21 bytes) is a command or a placeholder")]
+    [InlineData("BASE_CLUSTER_SECRET", "\"<the hunters' secret>\"", "BASE_CLUSTER_SECRET (23 bytes) is a command or a placeholder")]
     [InlineData("BASE_CLUSTER_SECRET", "", "BASE_CLUSTER_SECRET is not set, so anyone who reaches this node could become its leader; set it to one value on every node, make one with: openssl rand -base64 32 (for a trial without signatures: BASE_INSECURE=true).")]
     [InlineData("BASE_ADMIN_TOKEN", "hunter 2", "BASE_ADMIN_TOKEN (8 characters) must be printable ASCII without spaces")]
+    [InlineData("BASE_ADMIN_TOKEN", "hunter2-hunter2", "BASE_ADMIN_TOKEN (15 characters) is shorter than 16 characters; make one with: openssl rand -base64 32.")]
+    [InlineData("BASE_ADMIN_TOKEN", "<token-of-the-hunters>", "BASE_ADMIN_TOKEN (22 characters) is a command or a placeholder")]
+    [InlineData("BASE_ADMIN_TOKEN", "$(openssl rand -base64 32)", "BASE_ADMIN_TOKEN (26 characters) is a command or a placeholder")]
     [InlineData("BASE_SHUTDOWN_DELAY", "25s", "BASE_SHUTDOWN_DELAY (25s) + BASE_DRAIN_TIMEOUT (5s) + BASE_LEASE_TIMEOUT (1.5s) must fit HostOptions.ShutdownTimeout (30s); lower them, or raise it: DOTNET_shutdownTimeoutSeconds=37")]
     public void One_wrong_value_gives_one_message_with_key_value_and_remedy(string key, string value, string expected)
     {
@@ -276,7 +284,7 @@ public sealed class HaSettingsTests : IDisposable
             ("BASE_FORWARD_NEVER", "/hooks"),
             ("BASE_NODE_KEY_FILE", _authority.Write("node.key", NodeKeys.PrivateOf("n1"))),
             ("BASE_PEER_KEYS", NodeKeys.EntryOf("n2")),
-            ("BASE_ADMIN_TOKEN_FILE", _authority.Write("token", "let-me-in\n")),
+            ("BASE_ADMIN_TOKEN_FILE", _authority.Write("token", "let-me-in-for-tests\n")),
             ("BASE_CA_FILE", _authority.File),
             ("BASE_CLIENT_CERT_FILE", both),
             ("BASE_CLIENT_KEY_FILE", both));

@@ -21,10 +21,10 @@ public sealed class SecretFilesTests : IDisposable
     [Fact]
     public void The_admin_token_comes_from_its_file()
     {
-        var settings = Settings.Parse(Settings.Cluster(("BASE_ADMIN_TOKEN_FILE", Write("let-me-in\n"))));
-        Assert.True(settings.AdminToken!.AtStart.Matches("let-me-in"));
+        var settings = Settings.Parse(Settings.Cluster(("BASE_ADMIN_TOKEN_FILE", Write("let-me-in-for-tests\n"))));
+        Assert.True(settings.AdminToken!.AtStart.Matches("let-me-in-for-tests"));
         Assert.Contains(
-            "holds 2 tokens; leave one", Settings.ProblemOfCluster(("BASE_ADMIN_TOKEN_FILE", Write("one\ntwo\n"))), StringComparison.Ordinal);
+            "holds 2 tokens; leave one", Settings.ProblemOfCluster(("BASE_ADMIN_TOKEN_FILE", Write("one-of-two-tokens\ntwo-of-two-tokens\n"))), StringComparison.Ordinal);
     }
 
     [Fact]

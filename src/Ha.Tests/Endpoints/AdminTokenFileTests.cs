@@ -18,28 +18,30 @@ public sealed class AdminTokenFileTests : IDisposable
     [Fact]
     public void A_new_token_counts_soon_and_the_old_one_no_longer()
     {
-        var admin = Watch("first-token");
-        Change("second-token\n");
+        var admin = Watch("the-first-of-the-tokens");
+        Change("the-second-of-the-tokens\n");
 
-        Assert.True(Allows(admin, "second-token"));
-        Assert.False(Allows(admin, "first-token"));
+        Assert.True(Allows(admin, "the-second-of-the-tokens"));
+        Assert.False(Allows(admin, "the-first-of-the-tokens"));
         Assert.Equal("A changed admin token was taken from its file.", Assert.Single(_logs.Entries).Text);
     }
 
     [Theory]
     [InlineData("", "names an empty file")]
-    [InlineData("two\ntokens", "holds 2 tokens")]
+    [InlineData("the-first-of-two-tokens\nand-the-second", "holds 2 tokens")]
+    [InlineData("with-a-typo", "is shorter than 16 characters")]
     [InlineData("with a space", "must be printable ASCII without spaces")]
     public void A_token_that_cannot_be_used_changes_nothing_and_is_not_shown(string content, string problem)
     {
-        var admin = Watch("first-token");
+        var admin = Watch("the-first-of-the-tokens");
         Change(content);
 
-        Assert.True(Allows(admin, "first-token"));
+        Assert.True(Allows(admin, "the-first-of-the-tokens"));
         var (_, id, text) = Assert.Single(_logs.Entries);
         Assert.Equal(1302, id);
         Assert.Contains(problem, text, StringComparison.Ordinal);
-        Assert.DoesNotContain("with a", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("a-typo", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("a space", text, StringComparison.Ordinal);
     }
 
     private AdminToken Watch(string token)

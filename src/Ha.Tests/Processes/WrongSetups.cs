@@ -27,12 +27,14 @@ internal static class WrongSetups
     [
         new("peers without a secret", ["BASE_CLUSTER_SECRET="], "BASE_CLUSTER_SECRET is not set, so anyone who reaches this node could become its leader", "make one with: openssl rand -base64 32"),
         new("a short secret", ["BASE_CLUSTER_SECRET=hunter2"], "BASE_CLUSTER_SECRET (7 bytes) is shorter than 16 bytes", "make one with: openssl rand -base64 32"),
+        new("a secret that is a command, not its output", ["BASE_CLUSTER_SECRET=$(openssl rand -base64 32)"], "BASE_CLUSTER_SECRET (26 bytes) is a command or a placeholder that nobody has run or filled in", "write the output of: openssl rand -base64 32"),
         new("a secret twice", ["BASE_CLUSTER_SECRET_FILE=/run/secrets/ha"], "BASE_CLUSTER_SECRET_FILE (/run/secrets/ha) and BASE_CLUSTER_SECRET are both set", "remove one of them"),
         new("a secret's file that is not there", ["BASE_CLUSTER_SECRET=", "BASE_CLUSTER_SECRET_FILE=/no/such/file"], "BASE_CLUSTER_SECRET_FILE (/no/such/file) names a file that does not exist", "create it or correct the path"),
         new("a node key that is none", ["BASE_NODE_KEY=secret"], "BASE_NODE_KEY (6 characters) is neither PEM nor the base64 of a PKCS#8 key", "openssl genpkey"),
         new("a public key without its node", ["BASE_PEER_KEYS=b"], "BASE_PEER_KEYS (entry 1, 1 characters) is not of the form id=publickey", "write the node's BASE_NODE_ID"),
         new("a certificate file for clear text", ["BASE_CA_FILE=/etc/ha/ca.crt"], "BASE_CA_FILE (/etc/ha/ca.crt) is for https, but no URL in BASE_PEERS is", "write https:// there and in BASE_LOCAL_TARGET, or remove it"),
         new("an admin token that no header carries", ["BASE_ADMIN_TOKEN=open sesame"], "BASE_ADMIN_TOKEN (11 characters) must be printable ASCII without spaces", "make one with: openssl rand -base64 32"),
+        new("a short admin token", ["BASE_ADMIN_TOKEN=hunter2"], "BASE_ADMIN_TOKEN (7 characters) is shorter than 16 characters", "make one with: openssl rand -base64 32"),
     ];
 
     private static IEnumerable<WrongSetup> Values() =>

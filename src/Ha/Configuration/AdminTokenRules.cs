@@ -5,6 +5,9 @@ namespace Ha.Configuration;
 /// <summary>Loads the administrator's token. A message may say how long it is, never what it is.</summary>
 internal static class AdminTokenRules
 {
+    /// <summary>In characters. Wrong tokens are not slowed down, so nobody may get through by trying.</summary>
+    public const int MinLength = 16;
+
     /// <returns>Null when there is none, or when something is wrong with it.</returns>
     public static FileBacked<HashedToken>? Load(HaOptions options, Func<string, SecretText> read, List<string> problems)
     {
@@ -30,14 +33,17 @@ internal static class AdminTokenRules
         return tokens.FirstOrDefault();
     }
 
-    /// <summary>A token travels in a header.</summary>
     public static void Check(string setting, string? token, List<string> problems)
     {
-        if (token is not null && (token.Length == 0 || token.Any(c => c is <= ' ' or > '~')))
+        var what = token is null ? null
+            : KeyRules.IsStandIn(token) ? KeyRules.StandIn
+            : token.Length == 0 || token.Any(c => c is <= ' ' or > '~')
+                ? $"must be printable ASCII without spaces, as it travels in a header; {KeyRules.HowToMakeASecret}"
+            : token.Length < MinLength ? $"is shorter than {MinLength} characters; {KeyRules.HowToMakeASecret}"
+            : null;
+        if (what is not null)
         {
-            problems.Add(
-                $"{setting} ({token.Length} characters) must be printable ASCII without spaces, as it travels in a header; " +
-                $"{KeyRules.HowToMakeASecret}.");
+            problems.Add($"{setting} ({token!.Length} characters) {what}.");
         }
     }
 

@@ -15,6 +15,9 @@ internal sealed class KeyRules
     public const int MinSecretBytes = 16;
 
     public const string HowToMakeASecret = "make one with: openssl rand -base64 32";
+    public const string StandIn =
+        "is a command or a placeholder that nobody has run or filled in; write the output of: openssl rand -base64 32";
+
     private const string HowToMakeOne = "make one with: openssl genpkey -algorithm ed25519";
     private const string HowToShowIt = "print it with: openssl pkey -in node.key -pubout -outform DER | openssl base64 -A";
 
@@ -53,6 +56,16 @@ internal sealed class KeyRules
         var split = entry.TrimEnd('=').LastIndexOf('=');
         return split > 0 && PlainName.IsValid(entry[..split]) ? entry[..split] : null;
     }
+
+    /// <summary>
+    /// Whether it stands for a secret, as <c>$(openssl rand -base64 32)</c> does: only a shell runs that, and what documents show is no
+    /// secret.
+    /// </summary>
+    public static bool IsStandIn(string secret) =>
+        secret.Contains("$(", StringComparison.Ordinal)
+        || secret.Contains("${", StringComparison.Ordinal)
+        || secret.Contains('`', StringComparison.Ordinal)
+        || secret.AsSpan().Trim(" \t\"'") is ['<', .., '>'];
 
     private void CheckPresence(List<string> problems)
     {
@@ -103,11 +116,15 @@ internal sealed class KeyRules
 
         for (var i = 0; i < secrets.Length; i++)
         {
-            var bytes = Encoding.UTF8.GetByteCount(secrets[i] ?? "");
-            if (bytes < MinSecretBytes)
+            var secret = secrets[i] ?? "";
+            var bytes = Encoding.UTF8.GetByteCount(secret);
+            var what = IsStandIn(secret) ? StandIn
+                : bytes < MinSecretBytes ? $"is shorter than {MinSecretBytes} bytes; {HowToMakeASecret}"
+                : null;
+            if (what is not null)
             {
                 var which = secrets.Length == 1 ? "" : $"secret {i + 1}, ";
-                problems.Add($"{where} ({which}{bytes} bytes) is shorter than {MinSecretBytes} bytes; {HowToMakeASecret}.");
+                problems.Add($"{where} ({which}{bytes} bytes) {what}.");
             }
         }
     }
