@@ -34,6 +34,9 @@ public class TargetUrlTests
     [InlineData("http://a:99999", "is not a valid URL")]
     [InlineData("http://a:port", "is not a valid URL")]
     [InlineData("http://a b", "white space")]
+    [InlineData("http://a:1   # my own", "write the URL and nothing after it")]
+    [InlineData("http://a:1;http://b:1", "holds a semicolon; write one URL, or commas between those of a list")]
+    [InlineData("http://*:80;https://*:443", "holds a semicolon; write one URL")]
     [InlineData("http://a\nb", "white space")]
     [InlineData("http://me:pw@a", "user name or password")]
     [InlineData("http://a/base", "so write http://a")]
@@ -45,6 +48,8 @@ public class TargetUrlTests
     [InlineData("http://a:0", "port 0")]
     [InlineData("http://0.0.0.0:5000", "to listen on")]
     [InlineData("http://[::]:5000", "to listen on")]
+    [InlineData("http://*:5000", "to listen on")]
+    [InlineData("https://+", "to listen on")]
     [InlineData("http://[fe80::1%25eth0]:5000", "to listen on")]
     public void What_is_no_base_url_is_refused_with_a_remedy(string? written, string expected)
     {

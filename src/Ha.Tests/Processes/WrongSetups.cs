@@ -13,6 +13,8 @@ internal static class WrongSetups
         new("a URL with a password", ["BASE_PEERS={a},http://ann:pw@node-2:8080"], "BASE_PEERS (http://***@node-2:8080) carries a user name or password", "leave only scheme, host and port"),
         new("port 0", ["BASE_LOCAL_TARGET=http://127.0.0.1:0"], "has port 0", "write the port that others connect to"),
         new("an address to listen on", ["BASE_LOCAL_TARGET=http://0.0.0.0:8080"], "is an address to listen on, not one that others can connect to", "write this node's name or IP address"),
+        new("a wildcard, as in `ASPNETCORE_URLS`", ["BASE_LOCAL_TARGET=http://*:8080"], "is an address to listen on, not one that others can connect to", "write this node's name or IP address"),
+        new("members separated by semicolons, as in `ASPNETCORE_URLS`", ["BASE_PEERS={a};{b}"], "BASE_PEERS ({a};{b}) holds a semicolon", "write one URL, or commas between those of a list"),
         new("a member twice", ["BASE_PEERS={a},{b},{b}/"], "names {b} a second time", "remove one of them"),
         new("peers, but not the own URL", ["BASE_LOCAL_TARGET="], "is set but BASE_LOCAL_TARGET is not", "set BASE_LOCAL_TARGET to this node's own URL"),
         new("a store beside the peers", ["BASE_LEASE_STORE=postgres:Host=db"], "BASE_LEASE_STORE and BASE_PEERS are both set, and only one of them can elect", "remove one, on every node the same"),

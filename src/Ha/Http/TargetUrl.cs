@@ -11,6 +11,9 @@ internal static class TargetUrl
     /// <summary>Longest URL that is accepted; it travels in headers and in every heartbeat.</summary>
     public const int MaxLength = 512;
 
+    private const string IsToListenOn =
+        "is an address to listen on, not one that others can connect to; write this node's name or IP address";
+
     /// <param name="value">A base URL as a person wrote it.</param>
     /// <param name="normalised">The URL to store, compare and send; empty on failure.</param>
     /// <param name="error">What is wrong and what to write instead, as a clause that follows the value.</param>
@@ -66,14 +69,25 @@ internal static class TargetUrl
                 : $"has no scheme; write http://{(IsPlainAuthority(text) ? text : "node-1:8080")} or the https form";
         }
 
+        if (text.Contains(';', StringComparison.Ordinal))
+        {
+            return "holds a semicolon; write one URL, or commas between those of a list";
+        }
+
         if (text.Any(c => char.IsWhiteSpace(c) || char.IsControl(c)))
         {
-            return "contains white space or a control character";
+            return "contains white space or a control character; write the URL and nothing after it";
         }
 
         if (text.Contains('@', StringComparison.Ordinal))
         {
             return "carries a user name or password; leave only scheme, host and port";
+        }
+
+        // Servers know these hosts, and a Uri does not.
+        if (text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..] is ['*' or '+', ..])
+        {
+            return IsToListenOn;
         }
 
         if (!Uri.TryCreate(text, UriKind.Absolute, out uri) || !HasHost(uri))
@@ -97,7 +111,7 @@ internal static class TargetUrl
         }
 
         return uri.IdnHost is "0.0.0.0" or "::" || uri.IdnHost.Contains('%', StringComparison.Ordinal)
-            ? "is an address to listen on, not one that others can connect to; write this node's name or IP address"
+            ? IsToListenOn
             : null;
     }
 
