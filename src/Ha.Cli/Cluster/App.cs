@@ -27,12 +27,14 @@ internal sealed record App(string Name, IReadOnlyList<string> Command, string? F
             return await BuildAsync(ProjectFile(target), arguments, cancellationToken);
         }
 
-        if (!target.EndsWith(".dll", StringComparison.OrdinalIgnoreCase))
+        // A word without a folder may be a program of the PATH. Windows adds the extension itself.
+        var isAssembly = target.EndsWith(".dll", StringComparison.OrdinalIgnoreCase);
+        if ((isAssembly || Path.GetFileName(target) != target) && !File.Exists(target) && !File.Exists($"{target}.exe"))
         {
-            return new App(Path.GetFileName(target), [target, .. arguments]);
+            throw new AppException($"There is no file {target}{(isAssembly ? "" : ", and no such folder")}.");
         }
 
-        return File.Exists(target) ? Assembly(target, arguments) : throw new AppException($"There is no file {target}.");
+        return isAssembly ? Assembly(target, arguments) : new App(Path.GetFileName(target), [target, .. arguments]);
     }
 
     private static string ProjectFile(string target)

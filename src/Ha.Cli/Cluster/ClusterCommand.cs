@@ -18,6 +18,10 @@ internal static class ClusterCommand
         mode.AcceptOnlyFromAmong("redirect", "proxy");
         var environment = new Option<string[]>("--env") { Description = "A variable for every node, KEY=VALUE; may be repeated." };
         environment.Validators.Add(r => Require(r, r.Tokens.All(t => t.Value.IndexOf('=', StringComparison.Ordinal) > 0), "--env is KEY=VALUE."));
+        environment.Validators.Add(r => Require(
+            r,
+            !r.Tokens.Any(t => NodeProcess.IsWhereToListen(t.Value.Split('=')[0])),
+            "--env cannot say where to listen: each node gets a port of its own."));
         var load = new Option<LoadRequest?>("--load") { Description = "A write to repeat through the followers: 'POST /notes {\"text\":\"hello\"}'.", CustomParser = ParseLoad };
         var rate = new Option<int>("--rate") { Description = "How often a second, 1 to 1000.", DefaultValueFactory = _ => 5 };
         rate.Validators.Add(r => Require(r, r.GetValue(rate) is >= 1 and <= 1000, "--rate is 1 to 1000."));

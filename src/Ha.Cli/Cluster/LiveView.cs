@@ -86,6 +86,8 @@ internal sealed class LiveView(LocalCluster cluster, NodeWatcher watcher, WriteL
     private Panel Writes()
     {
         var text = cluster.Settings.Load is null ? "[grey]none; --load 'POST /path {\"some\":\"json\"}' sends them through the followers[/]"
+            : load is { Ok: 0, LastTrouble.Length: > 0 }
+                ? $"[red]{load.Failed}[/] failed  [grey]last trouble[/] {Markup.Escape(Cut(load.LastTrouble, Width - 40))}"
             : load.Ok + load.Failed == 0 ? "[grey]waiting for a leader[/]"
             : $"[green]{load.Ok}[/] ok  [yellow]{load.Retried}[/] retried  [{(load.Failed > 0 ? "red" : "grey")}]{load.Failed}[/] failed"
                 + $"  [grey]last[/] {Durations.Show(load.LastTook)}  [grey]longest gap[/] {Durations.Show(load.LongestGap)}";

@@ -13,6 +13,13 @@ internal sealed class NodeProcess : ChildProcess
 
     public string Url { get; }
 
+    /// <summary>Whether ASP.NET Core takes from this variable where to listen.</summary>
+    public static bool IsWhereToListen(string variable)
+    {
+        var prefix = Array.Find(["ASPNETCORE_", "DOTNET_"], p => variable.StartsWith(p, StringComparison.OrdinalIgnoreCase)) ?? "";
+        return variable[prefix.Length..].ToUpperInvariant() is "URLS" or "HTTP_PORTS" or "HTTPS_PORTS";
+    }
+
     protected override void Prepare(IDictionary<string, string?> environment)
     {
         // What the shell has is not about this node.

@@ -16,12 +16,13 @@ internal sealed class PlainView(LocalCluster cluster, WriteLoad load, EventLog e
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(_summaryEvery, clock);
-        for (var told = 0L; await timer.WaitForNextTickAsync(cancellationToken);)
+        for (var told = StatusWords.Writes(load); await timer.WaitForNextTickAsync(cancellationToken);)
         {
-            if (load.Ok + load.Failed > told)
+            var writes = StatusWords.Writes(load);
+            if (writes != told)
             {
-                told = load.Ok + load.Failed;
-                events.Add($"writes: {StatusWords.Writes(load)}");
+                told = writes;
+                events.Add($"writes: {writes}");
             }
         }
     }

@@ -16,5 +16,6 @@ internal static class StatusWords
     };
 
     public static string Writes(WriteLoad load) =>
-        $"{load.Ok} ok, {load.Retried} of them retried, {load.Failed} failed, longest gap {Durations.Show(load.LongestGap)}";
+        $"{load.Ok} ok, {load.Retried} of them retried, {load.Failed} failed, longest gap {Durations.Show(load.LongestGap)}"
+        + (load.LastTrouble.Length > 0 ? $", last trouble: {load.LastTrouble}" : "");
 }

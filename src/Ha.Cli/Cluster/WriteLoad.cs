@@ -37,7 +37,7 @@ internal sealed class WriteLoad(LocalCluster cluster, NodeWatcher watcher, TimeP
     /// <summary>The longest time in which no write succeeded.</summary>
     public TimeSpan LongestGap { get; private set; }
 
-    /// <summary>Why the last failed attempt failed.</summary>
+    /// <summary>Why the last failed attempt failed; empty while none has.</summary>
     public string LastTrouble { get; private set; } = "";
 
     /// <summary>Successes in each of the last half seconds, oldest first.</summary>
@@ -86,10 +86,16 @@ internal sealed class WriteLoad(LocalCluster cluster, NodeWatcher watcher, TimeP
         {
             for (var attempt = 1; clock.GetElapsedTime(start) < _giveUp; attempt++)
             {
-                if (await AttemptAsync(write, key, cancellationToken))
+                var answered = await AttemptAsync(write, key, cancellationToken);
+                if (answered is { } status && IsSuccess(status))
                 {
                     Count(start, attempt > 1);
                     return;
+                }
+
+                if (answered is { } refusal && IsFinal(refusal))
+                {
+                    break;
                 }
 
                 await Task.Delay(TimeSpan.FromMilliseconds(Math.Min(50 * attempt, 500)), clock, cancellationToken);
@@ -111,8 +117,15 @@ internal sealed class WriteLoad(LocalCluster cluster, NodeWatcher watcher, TimeP
         }
     }
 
-    /// <summary>One request to a node that does not lead, and to where it points.</summary>
-    private async Task<bool> AttemptAsync(LoadRequest write, string key, CancellationToken cancellationToken)
+    /// <summary>Whether it would be answered so again and again.</summary>
+    public static bool IsFinal(HttpStatusCode status) =>
+        status is >= HttpStatusCode.Ambiguous and < HttpStatusCode.InternalServerError and not (HttpStatusCode.RequestTimeout
+            or HttpStatusCode.Conflict or (HttpStatusCode)425 or HttpStatusCode.TooManyRequests);
+
+    private static bool IsSuccess(HttpStatusCode status) => status is >= HttpStatusCode.OK and < HttpStatusCode.Ambiguous;
+
+    /// <summary>One request to a node that does not lead, and to where it points. Null: no answer.</summary>
+    private async Task<HttpStatusCode?> AttemptAsync(LoadRequest write, string key, CancellationToken cancellationToken)
     {
         var url = new Uri($"{NextFollower().Url}{write.Target}");
         try
@@ -127,8 +140,8 @@ internal sealed class WriteLoad(LocalCluster cluster, NodeWatcher watcher, TimeP
                     continue;
                 }
 
-                LastTrouble = answer.IsSuccessStatusCode ? LastTrouble : $"{(int)answer.StatusCode} from {url.Authority}";
-                return answer.IsSuccessStatusCode;
+                LastTrouble = IsSuccess(answer.StatusCode) ? LastTrouble : $"{(int)answer.StatusCode} from {url.Authority}";
+                return answer.StatusCode;
             }
         }
         catch (Exception e) when (e is HttpRequestException || (e is TaskCanceledException && !cancellationToken.IsCancellationRequested))
@@ -136,7 +149,7 @@ internal sealed class WriteLoad(LocalCluster cluster, NodeWatcher watcher, TimeP
             LastTrouble = $"{url.Authority}: {(e is TaskCanceledException ? "no answer" : e.Message)}";
         }
 
-        return false;
+        return null;
     }
 
     private NodeProcess NextFollower()

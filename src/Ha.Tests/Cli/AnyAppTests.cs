@@ -24,6 +24,17 @@ public sealed class AnyAppTests(ITestOutputHelper output, AnyAppTests.Project pr
     }
 
     [Fact]
+    public async Task A_load_that_the_application_does_not_know_is_failed_and_named()
+    {
+        using var run = new ClusterProcess(output, project.Folder, "--nodes", "1", "--load", "PUT /not-counted", "--rate", "20");
+        await run.TellUntilAsync("status", "writes: 0 ok, 0 of them retried, [1-9].*, last trouble: 404 from 127");
+        run.Tell("quit");
+        Assert.Equal(0, await run.EndAsync());
+        Assert.Matches("Writes: 0 ok, 0 of them retried, [1-9][0-9]* failed, longest gap 0 ms, last trouble: 404 from", run.Text);
+        run.AssertGone();
+    }
+
+    [Fact]
     public async Task An_application_without_AddHa_is_named()
     {
         using var run = new ClusterProcess(output, Path.Combine(project.Folder, "Counter.csproj"), "--nodes", "2", "--", "--without-ha", "true");
@@ -57,6 +68,7 @@ public sealed class AnyAppTests(ITestOutputHelper output, AnyAppTests.Project pr
 
     [Theory]
     [InlineData("There is no file nowhere.dll.", "nowhere.dll")]
+    [InlineData("There is no file ./nowhere, and no such folder.", "./nowhere")]
     [InlineData("There is no project nowhere.csproj.", "nowhere.csproj")]
     [InlineData("There is no project in the folder /proc/self/fdinfo.", "/proc/self/fdinfo")]
     [InlineData("No node came up. Node a ended with exit code 127", "no-such-program", "--nodes", "1")]
@@ -73,6 +85,8 @@ public sealed class AnyAppTests(ITestOutputHelper output, AnyAppTests.Project pr
     [InlineData("--load is a method", "app", "--load", "notes")]
     [InlineData("--rate is 1 to 1000", "app", "--rate", "0")]
     [InlineData("--env is KEY=VALUE", "app", "--env", "KEY")]
+    [InlineData("--env cannot say where to listen", "app", "--env", "A=b", "--env", "ASPNETCORE_URLS=http://127.0.0.1:8080")]
+    [InlineData("--env cannot say where to listen", "app", "--env", "http_ports=8080")]
     [InlineData("'5' has no unit", "app", "--for", "5")]
     [InlineData("app")]
     public async Task A_wrong_command_line_has_an_exit_code_of_its_own(string said, params string[] arguments)

@@ -1,3 +1,4 @@
+using System.Net;
 using Ha.Cli.Cluster;
 
 namespace Ha.Tests.Cli;
@@ -16,6 +17,21 @@ public class LoadRequestTests
         Assert.Equal(json, await request.Content!.ReadAsStringAsync());
         Assert.Equal("application/json", request.Content.Headers.ContentType?.MediaType);
     }
+
+    [Theory]
+    [InlineData(200, false)]
+    [InlineData(302, true)]
+    [InlineData(400, true)]
+    [InlineData(404, true)]
+    [InlineData(405, true)]
+    [InlineData(408, false)]
+    [InlineData(409, false)]
+    [InlineData(425, false)]
+    [InlineData(429, false)]
+    [InlineData(500, false)]
+    [InlineData(503, false)]
+    public void What_would_be_answered_again_and_again_is_not_asked_again(int status, bool final) =>
+        Assert.Equal(final, WriteLoad.IsFinal((HttpStatusCode)status));
 
     [Theory]
     [InlineData("")]
