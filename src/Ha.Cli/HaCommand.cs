@@ -41,9 +41,26 @@ internal static class HaCommand
 
         // Signals are handled where there is something to put right first: in ClusterRun and in watch.
         var invocation = new InvocationConfiguration { ProcessTerminationTimeout = null };
-        invocation.Output = output ?? invocation.Output;
         invocation.Error = error ?? invocation.Error;
-        var code = await parsed.InvokeAsync(invocation, stop);
-        return parsed.Errors.Count > 0 ? (int)ExitCode.WrongUsage : code;
+        if (parsed.Errors.Count > 0)
+        {
+            // With the help, which is not what whoever reads the output has asked for.
+            invocation.Output = invocation.Error;
+            await parsed.InvokeAsync(invocation, stop);
+            return (int)ExitCode.WrongUsage;
+        }
+
+        invocation.Output = output ?? invocation.Output;
+        invocation.EnableDefaultExceptionHandler = false;
+        try
+        {
+            return await parsed.InvokeAsync(invocation, stop);
+        }
+        catch (IOException e)
+        {
+            // Such as a full disk behind the output; what goes wrong with nodes and files has been told by now.
+            await invocation.Error.WriteLineAsync($"Writing failed: {e.Message}");
+            return (int)ExitCode.Failed;
+        }
     }
 }

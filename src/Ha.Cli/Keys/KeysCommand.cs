@@ -80,8 +80,9 @@ internal static class KeysCommand
         {
             var options = new HaOptions();
             new ConfigureHaOptions(environment).Configure(options);
-            options = parsed.GetValue(file) is { } path
-                ? new HaOptions { NodeKeyFile = path }
+            var path = parsed.GetValue(file);
+            options = path is not null
+                ? new HaOptions { NodeKey = Text(path) }
                 : new HaOptions { NodeKey = options.NodeKey, NodeKeyFile = options.NodeKeyFile };
             var problems = new List<string>();
             var key = KeyRules.Load(options, Nobody, SecretText.Read, problems)?.AtStart.Signer;
@@ -90,7 +91,7 @@ internal static class KeysCommand
                 throw new CommandException(ExitCode.WrongUsage, "Which key? Name its file, or set BASE_NODE_KEY or BASE_NODE_KEY_FILE.");
             }
 
-            Require(problems);
+            Require(path is null ? problems : problems.ConvertAll(p => p.Replace(HaKeys.NodeKey, path, StringComparison.Ordinal)));
             parsed.InvocationConfiguration.Output.WriteLine(key!.PublicKey);
             return Task.FromResult(ExitCode.Done);
         });
@@ -155,14 +156,8 @@ internal static class KeysCommand
     /// <summary>As systemd and Docker read them. Each variable stands once: a file is that of one node.</summary>
     private static IConfiguration Lines(string path)
     {
-        var text = SecretText.Read(path);
-        if (text.Obstacle is { } obstacle)
-        {
-            throw new CommandException(ExitCode.WrongUsage, $"{path} {obstacle}.");
-        }
-
         var variables = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
-        var lines = text.Content.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var lines = Text(path).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         foreach (var line in lines.Where(line => line[0] != '#'))
         {
             var at = line.IndexOf('=', StringComparison.Ordinal);
@@ -176,6 +171,12 @@ internal static class KeysCommand
         }
 
         return new ConfigurationBuilder().AddInMemoryCollection(variables).Build();
+    }
+
+    private static string Text(string path)
+    {
+        var text = SecretText.Read(path);
+        return text.Obstacle is { } obstacle ? throw new CommandException(ExitCode.WrongUsage, $"{path} {obstacle}.") : text.Content;
     }
 
     private static Members Nobody => new(LocalTarget: null, PublicTarget: null, StaticLeader: null, Peers: [], UsesMajority: false);

@@ -20,7 +20,7 @@ internal static class AdminTokens
     public static string? Find(HaOptions options, string? option, List<string> problems)
     {
         var before = problems.Count;
-        var file = option is not null ? new NamedFile("--token-file", option)
+        var file = option is not null ? new NamedFile("--token-file", option) { IsPublic = true }
             : SecretFiles.Find(HaKeys.AdminTokenFile, options.AdminTokenFile, HaKeys.AdminToken, options.AdminToken is not null, problems);
         var token = file is null ? options.AdminToken : AdminTokenRules.ReadOne(file, SecretText.Read, problems);
         AdminTokenRules.Check(file?.Setting ?? HaKeys.AdminToken, token, problems);

@@ -17,6 +17,10 @@ namespace Ha.Cli.Nodes;
 internal sealed class NodeClient : IDisposable
 {
     private const int MaxAnswerBytes = 1024 * 1024;
+    private const string Closed =
+        "it closed the connection instead of answering; with TLS it may want https:// or another client certificate (BASE_CLIENT_CERT_FILE)";
+
+    private const string Distrust = "is not trusted here; name that authority's file with --ca or BASE_CA_FILE";
 
     private readonly HttpClient _http;
     private readonly string? _token;
@@ -131,7 +135,9 @@ internal sealed class NodeClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            return failed(new Trouble(ExitCode.NotReachable, TlsFailure.Explain(e) ?? e.GetBaseException().Message));
+            var why = e.HttpRequestError == HttpRequestError.ResponseEnded ? Closed
+                : TlsFailure.Explain(e, Distrust) ?? e.GetBaseException().Message;
+            return failed(new Trouble(ExitCode.NotReachable, why));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -30,7 +30,7 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
                 continue;
             }
 
-            Require(leader, answer);
+            Require(leader, answer, before, to);
             await output.WriteLineAsync($"{StatusTable.Name(leader)} hands over{To(answer)}.");
             var after = await NextAsync(before, stop);
             return after.Leader == before.Leader
@@ -42,7 +42,7 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
     public async Task<ExitCode> PauseAsync(string nodeId, string? to, CancellationToken stop)
     {
         var (before, node) = await FindAsync(nodeId, stop);
-        Require(node, await target.PostAsync(node, HaRoutes.Pause, to, stop));
+        Require(node, await target.PostAsync(node, HaRoutes.Pause, to, stop), before, to);
         await output.WriteLineAsync($"{StatusTable.Name(node)} is paused.");
         return await SayLeaderAsync(await UntilAsync(
             now => now.Leader != nodeId && (now.Leader is not null || before.Leader != nodeId), stop));
@@ -50,8 +50,8 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
 
     public async Task<ExitCode> ResumeAsync(string nodeId, CancellationToken stop)
     {
-        var (_, node) = await FindAsync(nodeId, stop);
-        Require(node, await target.PostAsync(node, HaRoutes.Resume, to: null, stop));
+        var (before, node) = await FindAsync(nodeId, stop);
+        Require(node, await target.PostAsync(node, HaRoutes.Resume, to: null, stop), before);
         await output.WriteLineAsync($"{StatusTable.Name(node)} is resumed.");
         return ExitCode.Done;
     }
@@ -106,7 +106,7 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
             return (status, found);
         }
 
-        var known = string.Join(", ", status.Nodes.Where(row => row.NodeId.Length > 0).Select(StatusTable.Name));
+        var known = Known(status);
         throw known.Length == 0 || status.Nodes.Any(row => row.NodeId.Length == 0)
             ? new CommandException(
                 status.ExitCode is ExitCode.WrongToken or ExitCode.NoSuchRoute or ExitCode.Failed ? status.ExitCode : ExitCode.NotReachable,
@@ -114,12 +114,24 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
             : new CommandException(ExitCode.WrongUsage, $"There is no node {nodeId}, but {known}.");
     }
 
-    private static void Require(NodeRow node, ActionAnswer answer)
+    private static string Known(ClusterStatus status) =>
+        string.Join(", ", status.Nodes.Where(row => row.NodeId.Length > 0).Select(StatusTable.Name));
+
+    /// <param name="node">Who was told.</param>
+    /// <param name="answer">What it said.</param>
+    /// <param name="before">The cluster as it was.</param>
+    /// <param name="to">Who was to lead next; null: whoever is next.</param>
+    private static void Require(NodeRow node, ActionAnswer answer, ClusterStatus before, string? to = null)
     {
         if (answer.Trouble is { } trouble)
         {
+            var why = trouble.Words != "target not eligible" ? ""
+                : to is null ? ": no other node could take over now"
+                : to == node.NodeId ? $": {to} is the node that hands over"
+                : before.RowOf(to) is null ? $": there is no node {to} among {Known(before)}"
+                : "";
             throw new CommandException(
-                trouble.Code, $"{StatusTable.Name(node)} ({StatusTable.Plain(node.Url)}): {StatusTable.Plain(trouble.Words)}.");
+                trouble.Code, $"{StatusTable.Name(node)} ({StatusTable.Plain(node.Url)}): {StatusTable.Plain(trouble.Words + why)}.");
         }
     }
 

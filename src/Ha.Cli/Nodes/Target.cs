@@ -76,7 +76,7 @@ internal sealed class TargetOptions
     }
 
     private static TlsMaterial? LoadTls(HaOptions options, string? caFile, List<string> problems) => TlsMaterial.Load(
-        caFile is not null ? new NamedFile("--ca", caFile) : NamedFile.From(HaKeys.CaFile, options.CaFile),
+        caFile is not null ? new NamedFile("--ca", caFile) { IsPublic = true } : NamedFile.From(HaKeys.CaFile, options.CaFile),
         NamedFile.From(HaKeys.ClientCertFile, options.ClientCertFile),
         NamedFile.From(HaKeys.ClientKeyFile, options.ClientKeyFile),
         SecretText.Read,

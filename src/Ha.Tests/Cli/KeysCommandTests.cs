@@ -56,6 +56,11 @@ public sealed class KeysCommandTests : IDisposable
         (await CommandRun.RunAsync([], "keys", "public")).Ended(ExitCode.WrongUsage);
         var nonsense = (await CommandRun.RunAsync([("BASE_NODE_KEY", "nonsense")], "keys", "public")).Ended(ExitCode.Failed);
         Assert.Contains("BASE_NODE_KEY (8 characters) is", nonsense.Error, StringComparison.Ordinal);
+        var file = Write("nonsense");
+        nonsense = (await CommandRun.RunAsync([], "keys", "public", file)).Ended(ExitCode.Failed);
+        Assert.StartsWith($"{file} (8 characters) is ", nonsense.Error, StringComparison.Ordinal);
+        var none = (await CommandRun.RunAsync([], "keys", "public", "none")).Ended(ExitCode.WrongUsage);
+        Assert.StartsWith("none names a file that does not exist", none.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -23,7 +23,10 @@ public sealed class NodeAnswerTests
         string[] status = ["status", "--url", cluster.Leader.Url];
 
         var distrusted = (await CommandRun.RunAsync(client, status)).Ended(ExitCode.NotReachable);
-        Assert.Contains("an authority that this node does not trust", distrusted.Output, StringComparison.Ordinal);
+        Assert.Contains("an authority that is not trusted here; name that authority's file with --ca", distrusted.Output, StringComparison.Ordinal);
+
+        var clear = (await CommandRun.RunAsync(client, "status", "--url", cluster.Leader.Url.Replace("https:", "http:", StringComparison.Ordinal))).Ended(ExitCode.NotReachable);
+        Assert.Contains("https://", clear.Output, StringComparison.Ordinal);
 
         string[] trusting = [.. status, "--ca", authority.File];
         var unknown = (await CommandRun.RunAsync(client, trusting)).Ended(ExitCode.WrongToken);
@@ -124,6 +127,14 @@ public sealed class NodeAnswerTests
         });
         var run = (await CommandRun.RunAsync([], "status", "--url", server.Url)).Ended((ExitCode)expected);
         Assert.Contains("no answer of a node", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_node_without_TLS_is_said_to_be_one()
+    {
+        await using var node = await FakeNode.StartAsync("a", leader: "a");
+        var run = (await CommandRun.RunAsync([], "status", "--url", node.Url.Replace("http:", "https:", StringComparison.Ordinal))).Ended(ExitCode.NotReachable);
+        Assert.Contains("it speaks no TLS at that port; write http:// there", run.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -246,6 +257,8 @@ public sealed class NodeAnswerTests
     [InlineData("--url or BASE_PEERS", "status")]
     [InlineData("--ca (./no.pem) names a file that does not exist", "status", "--url", "http://n", "--ca", "./no.pem")]
     [InlineData("--token-file (./no.txt) names a file that does not exist", "status", "--url", "http://n", "--token-file", "./no.txt")]
+    [InlineData("--ca (no.pem) names a file that does not exist", "watch", "--url", "http://n", "--ca", "no.pem")]
+    [InlineData("--token-file (keys/no.txt) names a file that does not exist", "step-down", "--url", "http://n", "--token-file", "keys/no.txt")]
     [InlineData("'soon' is not a duration", "wait", "--leader", "--url", "http://n", "--timeout", "soon")]
     [InlineData("'0.1ms' is less than 1ms", "watch", "--url", "http://n", "--interval", "0.1ms")]
     [InlineData("'2000h' is more than 720h", "step-down", "--url", "http://n", "--timeout", "2000h")]
@@ -256,7 +269,8 @@ public sealed class NodeAnswerTests
     {
         var run = (await CommandRun.RunAsync([], arguments)).Ended(ExitCode.WrongUsage);
         Assert.Contains(expected, run.Error, StringComparison.Ordinal);
-        Assert.DoesNotContain("pass@", run.Output + run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("pass@", run.Error, StringComparison.Ordinal);
+        Assert.Empty(run.Output);
     }
 
     [Theory]

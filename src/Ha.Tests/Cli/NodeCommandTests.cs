@@ -68,10 +68,16 @@ public sealed class NodeCommandTests(OperatedCluster cluster) : IClassFixture<Op
     }
 
     [Fact]
-    public async Task A_step_down_to_nobody_is_refused()
+    public async Task A_step_down_to_nobody_or_to_the_leader_is_refused()
     {
+        var leader = cluster.Leader;
+        var refusal = $"{leader.Id} ({leader.Url}): target not eligible: ";
         var run = (await CommandRun.WithTokenAsync("step-down", "--url", cluster.Urls, "--to", "nobody")).Ended(ExitCode.Refused);
-        Assert.Equal($"{cluster.Leader.Id} ({cluster.Leader.Url}): target not eligible.\n", run.Error);
+        Assert.Equal($"{refusal}there is no node nobody among a, b, c.\n", run.Error);
+        run = (await CommandRun.WithTokenAsync("step-down", "--url", cluster.Urls, "--to", leader.Id)).Ended(ExitCode.Refused);
+        Assert.Equal($"{refusal}{leader.Id} is the node that hands over.\n", run.Error);
+        run = (await CommandRun.WithTokenAsync("pause", "--url", cluster.Urls, "--node", leader.Id, "--to", "nobody")).Ended(ExitCode.Refused);
+        Assert.Equal($"{refusal}there is no node nobody among a, b, c.\n", run.Error);
     }
 
     [Fact]

@@ -5,6 +5,9 @@ namespace Ha.Security;
 /// <param name="Path">Its value.</param>
 internal sealed record NamedFile(string Setting, string Path)
 {
+    /// <summary>Whether messages may show the path whatever it looks like: it stands on a command line, which is no secret anyway.</summary>
+    public bool IsPublic { get; init; }
+
     /// <returns>Null when the setting is not set.</returns>
     public static NamedFile? From(string setting, string? path) => path is null ? null : new NamedFile(setting, path);
 
@@ -24,5 +27,5 @@ internal sealed record NamedFile(string Setting, string Path)
     }
 
     /// <summary>The setting and the path, for a message; never what stands in the file.</summary>
-    public override string ToString() => $"{Setting} ({SecretText.Shown(Path)})";
+    public override string ToString() => $"{Setting} ({(IsPublic ? Path : SecretText.Shown(Path))})";
 }
