@@ -119,10 +119,12 @@ internal sealed class KeepalivedPair(double advertSeconds) : Contender
 
         for (var node = 0; node < Count; node++)
         {
-            Ip($"netns del {_tag}n{node}");
+            // A namespace goes when its last socket does; its cable, which the next pair would find there, not before.
+            Ip($"link del {_tag}v{node}", mayFail: true);
+            Ip($"netns del {_tag}n{node}", mayFail: true);
         }
 
-        Ip($"link del {_tag}");
+        Ip($"link del {_tag}", mayFail: true);
         Directory.Delete(_folder, recursive: true);
         _client.Dispose();
     }
@@ -130,7 +132,7 @@ internal sealed class KeepalivedPair(double advertSeconds) : Contender
     // keepalived's own child too, which would outlive it for a moment: the next keepalived would find it at work, and end.
     private void KillAll(int node)
     {
-        foreach (var id in Ip($"netns pids {_tag}n{node}").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var id in Ip($"netns pids {_tag}n{node}", mayFail: true).Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             using var process = Process.GetProcessById(int.Parse(id, CultureInfo.InvariantCulture));
             process.Kill();
@@ -171,11 +173,12 @@ internal sealed class KeepalivedPair(double advertSeconds) : Contender
             $"keepalived {node}", [.. inside, "keepalived", "-n", "-l", "-f", file, "-p", Path.Combine(_folder, $"{node}.pid"), "-r", Path.Combine(_folder, $"{node}.vrrp")]);
     }
 
-    private static string Ip(string arguments)
+    private static string Ip(string arguments, bool mayFail = false)
     {
         using var process = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var output = process.StandardOutput.ReadToEnd();
+        var error = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        return output;
+        return mayFail || process.ExitCode == 0 ? output : throw new InvalidOperationException($"ip {arguments}: {error}");
     }
 }
