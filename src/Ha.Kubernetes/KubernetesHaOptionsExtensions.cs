@@ -1,6 +1,8 @@
 using Ha;
 using Ha.Kubernetes;
+using Ha.PostgreSql;
 using k8s;
+using k8s.Exceptions;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -21,7 +23,20 @@ public static class KubernetesHaOptionsExtensions
     public static HaOptions UseKubernetes(this HaOptions options, Func<KubernetesClientConfiguration>? configuration = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        options.LeaseStores["kubernetes"] = context => new KubernetesLeaseStore(context, configuration);
+        options.LeaseStores["kubernetes"] = context => WrongSettings.Checked(() => Create(context, configuration));
         return options;
+    }
+
+    private static KubernetesLeaseStore Create(LeaseStoreContext context, Func<KubernetesClientConfiguration>? configuration)
+    {
+        try
+        {
+            return new KubernetesLeaseStore(context, configuration);
+        }
+        catch (KubeConfigException error)
+        {
+            throw new ArgumentException(
+                $"BASE_LEASE_STORE (kubernetes:{context.Value}) has no credentials. {error.Message}", nameof(context), error);
+        }
     }
 }

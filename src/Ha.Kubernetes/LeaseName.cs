@@ -22,8 +22,8 @@ internal sealed partial record LeaseName(string? Namespace, string Name)
         if (parts.Length > 2 || !IsName(parts[^1]) || (parts.Length is 2 && !IsNamespace(parts[0])))
         {
             throw new ArgumentException(
-                $"kubernetes:{value} names no Lease. Write kubernetes:name or kubernetes:namespace/name, with lower-case letters, " +
-                "digits and '-' (in a name also '.'), as in kubernetes:shop/notes.", nameof(value));
+                $"BASE_LEASE_STORE (kubernetes:{value}) names no Lease. Write kubernetes:name or kubernetes:namespace/name, with " +
+                "lower-case letters, digits and '-' (in a name also '.'), as in kubernetes:shop/notes.", nameof(value));
         }
 
         var name = clusterId == OnlyCluster ? parts[^1] : $"{parts[^1]}-{clusterId}";

@@ -45,31 +45,54 @@ public static class PostgreSqlHaOptionsExtensions
         ArgumentNullException.ThrowIfNull(primary);
         options.Consistency = services =>
         {
-            var configuration = services.GetService<IConfiguration>();
-            Func<string, string?>? find = configuration is null ? null : name => configuration.GetConnectionString(name);
-            var positions = WalPositions.On(
-                LeaseConnection.Resolve(primary, $"{nameof(UsePostgreSqlReplicas)}: {nameof(primary)}", find),
-                replica is null ? null : LeaseConnection.Resolve(replica, $"{nameof(UsePostgreSqlReplicas)}: {nameof(replica)}", find));
+            var find = Names(services);
+            var wrong = new WrongSettings();
+            var writes = wrong.Try(() =>
+            {
+                var (value, source) = LeaseConnection.Resolve(primary, $"{nameof(UsePostgreSqlReplicas)}: {nameof(primary)}", find);
+                return ReplicaConnection.Primary(value, source);
+            });
+            var reads = replica is null ? null : wrong.Try(() =>
+            {
+                var (value, source) = LeaseConnection.Resolve(replica, $"{nameof(UsePostgreSqlReplicas)}: {nameof(replica)}", find);
+                return ReplicaConnection.Replica(value, source);
+            });
+            wrong.ThrowIfAny();
+            var positions = WalPositions.On(writes!, reads);
             configure?.Invoke(positions);
             return positions;
         };
         return options;
     }
 
+    private static Func<string, string?>? Names(IServiceProvider? services) =>
+        services?.GetService<IConfiguration>() is { } configuration ? name => configuration.GetConnectionString(name) : null;
+
     private static PostgreSqlLeaseStore Create(LeaseStoreContext context, Action<PostgreSqlLeaseOptions>? configure)
     {
         var options = new PostgreSqlLeaseOptions();
         configure?.Invoke(options);
-        var configuration = context.Services?.GetService<IConfiguration>();
-        Func<string, string?>? find = configuration is null ? null : name => configuration.GetConnectionString(name);
-        var connectionString = LeaseConnection.Resolve(context.Value, $"BASE_LEASE_STORE={Scheme}:", find);
-        if (!string.IsNullOrWhiteSpace(options.ListenConnectionString))
+        var find = Names(context.Services);
+        var wrong = new WrongSettings();
+        var connectionString = wrong.Try(() =>
         {
-            options.ListenConnectionString =
-                LeaseConnection.Resolve(options.ListenConnectionString, nameof(PostgreSqlLeaseOptions.ListenConnectionString), find);
+            var (value, source) = LeaseConnection.Resolve(context.Value, $"BASE_LEASE_STORE={Scheme}:", find);
+            LeaseConnection.ForLease(value, context.Lease, source);
+            return value;
+        });
+        if (options.ListenConnectionString is { } listen && !string.IsNullOrWhiteSpace(listen))
+        {
+            options.ListenConnectionString = wrong.Try(() =>
+            {
+                var (value, source) = LeaseConnection.Resolve(
+                    listen, $"{nameof(PostgreSqlLeaseOptions)}.{nameof(PostgreSqlLeaseOptions.ListenConnectionString)}", find);
+                LeaseConnection.ForListening(value, context.Lease, source);
+                return value;
+            });
         }
 
+        wrong.ThrowIfAny();
         var logger = context.Services?.GetService<ILoggerFactory>()?.CreateLogger("Ha.PostgreSql");
-        return new PostgreSqlLeaseStore(connectionString, context.ClusterId, context.Lease, options, logger);
+        return WrongSettings.Checked(() => new PostgreSqlLeaseStore(connectionString!, context.ClusterId, context.Lease, options, logger));
     }
 }

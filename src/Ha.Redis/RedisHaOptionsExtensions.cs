@@ -1,4 +1,5 @@
 using Ha;
+using Ha.PostgreSql;
 using Ha.Redis;
 using StackExchange.Redis;
 
@@ -19,7 +20,8 @@ public static class RedisHaOptionsExtensions
     public static HaOptions UseRedis(this HaOptions options, Action<ConfigurationOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        options.LeaseStores[Scheme] = context => new RedisLeaseStore(context.Value, context.ClusterId, context.Lease, configure);
+        options.LeaseStores[Scheme] = context =>
+            WrongSettings.Checked(() => new RedisLeaseStore(context.Value, context.ClusterId, context.Lease, configure));
         return options;
     }
 }

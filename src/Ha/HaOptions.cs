@@ -82,7 +82,9 @@ public sealed class HaOptions
 
     /// <value>
     /// By scheme, how a store is made: once, at the start, and disposed of at the end. Packages add theirs
-    /// (<c>UsePostgreSql()</c>), an application its own. Default: none.
+    /// (<c>UsePostgreSql()</c>), an application its own. An <see cref="Microsoft.Extensions.Options.OptionsValidationException"/>
+    /// stops the start in one message with all else that is wrong. It runs while the settings are read, so it cannot have an
+    /// <see cref="ILeaderProvider"/>. Default: none.
     /// </value>
     public IDictionary<string, Func<LeaseStoreContext, ILeaseStore>> LeaseStores { get; } =
         new Dictionary<string, Func<LeaseStoreContext, ILeaseStore>>(StringComparer.OrdinalIgnoreCase);
@@ -239,8 +241,9 @@ public sealed class HaOptions
 
     /// <value>
     /// For nodes that read replicas: makes what reads wait by until they see the writes before them. Called once, at the start, with the
-    /// application's services; disposed of at the end if it can be. Needs a key to sign with. <c>Ha.PostgreSql</c> has one ready
-    /// (<c>UsePostgreSqlReplicas</c>). Default null: reads are served as they come, which is right where all nodes share one database.
+    /// application's services, as the delegates of <see cref="LeaseStores"/>; disposed of at the end if it can be. Needs a key to sign
+    /// with. <c>Ha.PostgreSql</c> has one ready (<c>UsePostgreSqlReplicas</c>). Default null: reads are served as they come, which is right
+    /// where all nodes share one database.
     /// </value>
     public Func<IServiceProvider, ReadConsistency>? Consistency { get; set; }
 

@@ -54,7 +54,8 @@ public static class HaServiceCollectionExtensions
         services.AddSingleton(provider => HaSettings.Parse(
             provider.GetRequiredService<IOptions<HaOptions>>().Value,
             provider.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout,
-            ownProvider: LeaderRegistration.IsApplications(services)));
+            ownProvider: LeaderRegistration.IsApplications(services),
+            services: provider));
         services.AddSingleton(provider => new HaMetrics(provider.GetService<IMeterFactory>()));
         services.AddSingleton(provider => new ElectionTelemetry(
             provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<HaMetrics>(), BootClock.Instance));

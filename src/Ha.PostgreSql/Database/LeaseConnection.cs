@@ -7,6 +7,7 @@ namespace Ha.PostgreSql.Database;
 /// <summary>A connection string made fit for a lease. Says what is wrong without showing it: a secret may stand anywhere in it.</summary>
 internal static class LeaseConnection
 {
+    private const string AnySource = "The connection string of the lease store";
     private const string ApplicationName = "ha-lease";
     private const string Writable = "read-write";
 
@@ -17,8 +18,9 @@ internal static class LeaseConnection
     /// <param name="value">A connection string, or the name of one.</param>
     /// <param name="source">Where it was written, for the message.</param>
     /// <param name="find">Looks a name up; null: there is no configuration.</param>
+    /// <returns>The connection string, and where it was written.</returns>
     /// <exception cref="ArgumentException">It is neither.</exception>
-    public static string Resolve(string value, string source, Func<string, string?>? find)
+    public static (string Value, string Source) Resolve(string value, string source, Func<string, string?>? find)
     {
         if (value.StartsWith("//", StringComparison.Ordinal) || value.Contains("://", StringComparison.Ordinal))
         {
@@ -28,7 +30,7 @@ internal static class LeaseConnection
 
         if (value.Contains('=', StringComparison.Ordinal))
         {
-            return value;
+            return (value, source);
         }
 
         var name = value.Trim();
@@ -46,7 +48,7 @@ internal static class LeaseConnection
                 $"{source} names the connection string {shown}, but there is no configuration to look it up in.", nameof(value));
         }
 
-        return find(name) is { Length: > 0 } found ? found : throw new ArgumentException(
+        return find(name) is { Length: > 0 } found ? (found, $"ConnectionStrings:{shown} (from {source})") : throw new ArgumentException(
             $"{source} names the connection string {shown}, which the configuration does not have: set ConnectionStrings:{shown} " +
             $"(as a variable: ConnectionStrings__{shown}), or write the connection string itself (Host=db;Database=shop;...).",
             nameof(value));
@@ -54,18 +56,18 @@ internal static class LeaseConnection
 
     /// <summary>For reading and writing: a small pool of its own, which the application cannot exhaust.</summary>
     /// <exception cref="ArgumentException">It cannot be read, or allows a server that takes no writes.</exception>
-    public static NpgsqlConnectionStringBuilder ForLease(string connectionString, TimeSpan lease)
+    public static NpgsqlConnectionStringBuilder ForLease(string connectionString, TimeSpan lease, string source = AnySource)
     {
-        var builder = Parse(connectionString, lease);
+        var builder = Parse(connectionString, lease, source);
         builder.MaxPoolSize = Connections;
         return builder;
     }
 
     /// <summary>For LISTEN: a connection that is opened and closed, nothing between.</summary>
     /// <exception cref="ArgumentException">As <see cref="ForLease"/>.</exception>
-    public static NpgsqlConnectionStringBuilder ForListening(string connectionString, TimeSpan lease)
+    public static NpgsqlConnectionStringBuilder ForListening(string connectionString, TimeSpan lease, string source = AnySource)
     {
-        var builder = Parse(connectionString, lease);
+        var builder = Parse(connectionString, lease, source);
         builder.Pooling = false;
         builder.CommandTimeout = CommandSeconds(lease);
         return builder;
@@ -82,36 +84,26 @@ internal static class LeaseConnection
 
     /// <returns>True: several servers, and nothing says which.</returns>
     /// <exception cref="ArgumentException">The string allows a server that takes no writes.</exception>
-    public static bool RequireWritable(NpgsqlConnectionStringBuilder settings) => settings.TargetSessionAttributes switch
-    {
-        null => settings.Host is { } hosts && hosts.Contains(',', StringComparison.Ordinal),
-        Writable or "primary" => false,
-        var wish => throw new ArgumentException(
-            $"Target Session Attributes={wish} may lead the lease store to a server that takes no writes. Write {Writable}, or primary.",
-            nameof(settings)),
-    };
+    public static bool RequireWritable(NpgsqlConnectionStringBuilder settings, string source = AnySource) =>
+        settings.TargetSessionAttributes switch
+        {
+            null => settings.Host is { } hosts && hosts.Contains(',', StringComparison.Ordinal),
+            Writable or "primary" => false,
+            var wish => throw new ArgumentException(
+                $"{source} says Target Session Attributes={wish}, which may lead to a server that takes no writes. " +
+                $"Write {Writable}, or primary.",
+                nameof(settings)),
+        };
 
     /// <summary>
     /// How long any statement of the store may take, whatever a connection string says: an answer after the lease has no use.
     /// </summary>
     public static int CommandSeconds(TimeSpan lease) => (int)Math.Ceiling(lease.TotalSeconds);
 
-    private static NpgsqlConnectionStringBuilder Parse(string connectionString, TimeSpan lease)
+    private static NpgsqlConnectionStringBuilder Parse(string connectionString, TimeSpan lease, string source)
     {
-        if (Read(connectionString) is not { } builder)
-        {
-            throw new ArgumentException(
-                "The connection string of the lease store cannot be read: a key is misspelt, a value has the wrong type, or one that " +
-                "holds ; or = is not in quotes (Password='a;b').", nameof(connectionString));
-        }
-
-        if (string.IsNullOrWhiteSpace(builder.Host))
-        {
-            throw new ArgumentException(
-                "The connection string of the lease store names no server. Write Host=db;Database=shop;...", nameof(connectionString));
-        }
-
-        if (RequireWritable(builder))
+        var builder = Read(connectionString, source);
+        if (RequireWritable(builder, source))
         {
             builder.TargetSessionAttributes = Writable;
         }
@@ -150,8 +142,19 @@ internal static class LeaseConnection
         }
     }
 
-    /// <summary>Null: it cannot be read. Why is nobody's to know: the words may be a piece of a password that holds a semicolon.</summary>
-    public static NpgsqlConnectionStringBuilder? Read(string connectionString)
+    /// <exception cref="ArgumentException">
+    /// It cannot be read, or names no server. Why is nobody's to know: the words may be a piece of a password that holds a semicolon.
+    /// </exception>
+    public static NpgsqlConnectionStringBuilder Read(string connectionString, string source)
+    {
+        var builder = TryRead(connectionString) ?? throw new ArgumentException(
+            $"{source} cannot be read: a key is misspelt, a value has the wrong type, or one that holds ; or = is not in quotes " +
+            "(Password='a;b').", nameof(connectionString));
+        return !string.IsNullOrWhiteSpace(builder.Host) ? builder : throw new ArgumentException(
+            $"{source} names no server. Write Host=db;Database=shop;...", nameof(connectionString));
+    }
+
+    private static NpgsqlConnectionStringBuilder? TryRead(string connectionString)
     {
         try
         {

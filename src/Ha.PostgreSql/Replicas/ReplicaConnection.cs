@@ -18,9 +18,9 @@ internal static class ReplicaConnection
 
     /// <summary>Of several servers, and nothing said about which, the one that takes writes. A standby refuses to answer.</summary>
     /// <exception cref="ArgumentException">It cannot be read.</exception>
-    public static NpgsqlConnectionStringBuilder Primary(string connectionString)
+    public static NpgsqlConnectionStringBuilder Primary(string connectionString, string source = "The primary's connection string")
     {
-        var builder = Parse(connectionString, "primary");
+        var builder = Parse(connectionString, source);
         if (AreSeveral(builder.Host))
         {
             builder.TargetSessionAttributes ??= "read-write";
@@ -30,13 +30,13 @@ internal static class ReplicaConnection
     }
 
     /// <exception cref="ArgumentException">It cannot be read, or names several servers.</exception>
-    public static NpgsqlConnectionStringBuilder Replica(string connectionString)
+    public static NpgsqlConnectionStringBuilder Replica(string connectionString, string source = "The replica's connection string")
     {
-        var builder = Parse(connectionString, "replica");
+        var builder = Parse(connectionString, source);
         if (AreSeveral(builder.Host))
         {
             throw new ArgumentException(
-                "The replica's connection string names several servers, and how far one of them is says nothing about another. " +
+                $"{source} names several servers, and how far one of them is says nothing about another. " +
                 "Name the one that this node reads from.",
                 nameof(connectionString));
         }
@@ -46,17 +46,9 @@ internal static class ReplicaConnection
 
     private static bool AreSeveral(string? hosts) => hosts?.Contains(',', StringComparison.Ordinal) == true;
 
-    private static NpgsqlConnectionStringBuilder Parse(string connectionString, string which)
+    private static NpgsqlConnectionStringBuilder Parse(string connectionString, string source)
     {
-        var builder = LeaseConnection.Read(connectionString) ?? throw new ArgumentException(
-            $"The {which}'s connection string cannot be read: a key is misspelt, a value has the wrong type, or one that holds ; or = " +
-            "is not in quotes (Password='a;b').", nameof(connectionString));
-        if (string.IsNullOrWhiteSpace(builder.Host))
-        {
-            throw new ArgumentException(
-                $"The {which}'s connection string names no server. Write Host=db;Database=shop;...", nameof(connectionString));
-        }
-
+        var builder = LeaseConnection.Read(connectionString, source);
         LeaseConnection.SetDefaults(builder, Name, ConnectSeconds);
         builder.Timeout = builder.Timeout == 0 ? ConnectSeconds : Math.Min(builder.Timeout, ConnectSeconds);
         builder.MaxPoolSize = Connections;

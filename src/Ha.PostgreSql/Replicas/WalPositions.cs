@@ -30,12 +30,14 @@ internal sealed class WalPositions : ReadConsistency, IDisposable
     /// <param name="primary">A connection string.</param>
     /// <param name="replica">A connection string; null: this node reads from the primary.</param>
     /// <exception cref="ArgumentException">One cannot be read, or allows servers that it must not. Never shows a secret.</exception>
-    public static WalPositions On(string primary, string? replica)
+    public static WalPositions On(string primary, string? replica) =>
+        On(ReplicaConnection.Primary(primary), replica is null ? null : ReplicaConnection.Replica(replica));
+
+    /// <summary>On what <see cref="ReplicaConnection"/> has made of the two.</summary>
+    public static WalPositions On(NpgsqlConnectionStringBuilder primary, NpgsqlConnectionStringBuilder? replica)
     {
-        var writes = ReplicaConnection.Primary(primary);
-        var reads = replica is null ? null : ReplicaConnection.Replica(replica);
-        var database = On(writes);
-        return new WalPositions(database, reads is null ? database : On(reads));
+        var database = On(primary);
+        return new WalPositions(database, replica is null ? database : On(replica));
 
         static LeaseDatabase On(NpgsqlConnectionStringBuilder settings) =>
             new(() => LeaseDatabase.Source(settings, ReplicaConnection.Name));

@@ -1,5 +1,6 @@
 using Ha.Testing;
 using Ha.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Ha.Tests.Configuration;
 
@@ -8,9 +9,9 @@ public class LeaseStoreRulesTests
     private const string Password = "s3cret-of-the-database";
 
     [Theory]
-    [InlineData("postgres:Password=" + Password, "needs the package Ha.PostgreSql: dotnet add package Ha.PostgreSql, and AddHa(o => o.UsePostgreSql())")]
-    [InlineData("redis:cache:6379,password=" + Password, "needs the package Ha.Redis: dotnet add package Ha.Redis, and AddHa(o => o.UseRedis())")]
-    [InlineData("Kubernetes:shop", "needs the package Ha.Kubernetes: dotnet add package Ha.Kubernetes, and AddHa(o => o.UseKubernetes())")]
+    [InlineData("postgres:Password=" + Password, "needs AddHa(o => o.UsePostgreSql()) in the program, from the package Ha.PostgreSql (dotnet add package Ha.PostgreSql)")]
+    [InlineData("redis:cache:6379,password=" + Password, "needs AddHa(o => o.UseRedis()) in the program, from the package Ha.Redis (dotnet add package Ha.Redis)")]
+    [InlineData("Kubernetes:shop", "needs AddHa(o => o.UseKubernetes()) in the program, from the package Ha.Kubernetes (dotnet add package Ha.Kubernetes)")]
     [InlineData("etcd:" + Password, "(etcd:…) names a kind of store that nobody has added; add it with AddHa(o => o.LeaseStores[\"etcd\"] = …), or use one that is there: memory")]
     [InlineData(Password, "must begin with the kind of store and a colon")]
     [InlineData("Host=db;Password=" + Password + ":more", "must begin with the kind of store and a colon")]
@@ -44,6 +45,7 @@ public class LeaseStoreRulesTests
     public async Task The_store_is_made_from_what_follows_the_scheme()
     {
         LeaseStoreContext? seen = null;
+        using var services = new ServiceCollection().BuildServiceProvider();
         var settings = Ha.Configuration.HaSettings.Parse(Options(o =>
         {
             o.LeaseStore = "Memory: a:b=c ";
@@ -55,8 +57,8 @@ public class LeaseStoreRulesTests
                 return new InMemoryLeaseStore();
             };
         }));
-        await using var store = settings.LeaseStore!(null);
-        Assert.Equal(new LeaseStoreContext("a:b=c", "shop", TimeSpan.FromSeconds(3), null), seen);
+        await using var store = settings.LeaseStore!(services);
+        Assert.Equal(new LeaseStoreContext("a:b=c", "shop", TimeSpan.FromSeconds(3), services), seen);
     }
 
     [Fact]

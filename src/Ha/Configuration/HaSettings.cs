@@ -34,8 +34,8 @@ internal sealed record HaSettings
     /// <summary>Null: the leader is elected.</summary>
     public required string? StaticLeader { get; init; }
 
-    /// <summary>Makes the store that elects instead of members; null: there is none.</summary>
-    public required Func<IServiceProvider?, ILeaseStore>? LeaseStore { get; init; }
+    /// <summary>Gives the store that elects instead of members; null: there is none.</summary>
+    public required Func<IServiceProvider, ILeaseStore>? LeaseStore { get; init; }
 
     /// <summary>True when the application says itself who leads.</summary>
     public required bool OwnProvider { get; init; }
@@ -85,7 +85,8 @@ internal sealed record HaSettings
     public required Func<long, CancellationToken, ValueTask<long>>? RaiseFence { get; init; }
 
     public required Func<IServiceProvider, CancellationToken, Task>? WarmUp { get; init; }
-    /// <summary>Makes what reads wait by; null: they wait for nothing.</summary>
+
+    /// <summary>Gives what reads wait by; null: they wait for nothing.</summary>
     public required Func<IServiceProvider, ReadConsistency>? Consistency { get; init; }
 
     /// <summary>Null: health makes no difference.</summary>
@@ -99,10 +100,16 @@ internal sealed record HaSettings
     /// <param name="shutdownTimeout">The host's, into which a handoff must fit; null: there is no host.</param>
     /// <param name="read">Reads one file; default: from the disk.</param>
     /// <param name="ownProvider">The application brought an <see cref="ILeaderProvider"/>.</param>
+    /// <param name="services">For the delegates that make the store and what reads wait by, which run now; null: they run later.</param>
     /// <exception cref="InvalidHaOptionsException">
     /// Something is wrong; it names every problem, because a person fixes settings in one go.
     /// </exception>
-    public static HaSettings Parse(HaOptions options, TimeSpan? shutdownTimeout = null, Func<string, SecretText>? read = null, bool ownProvider = false)
+    public static HaSettings Parse(
+        HaOptions options,
+        TimeSpan? shutdownTimeout = null,
+        Func<string, SecretText>? read = null,
+        bool ownProvider = false,
+        IServiceProvider? services = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (options is { StaticLeader: null, LocalTarget: null, LeaseStore: null, Peers.Count: 0 } && !ownProvider)
@@ -126,16 +133,24 @@ internal sealed record HaSettings
         var tls = TlsRules.Load(options, members, read, problems);
         var prefixes = PathPrefixRules.Parse(options, problems);
         TimingRules.CheckShutdown(options, shutdownTimeout, problems);
-        return problems.Count > 0
-            ? throw new InvalidHaOptionsException(problems)
-            : Create(options, members, keys!, tls!, adminToken) with
-            {
-                IsActive = true,
-                OwnProvider = ownProvider,
-                LeaseStore = store,
-                Prefixes = prefixes,
-                KeysWithoutEffect = [.. options.KeysFound.Where(key => !KeyNames.IsMeantForUs(key))],
-            };
+        var delegates = new DelegateRuns(services, problems);
+        store = ownProvider ? null : delegates.Run(store);
+        var consistency = delegates.Run(options.Consistency);
+        if (problems.Count > 0)
+        {
+            delegates.DisposeMade();
+            throw new InvalidHaOptionsException(problems);
+        }
+
+        return Create(options, members, keys!, tls!, adminToken) with
+        {
+            IsActive = true,
+            OwnProvider = ownProvider,
+            LeaseStore = store,
+            Consistency = consistency,
+            Prefixes = prefixes,
+            KeysWithoutEffect = [.. options.KeysFound.Where(key => !KeyNames.IsMeantForUs(key))],
+        };
     }
 
     /// <summary>Nothing is checked: whatever else has a variable that looks like ours must not keep it from starting.</summary>
@@ -189,7 +204,7 @@ internal sealed record HaSettings
             AdminToken = adminToken,
             RaiseFence = options.RaiseFence,
             WarmUp = options.WarmUp,
-            Consistency = options.Consistency,
+            Consistency = null,
             Standing = options.Standing,
             KeysWithoutEffect = [],
         };

@@ -10,24 +10,23 @@ internal static class LeaseStoreRules
         ["kubernetes"] = ("Ha.Kubernetes", "UseKubernetes"),
     };
 
-    /// <returns>Null: no store elects, or something is wrong.</returns>
-    public static Func<IServiceProvider?, ILeaseStore>? Parse(HaOptions options, Members members, List<string> problems)
+    /// <returns>Null: no store elects, or it cannot be made.</returns>
+    public static Func<IServiceProvider, ILeaseStore>? Parse(HaOptions options, Members members, List<string> problems)
     {
         if (options.LeaseStore is not { } written)
         {
             return null;
         }
 
-        var before = problems.Count;
         var parts = written.Split(':', 2, StringSplitOptions.TrimEntries);
         CheckPlace(options, members, problems);
         var create = Find(options, parts[0], complete: parts.Length == 2, problems);
-        if (create is null || problems.Count > before || members.StaticLeader is not null)
+        var (cluster, lease) = (options.ClusterId, TimingRules.LeaseTimeout(options));
+        if (create is null || string.IsNullOrEmpty(cluster) || lease <= TimeSpan.Zero || members.StaticLeader is not null)
         {
             return null;
         }
 
-        var (cluster, lease) = (options.ClusterId, TimingRules.LeaseTimeout(options));
         return services => create(new LeaseStoreContext(parts[1], cluster, lease, services));
     }
 
@@ -69,7 +68,8 @@ internal static class LeaseStoreRules
         var others = options.LeaseStores.Count == 0 ? "" : $", or use one that is there: {string.Join(", ", options.LeaseStores.Keys.Order(StringComparer.Ordinal))}";
         problems.Add(
             _packages.TryGetValue(scheme, out var missing)
-                ? $"{HaKeys.LeaseStore} ({scheme}:…) needs the package {missing.Package}: dotnet add package {missing.Package}, and AddHa(o => o.{missing.Line}()){others}."
+                ? $"{HaKeys.LeaseStore} ({scheme}:…) needs AddHa(o => o.{missing.Line}()) in the program, " +
+                  $"from the package {missing.Package} (dotnet add package {missing.Package}){others}."
                 : $"{HaKeys.LeaseStore} ({scheme}:…) names a kind of store that nobody has added; add it with AddHa(o => o.LeaseStores[\"{scheme}\"] = …){others}.");
         return null;
     }

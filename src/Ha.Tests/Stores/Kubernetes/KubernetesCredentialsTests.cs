@@ -3,8 +3,8 @@ using System.Reflection;
 using System.Security.Authentication;
 using Ha.Tests.Support;
 using k8s;
-using k8s.Exceptions;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace Ha.Tests.Stores.Kubernetes;
 
@@ -74,7 +74,8 @@ public sealed class KubernetesCredentialsTests : IDisposable
     public void With_neither_the_start_is_refused_with_what_to_do()
     {
         Set("KUBECONFIG", _authority.Write("config", "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\nusers: []\n"));
-        var error = Assert.Throws<KubeConfigException>(Store);
+        var error = Assert.Throws<OptionsValidationException>(Store);
+        Assert.StartsWith("BASE_LEASE_STORE (kubernetes:notes) has no credentials. ", error.Message, StringComparison.Ordinal);
         Assert.Contains("KUBECONFIG", error.Message, StringComparison.Ordinal);
         Assert.Contains("automountServiceAccountToken", error.Message, StringComparison.Ordinal);
     }

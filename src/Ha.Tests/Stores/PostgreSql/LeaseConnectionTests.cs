@@ -2,6 +2,7 @@ using Ha.PostgreSql;
 using Ha.PostgreSql.Database;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace Ha.Tests.Stores.PostgreSql;
@@ -37,8 +38,11 @@ public sealed class LeaseConnectionTests
     [InlineData("Host=a,b;Target Session Attributes=prefer-standby;Password=" + Secret, "takes no writes")]
     public void What_is_wrong_is_said_without_a_secret(string value, string said)
     {
-        var e = Assert.Throws<ArgumentException>(() => Create(value));
-        Assert.Contains(said, e.Message, StringComparison.Ordinal);
+        var e = Assert.Throws<OptionsValidationException>(() => Create(value));
+        var problem = Assert.Single(e.Failures);
+        Assert.StartsWith("BASE_LEASE_STORE=postgres: ", problem, StringComparison.Ordinal);
+        Assert.EndsWith(".", problem, StringComparison.Ordinal);
+        Assert.Contains(said, problem, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, e.ToString(), StringComparison.Ordinal);
     }
 
@@ -47,16 +51,24 @@ public sealed class LeaseConnectionTests
     {
         var options = new HaOptions();
         options.UsePostgreSql();
-        var e = Assert.Throws<ArgumentException>(() => options.LeaseStores["POSTGRES"](new LeaseStoreContext("Shop", "c", LeaseRoom.Lease, null)));
+        var e = Assert.Throws<OptionsValidationException>(() => options.LeaseStores["POSTGRES"](new LeaseStoreContext("Shop", "c", LeaseRoom.Lease, null)));
         Assert.Contains("no configuration", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void The_connection_for_LISTEN_may_be_a_name_too()
+    public void The_connection_for_LISTEN_may_be_a_name_too_and_all_that_is_wrong_is_said_at_once()
     {
-        var e = Assert.Throws<ArgumentException>(() => Create("Shop", o => o.ListenConnectionString = "Direct"));
-        Assert.Contains("ListenConnectionString names the connection string Direct", e.Message, StringComparison.Ordinal);
+        var e = Assert.Throws<OptionsValidationException>(() => Create("Other", o => o.ListenConnectionString = "Direct"));
+        Assert.Collection(
+            e.Failures,
+            first => Assert.StartsWith("ConnectionStrings:Other (from BASE_LEASE_STORE=postgres:) names no server", first, StringComparison.Ordinal),
+            second => Assert.StartsWith(
+                "PostgreSqlLeaseOptions.ListenConnectionString names the connection string Direct", second, StringComparison.Ordinal));
     }
+
+    [Fact]
+    public void The_name_of_a_table_is_told_likewise() =>
+        Assert.Throws<OptionsValidationException>(() => Create("Shop", o => o.Table = "a b"));
 
     [Fact]
     public async Task A_server_that_is_away_is_named_without_a_secret()
@@ -90,6 +102,7 @@ public sealed class LeaseConnectionTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
         {
             ["ConnectionStrings:Shop"] = $"Host=db;Database=shop;Username=u;Password={Secret}",
+            ["ConnectionStrings:Other"] = $"Database=shop;Password={Secret}",
         }).Build();
         using var services = new ServiceCollection().AddSingleton<IConfiguration>(configuration).BuildServiceProvider();
         var options = new HaOptions();

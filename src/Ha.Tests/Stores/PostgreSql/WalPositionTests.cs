@@ -6,6 +6,7 @@ using Ha.Tests.Http;
 using Ha.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace Ha.Tests.Stores.PostgreSql;
@@ -138,9 +139,9 @@ public sealed class WalPositionTests(PostgresServer server)
 
     [Theory]
     [InlineData("Host=a;Database=shop", "Host=b,c;Database=shop", "names several servers")]
-    [InlineData("Database=shop", "Host=b", "The primary's connection string names no server")]
-    [InlineData("Host=a;Pasword=geheim", "Host=b", "The primary's connection string cannot be read")]
-    [InlineData("Host=a", "Host=b;Port=geheim", "The replica's connection string cannot be read")]
+    [InlineData("Database=shop", "Host=b", "UsePostgreSqlReplicas: primary names no server")]
+    [InlineData("Host=a;Pasword=geheim", "Host=b", "UsePostgreSqlReplicas: primary cannot be read")]
+    [InlineData("Host=a", "Host=b;Port=geheim", "UsePostgreSqlReplicas: replica cannot be read")]
     [InlineData("Host=a", "Missing", "names the connection string Missing, which the configuration does not have")]
     [InlineData("postgres://a", "Host=b", "is a URL")]
     public void What_is_wrong_with_a_connection_string_is_said_without_its_secrets(string primary, string replica, string said)
@@ -148,9 +149,22 @@ public sealed class WalPositionTests(PostgresServer server)
         var options = new HaOptions();
         options.UsePostgreSqlReplicas(primary, replica);
         using var services = Services();
-        var error = Assert.ThrowsAny<ArgumentException>(() => options.Consistency!(services));
+        var error = Assert.Throws<OptionsValidationException>(() => options.Consistency!(services));
         Assert.Contains(said, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("geheim", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Both_connection_strings_are_told_at_once()
+    {
+        var options = new HaOptions();
+        options.UsePostgreSqlReplicas("Shop", "Host=b,c");
+        using var services = Services(("ConnectionStrings:Shop", "Database=shop"));
+        var error = Assert.Throws<OptionsValidationException>(() => options.Consistency!(services));
+        Assert.Collection(
+            error.Failures,
+            first => Assert.StartsWith("ConnectionStrings:Shop (from UsePostgreSqlReplicas: primary) names no server", first, StringComparison.Ordinal),
+            second => Assert.StartsWith("UsePostgreSqlReplicas: replica names several servers", second, StringComparison.Ordinal));
     }
 
     [Fact]
