@@ -129,6 +129,7 @@ internal sealed record Member(string Target, string NodeId, IReadOnlyList<PeerAn
 /// <param name="Unhealthy">Its application's health keeps it from leading.</param>
 /// <param name="ConfigMismatch">How its settings differ from those of another one; null: they agree.</param>
 /// <param name="Error">Why it does not answer; null: it does, or was not asked.</param>
+/// <param name="WhyNobodyLeads">A clause by which it explains that it knows no leader; null: it knows one, or says nothing.</param>
 internal sealed record NodeRow(
     string NodeId,
     string Url,
@@ -141,7 +142,8 @@ internal sealed record NodeRow(
     bool Paused,
     bool Unhealthy,
     string? ConfigMismatch,
-    string? Error)
+    string? Error,
+    string? WhyNobodyLeads = null)
 {
     /// <summary>A few words for people.</summary>
     [JsonIgnore]
@@ -155,7 +157,7 @@ internal sealed record NodeRow(
         answer is { Self: { } self, Leader: { } leader }
             ? new NodeRow(
                 self.NodeId, answer.Url, Answers: true, Up: true, answer.Leads, self.Role, leader.Epoch, leader.LeaseRemainingMs,
-                self.Paused, self.Unhealthy, member?.ConfigMismatch, Error: null)
+                self.Paused, self.Unhealthy, member?.ConfigMismatch, Error: null, leader.WhyNobodyLeads)
             { State = answer.Leads ? "leader" : self.Role }
             : Of(member ?? new Member(answer.Url, "", [], IsHeard: false)) with
             {

@@ -85,7 +85,7 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
             target.LookAsync, now => until(now) || now.ExitCode == ExitCode.WrongToken, Left, _clock, stop);
         return until(last) ? last
             : last.ExitCode == ExitCode.WrongToken ? throw NoLeader(last)
-            : throw TimedOut(StatusTable.Leader(last), Troubles(last));
+            : throw TimedOut(StatusTable.Leader(last), [.. Troubles(last), .. StatusTable.Reasons(last)]);
     }
 
     /// <summary>Another leader, or the same one anew.</summary>
@@ -141,7 +141,7 @@ internal sealed class Operation(Target target, TimeSpan patience, TextWriter out
         status.ExitCode is ExitCode.Done or ExitCode.SomeSilent ? ExitCode.NotReachable : status.ExitCode,
         Lines(
             $"{StatusTable.Leader(status)}{(status.Leader is null ? "" : ", but no node says where it is; name it with --url")}.",
-            Troubles(status)));
+            [.. Troubles(status), .. StatusTable.Reasons(status)]));
 
     private CommandException TimedOut(string what, IEnumerable<string> troubles) =>
         new(ExitCode.TimedOut, Lines($"After {DurationText.Format(patience)}: {what}.", troubles));

@@ -7,13 +7,13 @@ internal static class StatusTable
 {
     private static readonly string[] _head = ["NODE", "STATE", "EPOCH", "LEASE", "URL", ""];
 
-    /// <summary>One line for each node below a heading, and what it comes to.</summary>
+    /// <summary>One line for each node below a heading, what it comes to, and <see cref="Reasons"/>.</summary>
     public static IReadOnlyList<string> Lines(ClusterStatus status)
     {
         string[][] rows = [_head, .. status.Nodes.Select(Cells)];
         var widths = Enumerable.Range(0, _head.Length).Select(column => rows.Max(row => row[column].Length)).ToArray();
         var lines = rows.Select(row => string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
-        return [.. lines, "", Summary(status)];
+        return [.. lines, "", Summary(status), .. Reasons(status).Select(reason => $"  {reason}")];
     }
 
     /// <summary>All of it on one line; the same as long as nothing changes but the lease.</summary>
@@ -25,6 +25,11 @@ internal static class StatusTable
         status.IsSplit ? $"{string.Join(" and ", status.Nodes.Where(row => row.Leads).Select(Name))} say that they lead"
         : status.Leader is null ? status.Nodes.Any(row => row.Answers == true) ? "no leader" : "nobody says who leads"
         : $"{Plain(status.Leader)} leads in epoch {status.Epoch.ToString(CultureInfo.InvariantCulture)}";
+
+    /// <summary>While nobody leads, why, by the word of each node that says so.</summary>
+    public static IEnumerable<string> Reasons(ClusterStatus status) => status.Nodes
+        .Where(row => status.Leader is null && row.WhyNobodyLeads is not null)
+        .Select(row => $"{Name(row)}: {Plain(row.WhyNobodyLeads!)}");
 
     /// <summary>What nodes say may hold anything, and a terminal obeys control characters.</summary>
     public static string Plain(string text) => string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));

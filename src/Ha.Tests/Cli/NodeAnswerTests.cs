@@ -75,6 +75,30 @@ public sealed class NodeAnswerTests
     }
 
     [Fact]
+    public async Task Why_nobody_leads_is_shown_by_the_word_of_each_node()
+    {
+        await using var cluster = new KestrelCluster(["a", "b"], [("BASE_QUORUM", "majority")]);
+        var (waiting, silent) = (cluster.Nodes[0], cluster.Nodes[1]);
+        await waiting.App.StartAsync();
+        var why = "this node reaches 1 of 2 members, itself included, and a leader needs 2; ";
+        await Eventually.True(() => waiting.Provider.Current.WhyNobodyLeads?.StartsWith(why, StringComparison.Ordinal) == true);
+
+        string[] status = ["status", "--url", waiting.Url];
+        var table = (await CommandRun.RunAsync([], status)).Ended(ExitCode.NoLeader);
+        Assert.Contains($"\nno leader; 1 of 1 nodes answer\n  a: {why}", table.Output, StringComparison.Ordinal);
+        var nodes = (await CommandRun.RunAsync([], [.. status, "--json"])).Ended(ExitCode.NoLeader).Json["nodes"]!.AsArray();
+        Assert.StartsWith(why, (string?)nodes[0]!["why_nobody_leads"], StringComparison.Ordinal);
+        Assert.Null(nodes[1]!["why_nobody_leads"]);
+        var wait = (await CommandRun.RunAsync([], "wait", "--leader", "--timeout", "300ms", "--url", waiting.Url)).Ended(ExitCode.TimedOut);
+        Assert.StartsWith($"After 300ms: no leader.\n  a: {why}", wait.Error, StringComparison.Ordinal);
+
+        await silent.App.StartAsync();
+        await cluster.HasLeaderAsync("a");
+        var led = (await CommandRun.RunAsync([], status)).Ended(ExitCode.Done);
+        Assert.EndsWith("; 1 of 1 nodes answer\n", led.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_handoff_that_does_not_end_is_not_waited_for_for_ever()
     {
         await using var stays = await FakeNode.StartAsync("a", leader: "a");

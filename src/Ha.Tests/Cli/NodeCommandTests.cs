@@ -33,7 +33,7 @@ public sealed class NodeCommandTests(OperatedCluster cluster) : IClassFixture<Op
         var nodes = json["nodes"]!.AsArray();
         Assert.Equal(["a", "b", "c"], nodes.Select(node => (string)node!["node_id"]!));
         Assert.Equal(
-            ["node_id", "url", "answers", "up", "leads", "role", "epoch", "lease_remaining_ms", "paused", "unhealthy", "config_mismatch", "error"],
+            ["node_id", "url", "answers", "up", "leads", "role", "epoch", "lease_remaining_ms", "paused", "unhealthy", "config_mismatch", "error", "why_nobody_leads"],
             nodes[0]!.AsObject().Select(member => member.Key));
     }
 

@@ -56,6 +56,21 @@ public sealed class InfoEndpointsTests
             await client.GetStringAsync("/_ha/leader"));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Why_nobody_leads_is_told_to_whom_the_leader_is(bool publicInfo)
+    {
+        await using var node = new TestNode(leader: null);
+        node.Settings = node.Settings with { PublicInfo = publicInfo };
+        node.Provider.Current = LeadershipSnapshot.Nobody("node-b", "node-a is silent for 3 s");
+        using var client = await node.StartAsync();
+        using var anonymous = await client.GetAsync("/_ha/leader");
+        var told = (await anonymous.Content.ReadAsStringAsync()).EndsWith(
+            ""","quorum":"majority","why_nobody_leads":"node-a is silent for 3 s"}""", StringComparison.Ordinal);
+        Assert.Equal((publicInfo ? HttpStatusCode.OK : HttpStatusCode.Unauthorized, publicInfo), (anonymous.StatusCode, told));
+    }
+
     [Fact]
     public async Task A_static_leader_has_no_end_of_lease()
     {

@@ -10,6 +10,7 @@ namespace Ha.Endpoints;
 /// <param name="LeaseRemainingMs">Milliseconds; 0: no leader, null: a static leader, whose lease has no end.</param>
 /// <param name="IsSelf">The leader is the node that was asked.</param>
 /// <param name="Quorum"><c>majority</c>, <c>off</c> or <c>static</c>.</param>
+/// <param name="WhyNobodyLeads">As <see cref="LeadershipSnapshot.WhyNobodyLeads"/>; null: not in the answer.</param>
 internal sealed record LeaderAnswer(
     string LeaderUrl,
     string NodeId,
@@ -18,7 +19,8 @@ internal sealed record LeaderAnswer(
     string? LeaseExpires,
     long? LeaseRemainingMs,
     bool IsSelf,
-    string Quorum);
+    string Quorum,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? WhyNobodyLeads = null);
 
 internal sealed record PeerAnswer(
     string NodeId,

@@ -50,7 +50,8 @@ internal sealed class InfoEndpoints(EndpointSources sources)
         var left = leader.LeaseRemaining;
         if (leader.LeaderId is null || left == TimeSpan.Zero)
         {
-            return new LeaderAnswer("", "", 0, 0, LeaseExpires: null, LeaseRemainingMs: 0, IsSelf: false, view.Quorum);
+            return new LeaderAnswer(
+                "", "", 0, 0, LeaseExpires: null, LeaseRemainingMs: 0, IsSelf: false, view.Quorum, leader.WhyNobodyLeads);
         }
 
         var endless = left == Timeout.InfiniteTimeSpan;
