@@ -56,9 +56,8 @@ public abstract class LeaderBackgroundService : BackgroundService
     /// <inheritdoc />
     protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        while (await LeadingAsync(stoppingToken))
         {
-            await LeadingAsync(stoppingToken);
             using var permit = new JobPermit(Leader, stoppingToken);
             var delay = _firstDelay;
             while (!await RunAsync(permit, delay))
@@ -71,18 +70,23 @@ public abstract class LeaderBackgroundService : BackgroundService
         }
     }
 
-    private async Task LeadingAsync(CancellationToken stoppingToken)
+    /// <returns>
+    /// False when the host stops. It is no exception: the host takes a cancellation for a failure of this service where its start failed.
+    /// </returns>
+    private async Task<bool> LeadingAsync(CancellationToken stoppingToken)
     {
-        while (true)
+        while (!stoppingToken.IsCancellationRequested)
         {
             var change = Leader.GetChangeToken();
             if (Leader.Current.AdmitsNow())
             {
-                return;
+                return true;
             }
 
-            await change.FiredAsync(stoppingToken);
+            await change.FiredAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+
+        return false;
     }
 
     /// <returns>False when it failed and should run again.</returns>

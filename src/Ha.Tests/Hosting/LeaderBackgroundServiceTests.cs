@@ -1,7 +1,10 @@
 using System.Threading.Channels;
 using Ha.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Moq;
 
 namespace Ha.Tests.Hosting;
 
@@ -172,6 +175,28 @@ public sealed class LeaderBackgroundServiceTests : IDisposable
         await job.StopAsync(default);
     }
 
+    /// <summary>The host is disposed of without a stop then, and would say that this service failed, and name a setting of its own.</summary>
+    [Fact]
+    public async Task A_start_that_fails_ends_the_job_without_a_word()
+    {
+        var waits = new TaskCompletionSource();
+        var follower = new Mock<ILeaderProvider>();
+        follower.Setup(leader => leader.Current).Returns(_leader.Current);
+        follower.Setup(leader => leader.GetChangeToken()).Callback(() => waits.TrySetResult()).Returns(_leader.GetChangeToken());
+        Job job;
+        await using (var app = TestApp.Create(TestApp.Inactive, builder =>
+        {
+            builder.Services.AddSingleton<IHostedService>(_ => new Job(follower.Object, NullLogger.Instance, _clock));
+            builder.Services.AddSingleton<IHostedService>(new Broken(waits.Task));
+        }))
+        {
+            job = app.Services.GetServices<IHostedService>().OfType<Job>().Single();
+            await Assert.ThrowsAsync<IOException>(() => app.StartAsync());
+        }
+
+        await job.ExecuteTask!.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
     [Fact]
     public async Task With_the_plugin_off_the_job_simply_runs()
     {
@@ -214,6 +239,17 @@ public sealed class LeaderBackgroundServiceTests : IDisposable
             _runs.Writer.TryWrite(run);
             return Work(run);
         }
+    }
+
+    private sealed class Broken(Task first) : IHostedService
+    {
+        public async Task StartAsync(CancellationToken cancellationToken)
+        {
+            await first;
+            throw new IOException("address already in use");
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     private sealed class ErrorLog : ILogger
