@@ -48,7 +48,7 @@ public abstract class ElectedLeader : ILeaderProvider, ILeadershipControl, IDisp
     public Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default) =>
         Runner.WaitForLeaderAsync(cancellationToken);
 
-    /// <summary>Says that this node serves requests; before, it does not lead.</summary>
+    /// <summary>Says that this node listens and serves requests; before, it does not lead, and members hear nothing of it.</summary>
     public void SetReady() => Runner.SetReady();
 
     /// <summary>
@@ -115,6 +115,9 @@ public abstract class ElectedLeader : ILeaderProvider, ILeadershipControl, IDisp
     Task<bool> ILeadershipControl.HandOffAsync(CancellationToken cancellationToken) => Runner.HandOffForShutdownAsync(cancellationToken);
 
     void ILeadershipControl.CheckFence(long epoch) => Runner.CheckFence(epoch);
+
+    /// <summary>Lets members hear of this node before <see cref="SetReady"/>: it listens, and gets ready.</summary>
+    internal void SetListening() => Runner.SetListening();
 
     /// <summary>Once, after the runner was ended: what else there is to dispose of.</summary>
     private protected virtual void End()

@@ -20,6 +20,8 @@ public class ElectionRunnerTests
     public async Task A_message_without_an_answer_is_given_up_by_the_election_s_own_clock()
     {
         using var runner = Runner(["http://b"], raiseFence: null);
+        Assert.Empty(_limits);
+        runner.SetListening();
         var first = Assert.Single(_limits);
 
         _clock.Advance(_interval * 1.5 - TimeSpan.FromMilliseconds(1));

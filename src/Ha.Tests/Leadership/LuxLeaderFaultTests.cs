@@ -16,6 +16,7 @@ public class LuxLeaderFaultTests
         options.Peers.Add("http://c");
 
         await using var node = new LuxLeader(options, handler);
+        node.SetReady();
 
         await Eventually.True(() => Volatile.Read(ref calls) >= 6);
     }

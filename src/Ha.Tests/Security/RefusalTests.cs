@@ -122,6 +122,7 @@ public sealed class RefusalTests : IAsyncLifetime, IDisposable
         options.Peers.Add(Node.Url);
         options.ClusterSecrets.Add(Rings.OldSecret);
         await using var stranger = new LuxLeader(options);
+        stranger.SetReady();
 
         await Eventually.True(() => stranger.Election.View().Members.Any(member => member.ConfigMismatch == "it says that this node is not in its BASE_PEERS"));
     }

@@ -91,6 +91,7 @@ internal sealed partial class SimNode
         Clock.Continue(_world.Now);
         Say("starts with an empty memory");
         Core = new ElectionCore(config, LocalNow, Clock.Wall(_world.Now));
+        Core.SetListening(LocalNow);
         Before = default;
         Touched = true;
         _world.Schedule(_world.Now + Setup.ReadyAfterMicros, new SimEvent(SimEventKind.Ready, Index, Life));

@@ -4,7 +4,7 @@ namespace Ha.Election;
 internal sealed partial class ElectionCore
 {
     /// <summary>True when a request should go to this peer now; the owner sends it unless one is under way.</summary>
-    public bool WantsBeat(int peer) => _peers[peer].Due;
+    public bool WantsBeat(int peer) => _listens && _peers[peer].Due;
 
     /// <summary>Makes the next request to a peer. Its send time is noted here, before anything is serialised.</summary>
     public Beat CreateBeat(int peer, long now, long wall)

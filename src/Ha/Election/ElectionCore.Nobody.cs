@@ -21,7 +21,9 @@ internal sealed partial class ElectionCore
             return;
         }
 
-        WhyNobodyLeads = string.Join("; ", _peers.Select(peer => AboutPeer(peer, now)).Prepend(AboutSelf(now)));
+        WhyNobodyLeads = _listens
+            ? string.Join("; ", _peers.Select(peer => AboutPeer(peer, now)).Prepend(AboutSelf(now)))
+            : "this node does not listen yet, and hears nobody before it does";
         if (_reportNobodyAt == long.MaxValue)
         {
             _reportNobodyAt = now + Math.Max(LeastPatienceMicros, 3 * _config.LeaseMicros);
@@ -47,7 +49,7 @@ internal sealed partial class ElectionCore
 
         if (!_ready)
         {
-            return "this node does not listen yet or still warms up";
+            return "this node still warms up";
         }
 
         if (!Standing.Stands)

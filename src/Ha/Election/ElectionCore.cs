@@ -25,6 +25,7 @@ internal sealed partial class ElectionCore : ILeadershipCore
     private long _nextRound;
     private long _lastNow;
     private long _lastWall;
+    private bool _listens;
     private bool _ready;
     private bool _draining;
     private bool _wasQuarantined;
@@ -68,9 +69,33 @@ internal sealed partial class ElectionCore : ILeadershipCore
 
     public Peer PeerAt(int peer) => _peers[peer];
 
+    /// <summary>
+    /// The server listens, so this node is the process behind its URL and sends from now on. Where the quarantine is over or nearly so, it
+    /// lasts for another lease: what is learned in it, who leads in off mode and who was promised more by another configuration, takes
+    /// hearing the others. Not once one was heard, though: votes may have been given since.
+    /// </summary>
+    public void SetListening(long now)
+    {
+        if (_listens)
+        {
+            return;
+        }
+
+        _listens = true;
+        if (_peers.Length > 0 && Array.TrueForAll(_peers, static peer => peer.LastHeard == Peer.Never))
+        {
+            _voter.ExtendQuarantine(now + _config.LeaseMicros);
+            _wasQuarantined = true;
+        }
+
+        RequestBeats();
+        Advance(now, WallAt(now));
+    }
+
     /// <summary>The application listens and could lead.</summary>
     public void SetReady(long now)
     {
+        SetListening(now);
         _ready = true;
         Advance(now, WallAt(now));
     }

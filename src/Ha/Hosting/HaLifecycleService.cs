@@ -11,7 +11,7 @@ using Microsoft.Extensions.Options;
 namespace Ha.Hosting;
 
 /// <summary>
-/// Ties leadership to the host's life: eligible once the listener is up, handed over while it still is. Never waits
+/// Ties leadership to the host's life: heard of and eligible once the listener is up, handed over while it still is. Never waits
 /// for an election, so a node starts whether or not others do.
 /// </summary>
 internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSignal shutdown, ILogger<HaLifecycleService> logger)
@@ -28,7 +28,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
     private Lazy<Task<bool>> _handoff = new(Task.FromResult(false));
 
     /// <summary>
-    /// Reads and checks the settings before any other service starts; the node begins to listen to others. A shutdown that begins with
+    /// Reads and checks the settings before any other service starts; the quarantine begins. A shutdown that begins with
     /// SIGTERM begins the handoff, too: until the host comes to <see cref="StoppingAsync"/> it says things and wakes others.
     /// </summary>
     public Task StartingAsync(CancellationToken cancellationToken)
@@ -55,6 +55,8 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
     {
         if (_node is { } node)
         {
+            // A process that does not get the port must not be heard under the URL of the one that has it.
+            (node.Control as ElectedLeader)?.SetListening();
             _ = StandAsync(node);
         }
 

@@ -4,8 +4,8 @@ using Ha.Telemetry;
 namespace Ha.Leadership;
 
 /// <summary>
-/// Owns one election among members. Messages leave through a delegate and arrive at <see cref="Receive"/>. Starts at
-/// construction, ends when disposed. Thread-safe.
+/// Owns one election among members. Messages leave through a delegate, from when the server listens, and arrive at
+/// <see cref="Receive"/>. Starts at construction, ends when disposed. Thread-safe.
 /// </summary>
 internal sealed class ElectionRunner : LeadershipRunner<ElectionCore>
 {
@@ -48,6 +48,8 @@ internal sealed class ElectionRunner : LeadershipRunner<ElectionCore>
     }
 
     public override Task Ended => Task.WhenAll(_sends);
+
+    public override void SetListening() => Step(static (core, now, _) => core.SetListening(now));
 
     /// <summary>Answers one verified message.</summary>
     public BeatReply Receive(Beat beat)

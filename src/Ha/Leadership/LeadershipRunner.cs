@@ -113,6 +113,10 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
         }
     }
 
+    public virtual void SetListening()
+    {
+    }
+
     public void SetReady()
     {
         _listens = true;

@@ -129,6 +129,7 @@ public sealed class PeerTlsTests : IDisposable
         options.ClusterSecrets.Add(Rings.OldSecret);
         using var logs = new RecordedLogs();
         await using var node = new LuxLeader(options, loggers: logs);
+        node.SetReady();
         await Eventually.True(() => logs.Entries.Any(entry => entry.Id == 1101));
         return logs.Entries.First(entry => entry.Id == 1101).Text;
     }
