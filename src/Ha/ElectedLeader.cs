@@ -116,6 +116,9 @@ public abstract class ElectedLeader : ILeaderProvider, ILeadershipControl, IDisp
 
     void ILeadershipControl.CheckFence(long epoch) => Runner.CheckFence(epoch);
 
+    /// <summary>The host's start is under way: whoever waits for a leader need not be what keeps it from beginning.</summary>
+    internal void SetStarting() => Runner.SetStarting();
+
     /// <summary>Lets members hear of this node before <see cref="SetReady"/>: it listens, and gets ready.</summary>
     internal void SetListening() => Runner.SetListening();
 

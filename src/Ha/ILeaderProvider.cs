@@ -31,11 +31,12 @@ public interface ILeaderProvider
     IChangeToken GetChangeToken();
 
     /// <summary>
-    /// Waits until a leader is known, this node or another. Before the server listens this node cannot lead: what the
-    /// start waits for (a service's <c>StartAsync</c>, code before <c>Run()</c>) must not wait here.
+    /// Waits until a leader is known, this node or another. Before the server listens this node cannot lead, and members do not hear of
+    /// it: what the start waits for (a service's <c>StartAsync</c>, code before <c>Run()</c>) must not wait here.
     /// </summary>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> fired.</exception>
     /// <exception cref="ObjectDisposedException">The election has ended, and with it all that could be waited for.</exception>
+    /// <exception cref="InvalidOperationException">Members elect, and after 5 s of waiting the start of this node has not begun.</exception>
     Task<LeadershipSnapshot> WaitForLeaderAsync(CancellationToken cancellationToken = default);
 
     /// <summary>

@@ -34,6 +34,7 @@ internal sealed class HaLifecycleService(IServiceProvider services, ShutdownSign
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         _node = services.GetRequiredService<HaNode>();
+        (_node.Control as ElectedLeader)?.SetStarting();
         if (_node is { Control: { } control, Settings.IsActive: true })
         {
             _handoff = new(() => control.HandOffAsync(_impatience.Token));

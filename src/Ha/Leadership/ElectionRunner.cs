@@ -49,7 +49,11 @@ internal sealed class ElectionRunner : LeadershipRunner<ElectionCore>
 
     public override Task Ended => Task.WhenAll(_sends);
 
-    public override void SetListening() => Step(static (core, now, _) => core.SetListening(now));
+    public override void SetListening()
+    {
+        base.SetListening();
+        Step(static (core, now, _) => core.SetListening(now));
+    }
 
     /// <summary>Answers one verified message.</summary>
     public BeatReply Receive(Beat beat)
@@ -67,6 +71,8 @@ internal sealed class ElectionRunner : LeadershipRunner<ElectionCore>
 
         return reply;
     }
+
+    protected override bool HearsBeforeItListens => false;
 
     protected override Action? TakeSends(ElectionCore core)
     {

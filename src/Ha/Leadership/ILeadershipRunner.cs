@@ -26,6 +26,9 @@ internal interface ILeadershipRunner : IDisposable
 
     ClusterView View();
 
+    /// <summary>Says that the host's start is under way.</summary>
+    void SetStarting();
+
     /// <summary>Says that the server listens; before, this node sends nothing to others. <see cref="SetReady"/> says so, too.</summary>
     void SetListening();
 

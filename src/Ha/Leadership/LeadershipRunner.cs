@@ -13,9 +13,14 @@ namespace Ha.Leadership;
 internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
     where TCore : ILeadershipCore
 {
+    private const string StartKeptWaiting =
+        "This waits for a leader, and the start of this node's server has not begun. Before its server listens a node neither leads " +
+        "nor hears who does, so a start that waits for that waits for ever. Wait in BackgroundService.ExecuteAsync, in " +
+        "IHostedLifecycleService.StartedAsync or after StartAsync(), not before Run(); without AddHa(), call SetReady() first.";
+
     private const int MaxClockReads = 4;
     private const long MaxClockReadMicros = 10_000;
-    private static readonly TimeSpan _readyPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _startPatience = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
     private readonly TCore _core;
@@ -26,12 +31,14 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
     private readonly EventOrder _events;
     private readonly ITimer _timer;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationTokenSource _startKeptWaiting = new();
     private readonly TaskCompletionSource _releaseKnown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _shuttingDown;
     private bool _drainRuns;
     private long _fenceRaisedFor;
     private long _nextFenceCheck = long.MinValue;
-    private volatile bool _listens;
+    private volatile bool _starts;
+    private volatile bool _ready;
     private int _lateStartWatched;
     private int _disposed;
 
@@ -99,9 +106,15 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
             }
 
             ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, typeof(ILeaderProvider));
-            WarnIfStartWaits();
+            var starts = _starts;
+            if (!starts && _startKeptWaiting.IsCancellationRequested)
+            {
+                throw new InvalidOperationException(StartKeptWaiting);
+            }
 
-            await change.FiredAsync(cancellationToken);
+            WatchStart();
+            using var either = starts ? null : CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _startKeptWaiting.Token);
+            await change.FiredAsync(either?.Token ?? cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -113,13 +126,13 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
         }
     }
 
-    public virtual void SetListening()
-    {
-    }
+    public void SetStarting() => _starts = true;
+
+    public virtual void SetListening() => _starts = true;
 
     public void SetReady()
     {
-        _listens = true;
+        (_starts, _ready) = (true, true);
         Step(static (core, now, _) => core.SetReady(now));
     }
 
@@ -219,6 +232,9 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
 
     /// <summary>The first step. Called once, at the end of the subclass's constructor.</summary>
     protected void Start() => OnTimer();
+
+    /// <summary>True when this node may learn who leads before its server listens.</summary>
+    protected abstract bool HearsBeforeItListens { get; }
 
     /// <summary>Takes from the core what is to be sent now, under the lock; the result sends it, outside. Null: nothing.</summary>
     protected abstract Action? TakeSends(TCore core);
@@ -380,22 +396,28 @@ internal abstract class LeadershipRunner<TCore> : ILeadershipRunner
     }
 
     /// <summary>
-    /// Somebody waits for a leader before this node may lead. In a background service that is as it should be; in what
-    /// the start of the server waits for, on all nodes, nobody ever leads.
+    /// Somebody waits for a leader before this node may lead. In a background service that is as it should be; what the start of the
+    /// server waits for, it waits for in vain. Which one it is nobody can tell but before the start: then it is the start that waits.
     /// </summary>
-    private void WarnIfStartWaits()
+    private void WatchStart()
     {
-        if (!_listens && Interlocked.Exchange(ref _lateStartWatched, 1) == 0)
+        if (!_ready && Interlocked.Exchange(ref _lateStartWatched, 1) == 0)
         {
             _ = WatchAsync();
         }
 
         async Task WatchAsync()
         {
-            await PauseAsync(_readyPatience);
-            if (!_listens && !_stopping.IsCancellationRequested && !Current.KnowsLeader)
+            await PauseAsync(_startPatience);
+            if (_ready || _stopping.IsCancellationRequested || Current.KnowsLeader)
             {
-                Tell(Telemetry.AwaitedBeforeReady);
+                return;
+            }
+
+            Tell(Telemetry.AwaitedBeforeReady);
+            if (!_starts && !HearsBeforeItListens)
+            {
+                await _startKeptWaiting.CancelAsync();
             }
         }
     }

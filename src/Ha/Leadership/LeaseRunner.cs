@@ -49,6 +49,8 @@ internal sealed class LeaseRunner : LeadershipRunner<LeaseCore>
 
     public override Task Ended { get; }
 
+    protected override bool HearsBeforeItListens => true;
+
     protected override Action? TakeSends(LeaseCore core)
     {
         var (now, wall) = ReadClocks();
