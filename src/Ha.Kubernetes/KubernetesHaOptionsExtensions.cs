@@ -1,6 +1,5 @@
 using Ha;
 using Ha.Kubernetes;
-using Ha.PostgreSql;
 using k8s;
 using k8s.Exceptions;
 

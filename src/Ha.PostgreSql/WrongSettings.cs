@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
 
-namespace Ha.PostgreSql;
+namespace Ha;
 
 /// <summary>Gathers what is wrong with a delegate's settings, for the one message that names every problem.</summary>
 internal sealed class WrongSettings

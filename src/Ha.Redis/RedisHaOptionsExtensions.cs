@@ -1,5 +1,4 @@
 using Ha;
-using Ha.PostgreSql;
 using Ha.Redis;
 using StackExchange.Redis;
 
