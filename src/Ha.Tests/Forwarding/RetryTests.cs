@@ -525,7 +525,7 @@ public sealed class RetryTests
                 socket.LingerState = new LingerOption(enable: true, seconds: 0);
             }
         }
-        catch (SocketException)
+        catch (Exception ending) when (ending is SocketException or ObjectDisposedException)
         {
             // The test is over.
         }
