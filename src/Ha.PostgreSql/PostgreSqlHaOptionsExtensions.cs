@@ -4,6 +4,7 @@ using Ha.PostgreSql.Database;
 using Ha.PostgreSql.Replicas;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -47,20 +48,19 @@ public static class PostgreSqlHaOptionsExtensions
         {
             var find = Names(services);
             var wrong = new WrongSettings();
-            var writes = wrong.Try(() =>
-            {
-                var (value, source) = LeaseConnection.Resolve(primary, $"{nameof(UsePostgreSqlReplicas)}: {nameof(primary)}", find);
-                return ReplicaConnection.Primary(value, source);
-            });
-            var reads = replica is null ? null : wrong.Try(() =>
-            {
-                var (value, source) = LeaseConnection.Resolve(replica, $"{nameof(UsePostgreSqlReplicas)}: {nameof(replica)}", find);
-                return ReplicaConnection.Replica(value, source);
-            });
+            var writes = Read(primary, nameof(primary), ReplicaConnection.Primary);
+            var reads = replica is null ? null : Read(replica, nameof(replica), ReplicaConnection.Replica);
             wrong.ThrowIfAny();
             var positions = WalPositions.On(writes!, reads);
             configure?.Invoke(positions);
             return positions;
+
+            NpgsqlConnectionStringBuilder? Read(string text, string parameter, Func<string, string, NpgsqlConnectionStringBuilder> read) =>
+                wrong.Try(() =>
+                {
+                    var (value, source) = LeaseConnection.Resolve(text, $"{nameof(UsePostgreSqlReplicas)}: {parameter}", find);
+                    return read(value, source);
+                });
         };
         return options;
     }
