@@ -34,7 +34,7 @@ public sealed class LeaderRoutingOptions
     public Func<Uri, CancellationToken, ValueTask<AuthenticationHeaderValue?>>? GetAuthorization { get; set; }
 
     /// <value>
-    /// How long one call may take until its response headers are there, all attempts and waits included. Default 30 s, range 10 ms to
+    /// How long one call may take until its answer is given back, all attempts and waits included. Default 30 s, range 10 ms to
     /// 1 day, and not shorter than an <see cref="AttemptTimeout"/> that is set. Keep it below <c>HttpClient.Timeout</c> (100 s), or that one ends
     /// the call first and says less.
     /// </value>

@@ -10,8 +10,6 @@ namespace Ha.Client.Routing;
 /// </summary>
 internal static class AnswerReader
 {
-    public const int MaxErrorBytes = 64 * 1024;
-
     /// <param name="response">The response; its body is buffered where it must be read, and can be read again.</param>
     /// <param name="sent">Where the request went.</param>
     /// <param name="unseenWrite">
@@ -117,29 +115,13 @@ internal static class AnswerReader
     private static async Task<string?> ErrorAsync(HttpResponseMessage response, string type, CancellationToken cancellationToken)
     {
         var content = response.Content;
-        if (content.Headers.ContentType?.MediaType != type || content.Headers.ContentLength is 0 or > MaxErrorBytes ||
+        if (content.Headers.ContentType?.MediaType != type || content.Headers.ContentLength is 0 or > AnswerBody.MaxBytes ||
             (type is "application/json" && content.Headers.ContentLength is null))
         {
             return null;
         }
 
-        return await BodyAsync(response, cancellationToken).ConfigureAwait(false) is { } body ? Text(body, "error") : null;
-    }
-
-    /// <summary>The body, which can be read again; null when it is longer than <see cref="MaxErrorBytes"/>.</summary>
-    public static async Task<byte[]?> BodyAsync(HttpResponseMessage response, CancellationToken cancellationToken)
-    {
-        var content = response.Content;
-        if (content.Headers.ContentLength is { } length)
-        {
-            return length > MaxErrorBytes ? null : await content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
-        }
-
-        var stream = await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
-        var begin = new byte[MaxErrorBytes + 1];
-        var read = await stream.ReadAtLeastAsync(begin, begin.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
-        response.Content = new BegunContent(content, begin.AsMemory(0, read), stream);
-        return read > MaxErrorBytes ? null : begin[..read];
+        return await AnswerBody.ReadAsync(response, CancellationToken.None, cancellationToken).ConfigureAwait(false) is { } body ? Text(body, "error") : null;
     }
 
     /// <summary>A string member of a JSON object; null when there is no such thing.</summary>

@@ -6,6 +6,8 @@ namespace Ha.Client.Routing;
 /// <summary>Sends one copy of a request to one node, and says what came of it; knows nothing of repetition.</summary>
 internal sealed class AttemptSender(RoutingContext routing, CallRequest request, AttemptSender.Transport transport)
 {
+    private bool _oneBrokeOff;
+
     /// <summary>The handler below.</summary>
     public delegate Task<HttpResponseMessage> Transport(HttpRequestMessage request, CancellationToken cancellationToken);
 
@@ -24,7 +26,13 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
         var authorization = await AuthorizeAsync(member, limit, cancellationToken).ConfigureAwait(false);
         try
         {
-            return await ExchangeAsync(member, mark, authorization, both.Token).ConfigureAwait(false);
+            var answer = await ExchangeAsync(member, mark, authorization, both.Token).ConfigureAwait(false);
+            if (answer.Meaning == Meaning.Final && request.IsRepeatable && !_oneBrokeOff)
+            {
+                await ArriveAsync(answer.Response!, limit - routing.Clock.GetElapsedTime(started), cancellationToken).ConfigureAwait(false);
+            }
+
+            return answer;
         }
         catch (Exception error) when (Failure.IsOfTransport(error, cancellationToken))
         {
@@ -80,6 +88,21 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
         }
         catch
         {
+            response.Dispose();
+            throw;
+        }
+    }
+
+    // A node may be killed in the middle of its answer. A second one that breaks off is the application's doing, and the caller's to see.
+    private async Task ArriveAsync(HttpResponseMessage response, TimeSpan left, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await AnswerBody.ArriveAsync(response, left, routing.Clock, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            _oneBrokeOff = true;
             response.Dispose();
             throw;
         }

@@ -24,7 +24,7 @@ internal sealed class ClientMetrics
     {
         var meter = factory?.Create(MeterName) ?? _ofTheProcess;
         _attempts = meter.CreateCounter<long>("ha.client.attempts", "{attempt}", "Requests sent to nodes, by what came of them.");
-        _calls = meter.CreateHistogram<double>("ha.client.call.duration", "s", "Calls until their response headers, all attempts included.");
+        _calls = meter.CreateHistogram<double>("ha.client.call.duration", "s", "Calls until their answers are given back, all attempts included.");
         _pauses = meter.CreateHistogram<double>("ha.client.pause.duration", "s", "Waits between the attempts of a call.");
         _avoided = meter.CreateCounter<long>("ha.client.node.avoided", "{time}", "Times a node was put aside because it did not answer.");
         _leaderChanges = meter.CreateCounter<long>("ha.client.leader.changes", "{change}", "Times another leader became known.");

@@ -55,8 +55,8 @@ internal static class LeaderLookup
             return $"{(int)response.StatusCode}";
         }
 
-        var json = await AnswerReader.BodyAsync(response, cancellationToken).ConfigureAwait(false);
-        if (AnswerReader.Text(json, "leader_url") is not { Length: > 0 } leader)
+        var json = await AnswerBody.ReadAsync(response, CancellationToken.None, cancellationToken).ConfigureAwait(false);
+        if (AnswerReader.Text(json ?? default, "leader_url") is not { Length: > 0 } leader)
         {
             return "nobody";
         }

@@ -3,6 +3,7 @@
  * 502 or 503 may be the application's word, and a 307 one of its own redirects.
  */
 
+import { isOfTransport } from "./failure.js";
 import { isDowngrade, memberOf, parseMember, rawPathAndQuery, tryParse } from "./member-url.js";
 
 /** What one attempt means for the call. */
@@ -42,7 +43,10 @@ export interface Answer {
   readonly again?: boolean;
 }
 
-const maxErrorBytes = 64 * 1024;
+const maxBytes = 64 * 1024;
+
+/** In ms: enough for what is written at once; not much for who waits for the first piece of a stream. */
+const arrival = 100;
 
 /** In ms, for the rest of an answer that is of no use. */
 const patience = 1_000;
@@ -113,7 +117,7 @@ export function discard(response: Response | undefined): void {
 
   const reader = response.body.getReader();
   const cancel = () => void reader.cancel().catch(() => {});
-  if (!(Number(response.headers.get("Content-Length") ?? Infinity) <= maxErrorBytes)) {
+  if (!(Number(response.headers.get("Content-Length") ?? Infinity) <= maxBytes)) {
     return cancel();
   }
 
@@ -122,6 +126,33 @@ export function discard(response: Response | undefined): void {
   void drain()
     .catch(() => {})
     .finally(() => clearTimeout(timer));
+}
+
+/**
+ * Has a short answer arrive to its end, so that one that breaks off fails here. One that is long, or takes its time, goes on as it
+ * comes, and what else it fails of is its reader's to see.
+ *
+ * @param left In ms, of the time that the attempt has.
+ * @returns The answer in place of the other, which nobody may use any more.
+ */
+export async function arrive(response: Response, left: number): Promise<Response> {
+  const { headers, body, bodyUsed } = response;
+  const isStream = /^(text\/event-stream|application\/grpc)/i.test(headers.get("Content-Type") ?? "");
+  if (typeof body?.getReader !== "function" || bodyUsed || body.locked || isStream || Number(headers.get("Content-Length")) > maxBytes) {
+    return response;
+  }
+
+  // Not the other way round: Node.js ends the original's body itself when the caller gives up, unless that has a reader.
+  const kept = response.clone();
+  try {
+    await readBounded(response, Math.min(left, arrival));
+  } catch (error) {
+    if (isOfTransport(error)) {
+      throw error;
+    }
+  }
+
+  return kept;
 }
 
 /** A string member of a JSON object; undefined when there is no such thing. */
@@ -230,7 +261,7 @@ async function readError(response: Response, type: string): Promise<unknown> {
   const length = headers.get("Content-Length");
   if (
     headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase() !== type ||
-    (length === null ? type === "application/json" : !(Number(length) > 0 && Number(length) <= maxErrorBytes))
+    (length === null ? type === "application/json" : !(Number(length) > 0 && Number(length) <= maxBytes))
   ) {
     return undefined;
   }
@@ -238,24 +269,31 @@ async function readError(response: Response, type: string): Promise<unknown> {
   return readJson(response.clone());
 }
 
-async function readBounded(response: Response): Promise<Uint8Array | undefined> {
+/** @param enough In ms, after which nobody waits for more; undefined: never. */
+async function readBounded(response: Response, enough?: number): Promise<Uint8Array | undefined> {
   const reader = response.body?.getReader();
   if (!reader) {
     return new Uint8Array();
   }
 
-  let bytes = new Uint8Array();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    if (bytes.length + part.value.length > maxErrorBytes) {
-      void reader.cancel().catch(() => {});
-      return undefined;
+  const cancel = () => void reader.cancel().catch(() => {});
+  const timer = enough === undefined ? undefined : setTimeout(cancel, enough);
+  try {
+    let bytes = new Uint8Array();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      if (bytes.length + part.value.length > maxBytes) {
+        cancel();
+        return undefined;
+      }
+
+      const longer = new Uint8Array(bytes.length + part.value.length);
+      longer.set(bytes);
+      longer.set(part.value, bytes.length);
+      bytes = longer;
     }
 
-    const longer = new Uint8Array(bytes.length + part.value.length);
-    longer.set(bytes);
-    longer.set(part.value, bytes.length);
-    bytes = longer;
+    return bytes;
+  } finally {
+    clearTimeout(timer);
   }
-
-  return bytes;
 }

@@ -1,4 +1,4 @@
-import { discard, epochOf, isRedirect, namedEpochOf, readAnswer, readJson, targetOf, text, type Answer } from "./answer.js";
+import { arrive, discard, epochOf, isRedirect, namedEpochOf, readAnswer, readJson, targetOf, text, type Answer } from "./answer.js";
 import { atLeast, backoff } from "./backoff.js";
 import type { Cluster, Member } from "./cluster.js";
 import { LeaderRoutingError, OutcomeUnknownError, type NodeReport } from "./errors.js";
@@ -50,6 +50,9 @@ export class RoutedCall {
 
   /** A copy of the write may have been executed. Holds for good: no later answer takes it back. */
   #inDoubt = false;
+
+  /** An answer to this call has. */
+  #brokeOff = false;
 
   /** The application redirects this read, and the platform may follow. */
   #following = false;
@@ -148,7 +151,7 @@ export class RoutedCall {
     let body: object | null | undefined;
     try {
       const authorization = member.trusted ? await this.#authorize(member, limit) : undefined;
-      const answer = await this.#exchange(member, authorization, attempt.signal, limit);
+      const answer = await this.#exchange(member, authorization, attempt, limit);
       body = answer.response?.body;
       return answer;
     } finally {
@@ -182,14 +185,14 @@ export class RoutedCall {
   }
 
   /** Failures of the transport are answers too. */
-  async #exchange(member: Member, authorization: string | undefined, attempt: AbortSignal, limit: number): Promise<Answer> {
+  async #exchange(member: Member, authorization: string | undefined, attempt: TimeLimit, limit: number): Promise<Answer> {
     const { cluster, options, hidden, passedOn } = this.#routing;
     const marked = hidden && !passedOn && this.#request.toLeader;
     const started = performance.now();
     const before = cluster.position.taken;
     try {
       const url = this.#request.urlOn(member);
-      const init = this.#request.attempt(member, cluster, authorization, marked, this.#redirectMode(hidden), attempt);
+      const init = this.#request.attempt(member, cluster, authorization, marked, this.#redirectMode(hidden), attempt.signal);
       const response = await options.fetch(url.href, init);
       cluster.answered(member);
       if (!response.redirected && member.trusted) {
@@ -203,17 +206,35 @@ export class RoutedCall {
       }
 
       const answer = await readAnswer(response, url, this.#request.isWrite && cluster.showsNodes);
+      if (answer.meaning === "final" && this.#request.isRepeatable && !this.#brokeOff) {
+        return await this.#arrive(answer, attempt, limit - (performance.now() - started));
+      }
+
       return marked ? this.#readRefusal(member, answer) : this.#readHidden(hidden, answer);
     } catch (error) {
       this.#request.signal?.throwIfAborted();
       const { failed } = this.#request.body;
-      if (!attempt.aborted && !failed && !isOfTransport(error)) {
+      const { aborted } = attempt.signal;
+      if (!aborted && !failed && !isOfTransport(error)) {
         throw error;
       }
 
-      const answer = judge(error, failed, attempt.aborted ? limit : undefined);
+      const answer = judge(error, failed, aborted ? limit : undefined);
       this.#remember(member, answer, started);
       return answer;
+    }
+  }
+
+  /** A node may be killed in the middle of its answer. A second one that breaks off is the application's doing, and the caller's to see. */
+  async #arrive(answer: Answer, attempt: TimeLimit, left: number): Promise<Answer> {
+    attempt.stop();
+    try {
+      const response = await arrive(answer.response!, left);
+      this.#request.signal?.throwIfAborted();
+      return { ...answer, response };
+    } catch (error) {
+      this.#brokeOff = true;
+      throw error;
     }
   }
 

@@ -8,7 +8,7 @@ export interface LeaderClientOptions {
    */
   nodes: readonly string[];
 
-  /** How long one call may take until its response headers are there, all attempts and waits included. Default 30000, range 10 to a day. */
+  /** How long one call may take until its answer is given back, all attempts and waits included. Default 30000, range 10 to a day. */
   deadline?: number;
 
   /**
@@ -19,7 +19,7 @@ export interface LeaderClientOptions {
   attemptTimeout?: number;
 
   /**
-   * How many requests to one node may be under way, until their response headers are there; others wait for their turn, within
+   * How many requests to one node may be under way, until their answers are given back; others wait for their turn, within
    * the `deadline`. Default 256, range 1 to 10000.
    */
   maxConcurrent?: number;

@@ -73,9 +73,14 @@ export class TimeLimit {
     return this.#over.signal;
   }
 
-  /** The time counts no longer. The caller may still give up the reading of a body. */
-  end(body?: object | null): void {
+  /** The time counts no longer. */
+  stop(): void {
     clearTimeout(this.#timer);
+  }
+
+  /** The same, and that of the caller neither, unless he may still give up the reading of a body. */
+  end(body?: object | null): void {
+    this.stop();
     body ? this.#link.endWith(body) : this.#link.end();
   }
 }

@@ -926,3 +926,87 @@ describe("where redirects are hidden", () => {
     assert.equal(new Set(urls()).size, 4);
   });
 });
+
+describe("an answer that breaks off", () => {
+  const terminated = new TypeError("terminated", { cause: Object.assign(new Error("other side closed"), { code: "UND_ERR_SOCKET" }) });
+  const begin = new TextEncoder().encode('{"id":');
+  const broken = (headers = {}) => answer(200, headers, new ReadableStream({ start: (to) => to.enqueue(begin), pull: (to) => to.error(terminated) }));
+  const keyed = { headers: { "Idempotency-Key": "one" } };
+
+  it("is asked for again, a write under its key", async () => {
+    const { client, sent } = clientOf([broken(), answer(200, {}, "whole")]);
+    assert.equal(await (await write(client, keyed)).text(), "whole");
+    assert.deepEqual(sent.map(({ headers }) => headers.get("Idempotency-Key")), ["one", "one"]);
+
+    const reads = clientOf([broken(), answer(200, {}, "whole")]);
+    assert.equal(await (await reads.client.fetch("/notes")).text(), "whole");
+    assert.equal(reads.sent.length, 2);
+  });
+
+  it("is the caller's where the request may not be sent again", async () => {
+    const stream = () => new ReadableStream({ start: (to) => (to.enqueue(begin), to.close()) });
+    for (const init of [{}, { ...keyed, body: stream(), duplex: /** @type {const} */ ("half") }]) {
+      const { client, sent } = clientOf([answer(200, { "X-Base-Leader": "http://a", "X-Base-Epoch": "1" }), broken()]);
+      await client.fetch("/notes");
+      await assert.rejects((await write(client, init)).text(), terminated);
+      assert.equal(sent.filter(({ method }) => method === "POST").length, 1);
+    }
+  });
+
+  it("a second time is the application's doing, and the caller's to see", async () => {
+    const { client, sent } = clientOf([broken(), broken()]);
+    await assert.rejects((await write(client, keyed)).text(), terminated);
+    assert.equal(sent.length, 2);
+  });
+
+  it("is the caller's where it is long or a stream, which nobody waits for", async (t) => {
+    const time = virtualTime(t);
+    for (const headers of [{ "Content-Type": "text/event-stream" }, { "Content-Type": "application/grpc-web" }, { "Content-Length": "65537" }]) {
+      const { client, sent } = clientOf([broken(headers)]);
+      await assert.rejects((await time.pass(write(client, keyed))).text(), terminated);
+      assert.deepEqual([sent.length, time.now], [1, 0]);
+    }
+  });
+
+  it("of what is no transport is the caller's, and so is a body that somebody else reads", async () => {
+    const wrong = new Error("it is not JSON");
+    const odd = answer(201, {}, new ReadableStream({ pull: (to) => to.error(wrong) }));
+    const locked = answer(202, {}, "x");
+    locked.body?.getReader();
+    const { client, sent } = clientOf([odd, locked]);
+    await assert.rejects((await write(client, keyed)).text(), wrong);
+    assert.equal((await write(client, keyed)).status, 202);
+    assert.equal(sent.length, 2);
+  });
+
+  it("is waited for no longer than the attempt has time, and is no attempt that was given up", async (t) => {
+    const time = virtualTime(t);
+    const slow = new ReadableStream({ start: (to) => to.enqueue(begin) });
+    const { client, sent } = clientOf([() => new Promise((resolve) => setTimeout(() => resolve(answer(200, {}, slow)), 950))], { attemptTimeout: 1_000 });
+    const came = await time.pass(write(client, keyed));
+    assert.ok(time.now >= 999 && time.now <= 1_001, `${time.now} ms`);
+    time.tick(60_000);
+    assert.deepEqual((await came.body?.getReader().read())?.value, begin);
+    assert.equal(sent.length, 1);
+  });
+
+  it("is not waited for where the answer takes its time, or turns out to be long: it goes on as it comes", async (t) => {
+    const time = virtualTime(t);
+    /** @type {ReadableStreamDefaultController<Uint8Array>} */
+    let to = /** @type {any} */ (undefined);
+    const slow = () => answer(200, {}, new ReadableStream({ start: (controller) => ((to = controller), to.enqueue(begin)) }));
+    const came = await time.pass(write(clientOf([slow()]).client, keyed));
+    assert.ok(time.now >= 100 && time.now <= 101, `${time.now} ms`);
+    const reader = came.body?.getReader();
+    assert.deepEqual((await reader?.read())?.value, begin);
+    to.enqueue(begin);
+    assert.deepEqual((await reader?.read())?.value, begin);
+
+    const many = "x".repeat(200_000);
+    const long = new ReadableStream({ start: (controller) => [..."ab"].forEach((part) => controller.enqueue(new TextEncoder().encode(many + part))) });
+    const before = time.now;
+    const whole = await time.pass(write(clientOf([answer(200, {}, long)]).client, keyed));
+    assert.ok(time.now - before <= 1);
+    assert.equal(new TextDecoder().decode((await whole.body?.getReader().read())?.value).length, 200_001);
+  });
+});

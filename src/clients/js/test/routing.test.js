@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { describe, it } from "node:test";
 import { LeaderClient, LeaderRoutingError, OutcomeUnknownError } from "../dist/index.js";
 import { Cluster, Member } from "../dist/cluster.js";
@@ -891,6 +892,36 @@ describe("the caller's signal", () => {
     controller.abort(reason);
     await assert.rejects(read, reason);
     assert.equal((await write(client)).status, 201);
+  }, {}, 1));
+
+  for (const [what, part] of [["takes its time", "part"], ["is long", "x".repeat(100_000)]]) {
+    it(`ends an answer that ${what} and that nobody has read yet`, withCluster(async (cluster, client) => {
+      const [node] = cluster.nodes;
+      const controller = new AbortController();
+      /** @type {Promise<unknown>} */
+      let closed = Promise.resolve();
+      node.next = [(_, response) => {
+        closed = once(response, "close");
+        response.writeHead(200).write(part);
+      }];
+      const answer = await client.fetch("/slow", { signal: controller.signal });
+      assert.equal(answer.url, `${node.url}/slow`);
+      controller.abort(reason);
+      await closed;
+      await assert.rejects(answer.text(), reason);
+    }, {}, 1));
+  }
+
+  it("is not needed to let go of an answer that is not over", withCluster(async (cluster, client) => {
+    const [node] = cluster.nodes;
+    /** @type {Promise<unknown>} */
+    let closed = Promise.resolve();
+    node.next = [(_, response) => {
+      closed = once(response, "close");
+      response.writeHead(200).write("part");
+    }];
+    await (await client.fetch("/slow")).body?.cancel();
+    await closed;
   }, {}, 1));
 
   it("ends the reading of a Request that never ends", withCluster(async (cluster, client) => {
