@@ -117,6 +117,20 @@ public class OuterRetryTests
         Assert.Equal(["text", "text"], cluster.Log.Select(sent => sent.Body));
     }
 
+    /// <summary>The lines of docs/client.md: a pass ends by its own deadline and says what each node answered.</summary>
+    [Fact]
+    public async Task Standard_handler_leaves_passes_of_9_s_their_own_end()
+    {
+        using var cluster = new ScriptedCluster(
+            o => o.Deadline = TimeSpan.FromSeconds(9),
+            services => services.AddHttpClient("api").AddStandardResilienceHandler(o => o.Retry.MaxRetryAttempts = 1));
+        var began = cluster.Time.GetTimestamp();
+        cluster.Everywhere(Problem(503, "no leader", retryAfter: 1));
+        var error = await Assert.ThrowsAsync<LeaderRoutingException>(() => cluster.Client.PostAsync("/notes", new StringContent("text")));
+        Assert.Contains("503 no leader", error.Message, StringComparison.Ordinal);
+        Assert.InRange(cluster.Time.GetElapsedTime(began).TotalSeconds, 15, 30);
+    }
+
     [Theory]
     [InlineData(null, "has no usable Idempotency-Key")]
     [InlineData("\"other\"", "under another Idempotency-Key")]
