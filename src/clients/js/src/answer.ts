@@ -52,7 +52,7 @@ const arrival = 100;
 const patience = 1_000;
 
 /**
- * Reads what came from where the request was sent. The body of the response can be read as if nobody had looked.
+ * Reads what came from where the request was sent. Its response can be read as if nobody had looked, and the given one no more.
  *
  * @param unseenWrite A write to nodes that show themselves: who answers 502, 503 or 504 and does not is a gateway, which knows
  * nothing of what its node has done.
@@ -70,31 +70,32 @@ export async function readAnswer(response: Response, sent: URL, unseenWrite: boo
   const { status, headers } = response;
   if (headers.get("X-Base-Not-Executed") === "1") {
     // Enough without a body, which may never come; but where the header with the leader is not shown, it is named there.
-    const problem = headers.has("X-Base-Leader") ? undefined : await readError(response, "application/problem+json").catch(() => undefined);
-    return refusal(response, `${status} not executed`, problem);
+    const unread = [undefined, response] as const;
+    const [problem, kept] = headers.has("X-Base-Leader") ? unread : await readProblem(response).catch(() => unread);
+    return refusal(kept, `${status} not executed`, problem);
   }
 
   if (status === 307) {
     return readRedirect(response, sent);
   }
 
-  const problem = status === 502 || status === 503 ? await readError(response, "application/problem+json") : undefined;
+  const [problem, kept] = status === 502 || status === 503 ? await readProblem(response) : [undefined, response];
   const error = status === 200 ? grpcError(headers) : text(problem, "error");
 
   // Behind a node that shows itself, who does not mark a refusal is the application: the node always does, and lets nobody
   // else. Where BASE_PUBLIC_INFO is off the words are all there is; whoever uses them says the same by them.
   const words = ["no leader", "not leader", "leader unreachable", "not executed"];
   if (status !== 502 && error !== undefined && words.includes(error) && !headers.has("X-Base-Node")) {
-    return refusal(response, `${status} ${error}`, problem);
+    return refusal(kept, `${status} ${error}`, problem);
   }
 
   if (status !== 503 && error === "outcome unknown") {
-    return { meaning: "outcome unknown", word: `${status} ${error}`, response };
+    return { meaning: "outcome unknown", word: `${status} ${error}`, response: kept };
   }
 
   return unseenWrite && [502, 503, 504].includes(status) && !headers.has("X-Base-Node")
-    ? { meaning: "outcome unknown", word: `${status} of a gateway`, response }
-    : application(response);
+    ? { meaning: "outcome unknown", word: `${status} of a gateway`, response: kept }
+    : application(kept);
 }
 
 /** The epoch of the leader that a response names; 0 when it does not say, as under a static leader. */
@@ -219,18 +220,16 @@ async function readRedirect(response: Response, sent: URL): Promise<Answer> {
     return application(response);
   }
 
-  if (target === sent.origin) {
+  const isItself = target === sent.origin;
+  const named = !isItself && parseMember(response.headers.get("X-Base-Leader")) === target;
+  const [problem, kept] = named ? [undefined, response] : await readProblem(response, "application/json");
+  const saysSo = text(problem, "error") === "not leader";
+  if (isItself) {
     // One address for several nodes: behind it stands another one each time.
-    return (await saysNotLeader(response)) ? refusal(response, "307 to itself", undefined) : application(response);
+    return saysSo ? refusal(kept, "307 to itself", undefined) : application(kept);
   }
 
-  const namedByNode = parseMember(response.headers.get("X-Base-Leader")) === target || (await saysNotLeader(response));
-  return { meaning: "redirected", word: `307 to ${target}`, response, target, epoch: epochOf(response.headers), namedByNode };
-}
-
-async function saysNotLeader(response: Response): Promise<boolean> {
-  const problem = (await readError(response, "application/json")) ?? (await readError(response, "application/problem+json"));
-  return text(problem, "error") === "not leader";
+  return { meaning: "redirected", word: `307 to ${target}`, response: kept, target, epoch: epochOf(response.headers), namedByNode: named || saysSo };
 }
 
 /** True for what `fetch` takes for a redirect. */
@@ -256,17 +255,20 @@ function grpcError(headers: Headers): string | undefined {
   ];
 }
 
-async function readError(response: Response, type: string): Promise<unknown> {
-  const { headers } = response;
-  const length = headers.get("Content-Length");
-  if (
-    headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase() !== type ||
-    (length === null ? type === "application/json" : !(Number(length) > 0 && Number(length) <= maxBytes))
-  ) {
-    return undefined;
+/**
+ * @param also Another type that it may have, with a length.
+ * @returns What a body says that is a problem, and the response in place of the other, which nobody may use any more.
+ */
+async function readProblem(response: Response, also?: string): Promise<readonly [unknown, Response]> {
+  const type = response.headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase();
+  const length = response.headers.get("Content-Length");
+  const hasLength = length !== null && Number(length) > 0 && Number(length) <= maxBytes;
+  if (!(type === "application/problem+json" ? length === null || hasLength : type === also && hasLength)) {
+    return [undefined, response];
   }
 
-  return readJson(response.clone());
+  const kept = response.clone();
+  return [await readJson(response), kept];
 }
 
 /** @param enough In ms, after which nobody waits for more; undefined: never. */

@@ -894,7 +894,11 @@ describe("the caller's signal", () => {
     assert.equal((await write(client)).status, 201);
   }, {}, 1));
 
-  for (const [what, part] of [["takes its time", "part"], ["is long", "x".repeat(100_000)]]) {
+  for (const [what, status, type, part] of /** @type {[string, number, string, string][]} */ ([
+    ["takes its time", 200, "text/plain", "part"],
+    ["is long", 200, "text/plain", "x".repeat(100_000)],
+    ["is a long problem of the application", 503, "application/problem+json", "x".repeat(100_000)],
+  ])) {
     it(`ends an answer that ${what} and that nobody has read yet`, withCluster(async (cluster, client) => {
       const [node] = cluster.nodes;
       const controller = new AbortController();
@@ -902,9 +906,9 @@ describe("the caller's signal", () => {
       let closed = Promise.resolve();
       node.next = [(_, response) => {
         closed = once(response, "close");
-        response.writeHead(200).write(part);
+        response.writeHead(status, { "Content-Type": type, "X-Base-Node": "n0" }).write(part);
       }];
-      const answer = await client.fetch("/slow", { signal: controller.signal });
+      const answer = await client.fetch("/slow", { method: status === 503 ? "POST" : "GET", signal: controller.signal });
       assert.equal(answer.url, `${node.url}/slow`);
       controller.abort(reason);
       await closed;
