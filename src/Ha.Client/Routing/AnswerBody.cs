@@ -73,7 +73,7 @@ internal static class AnswerBody
             (count, read) = (count + more, Task.FromResult(0));
         }
 
-        response.Content = new BegunContent(content, new BegunStream(buffer, count, read, stream, stop));
+        response.Content = new BegunContent(content, new BegunStream(buffer, count, read, stream, content, stop));
         return null;
     }
 
@@ -96,26 +96,26 @@ internal static class AnswerBody
 
     private sealed class BegunContent : HttpContent
     {
-        private readonly HttpContent _whole;
         private readonly BegunStream _stream;
+        private bool _isTaken;
 
         public BegunContent(HttpContent whole, BegunStream stream)
         {
-            (_whole, _stream) = (whole, stream);
+            _stream = stream;
             WithHeadersOf(whole, this);
         }
 
-        protected override Stream CreateContentReadStream(CancellationToken cancellationToken) => _stream;
+        protected override Stream CreateContentReadStream(CancellationToken cancellationToken) => Take();
 
-        protected override Task<Stream> CreateContentReadStreamAsync() => Task.FromResult<Stream>(_stream);
+        protected override Task<Stream> CreateContentReadStreamAsync() => Task.FromResult<Stream>(Take());
 
-        protected override void SerializeToStream(Stream stream, TransportContext? context, CancellationToken cancellationToken) => _stream.CopyTo(stream);
+        protected override void SerializeToStream(Stream stream, TransportContext? context, CancellationToken cancellationToken) => Take().CopyTo(stream);
 
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
             SerializeToStreamAsync(stream, context, CancellationToken.None);
 
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
-            _stream.CopyToAsync(stream, cancellationToken);
+            Take().CopyToAsync(stream, cancellationToken);
 
         protected override bool TryComputeLength(out long length)
         {
@@ -128,10 +128,21 @@ internal static class AnswerBody
             if (disposing)
             {
                 _stream.Dispose();
-                _whole.Dispose();
             }
 
             base.Dispose(disposing);
+        }
+
+        // As the transport's own content does: there would be nothing left for a second reader.
+        private BegunStream Take()
+        {
+            if (_isTaken)
+            {
+                throw new InvalidOperationException("The body was read already, and is not kept.");
+            }
+
+            _isTaken = true;
+            return _stream;
         }
     }
 }

@@ -29,6 +29,7 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
             var answer = await ExchangeAsync(member, mark, authorization, both.Token).ConfigureAwait(false);
             if (answer.Meaning == Meaning.Final && request.IsRepeatable && !_oneBrokeOff)
             {
+                timer.CancelAfter(Timeout.InfiniteTimeSpan);
                 await ArriveAsync(answer.Response!, limit - routing.Clock.GetElapsedTime(started), cancellationToken).ConfigureAwait(false);
             }
 
@@ -99,6 +100,7 @@ internal sealed class AttemptSender(RoutingContext routing, CallRequest request,
         try
         {
             await AnswerBody.ArriveAsync(response, left, routing.Clock, cancellationToken).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
         }
         catch
         {

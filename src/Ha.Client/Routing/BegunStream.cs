@@ -4,19 +4,22 @@ namespace Ha.Client.Routing;
 internal sealed class BegunStream : Stream
 {
     private readonly Stream _rest;
+    private readonly IDisposable _whole;
     private readonly CancellationTokenSource _stop;
     private readonly ReadOnlyMemory<byte> _next;
     private ReadOnlyMemory<byte> _begin;
     private Task<int>? _reading;
+    private bool _isDisposed;
 
     /// <param name="buffer">Holds the beginning, and then what is being read.</param>
     /// <param name="count">The length of the beginning, in bytes.</param>
     /// <param name="reading">The read that is under way, to the end of the buffer. A canceled one would cost the connection.</param>
     /// <param name="rest">The stream, behind that.</param>
+    /// <param name="whole">What the stream is of, disposed of with this one.</param>
     /// <param name="stop">Ends that read.</param>
-    public BegunStream(ReadOnlyMemory<byte> buffer, int count, Task<int> reading, Stream rest, CancellationTokenSource stop)
+    public BegunStream(ReadOnlyMemory<byte> buffer, int count, Task<int> reading, Stream rest, IDisposable whole, CancellationTokenSource stop)
     {
-        (_begin, _next, _reading, _rest, _stop) = (buffer[..count], buffer[count..], reading, rest, stop);
+        (_begin, _next, _reading, _rest, _whole, _stop) = (buffer[..count], buffer[count..], reading, rest, whole, stop);
 
         // Who disposes of the response meanwhile does not hear how it ends.
         _ = reading.ContinueWith(static read => read.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
@@ -75,11 +78,16 @@ internal sealed class BegunStream : Stream
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing && !_stop.IsCancellationRequested)
+        if (disposing && !Interlocked.Exchange(ref _isDisposed, true))
         {
-            // First of all: a connection that is being read from must not be used again.
+            // A connection that is still being read from must not be used again: that read ends first.
             _stop.Cancel();
-            _rest.Dispose();
+            _ = (_reading ?? Task.FromResult(0)).ContinueWith(
+                (_, whole) => ((IDisposable)whole!).Dispose(),
+                _whole,
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
             _stop.Dispose();
         }
 

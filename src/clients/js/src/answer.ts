@@ -70,16 +70,16 @@ export async function readAnswer(response: Response, sent: URL, unseenWrite: boo
   const { status, headers } = response;
   if (headers.get("X-Base-Not-Executed") === "1") {
     // Enough without a body, which may never come; but where the header with the leader is not shown, it is named there.
-    const unread = [undefined, response] as const;
-    const [problem, kept] = headers.has("X-Base-Leader") ? unread : await readProblem(response).catch(() => unread);
-    return refusal(kept, `${status} not executed`, problem);
+    const [problem, kept] = headers.has("X-Base-Leader") ? [undefined, response] : readProblem(response);
+    return refusal(kept, `${status} not executed`, await problem?.catch(() => undefined));
   }
 
   if (status === 307) {
     return readRedirect(response, sent);
   }
 
-  const [problem, kept] = status === 502 || status === 503 ? await readProblem(response) : [undefined, response];
+  const [reading, kept] = status === 502 || status === 503 ? readProblem(response) : [undefined, response];
+  const problem = await reading;
   const error = status === 200 ? grpcError(headers) : text(problem, "error");
 
   // Behind a node that shows itself, who does not mark a refusal is the application: the node always does, and lets nobody
@@ -222,8 +222,8 @@ async function readRedirect(response: Response, sent: URL): Promise<Answer> {
 
   const isItself = target === sent.origin;
   const named = !isItself && parseMember(response.headers.get("X-Base-Leader")) === target;
-  const [problem, kept] = named ? [undefined, response] : await readProblem(response, "application/json");
-  const saysSo = text(problem, "error") === "not leader";
+  const [problem, kept] = named ? [undefined, response] : readProblem(response, "application/json");
+  const saysSo = text(await problem, "error") === "not leader";
   if (isItself) {
     // One address for several nodes: behind it stands another one each time.
     return saysSo ? refusal(kept, "307 to itself", undefined) : application(kept);
@@ -259,7 +259,7 @@ function grpcError(headers: Headers): string | undefined {
  * @param also Another type that it may have, with a length.
  * @returns What a body says that is a problem, and the response in place of the other, which nobody may use any more.
  */
-async function readProblem(response: Response, also?: string): Promise<readonly [unknown, Response]> {
+function readProblem(response: Response, also?: string): [Promise<unknown> | undefined, Response] {
   const type = response.headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase();
   const length = response.headers.get("Content-Length");
   const hasLength = length !== null && Number(length) > 0 && Number(length) <= maxBytes;
@@ -268,7 +268,7 @@ async function readProblem(response: Response, also?: string): Promise<readonly 
   }
 
   const kept = response.clone();
-  return [await readJson(response), kept];
+  return [readJson(response), kept];
 }
 
 /** @param enough In ms, after which nobody waits for more; undefined: never. */

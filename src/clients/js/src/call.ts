@@ -207,7 +207,7 @@ export class RoutedCall {
 
       const answer = await readAnswer(response, url, this.#request.isWrite && cluster.showsNodes);
       if (answer.meaning === "final" && this.#request.isRepeatable && !this.#brokeOff) {
-        return await this.#arrive(answer, attempt, limit - (performance.now() - started));
+        return await this.#arrive(answer, attempt.stop());
       }
 
       return marked ? this.#readRefusal(member, answer) : this.#readHidden(hidden, answer);
@@ -226,8 +226,7 @@ export class RoutedCall {
   }
 
   /** A node may be killed in the middle of its answer. A second one that breaks off is the application's doing, and the caller's to see. */
-  async #arrive(answer: Answer, attempt: TimeLimit, left: number): Promise<Answer> {
-    attempt.stop();
+  async #arrive(answer: Answer, left: number): Promise<Answer> {
     try {
       const response = await arrive(answer.response!, left);
       this.#request.signal?.throwIfAborted();

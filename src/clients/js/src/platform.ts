@@ -57,6 +57,7 @@ export class AbortLink {
 export class TimeLimit {
   readonly #over = new AbortController();
   readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #until: number;
   readonly #link: AbortLink;
 
   /**
@@ -65,6 +66,7 @@ export class TimeLimit {
    * @param reason Gives the one of the time.
    */
   constructor(ms: number, signal: AbortSignal | null, reason?: () => unknown) {
+    this.#until = performance.now() + ms;
     this.#timer = setTimeout(() => this.#over.abort(reason?.()), ms);
     this.#link = new AbortLink(signal, (why) => this.#over.abort(why));
   }
@@ -73,9 +75,10 @@ export class TimeLimit {
     return this.#over.signal;
   }
 
-  /** The time counts no longer. */
-  stop(): void {
+  /** The time counts no longer. Returns what is left of it, in ms. */
+  stop(): number {
     clearTimeout(this.#timer);
+    return Math.max(0, this.#until - performance.now());
   }
 
   /** The same, and that of the caller neither, unless he may still give up the reading of a body. */

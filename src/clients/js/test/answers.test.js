@@ -126,6 +126,11 @@ describe("what an answer says of a write", () => {
     const marked = { "X-Base-Not-Executed": "1", "Content-Type": "application/problem+json" };
     assert.equal(await outcomeOf(answer(503, marked, broken())), "sent again");
     assert.equal(await outcomeOf(answer(503, { ...marked, "X-Base-Leader": "http://a" }, never())), "sent again");
+
+    // The caller of one that cannot be sent again sees what became of it.
+    const { client } = clientOf([answer(200, { "X-Base-Leader": "http://a", "X-Base-Epoch": "1" }), answer(503, marked, broken())]);
+    await client.fetch("/");
+    await assert.rejects((await write(client, { body: new Blob(["s"]).stream(), duplex: "half" })).text(), /terminated/);
   });
 
   it("by why it failed: only what comes before a connection was not executed", async () => {
@@ -982,7 +987,10 @@ describe("an answer that breaks off", () => {
   it("is waited for no longer than the attempt has time, and is no attempt that was given up", async (t) => {
     const time = virtualTime(t);
     const slow = new ReadableStream({ start: (to) => to.enqueue(begin) });
-    const { client, sent } = clientOf([() => new Promise((resolve) => setTimeout(() => resolve(answer(200, {}, slow)), 950))], { attemptTimeout: 1_000 });
+    const { client, sent } = clientOf([() => new Promise((resolve) => setTimeout(() => resolve(answer(200, {}, slow)), 550))], {
+      attemptTimeout: 1_000,
+      getAuthorization: () => new Promise((resolve) => setTimeout(resolve, 400)),
+    });
     const came = await time.pass(write(client, keyed));
     assert.ok(time.now >= 999 && time.now <= 1_001, `${time.now} ms`);
     time.tick(60_000);
