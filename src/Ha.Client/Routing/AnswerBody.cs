@@ -5,7 +5,7 @@ namespace Ha.Client.Routing;
 /// <summary>Looks into the body of a response, which is whole all the same to whoever reads it next.</summary>
 internal static class AnswerBody
 {
-    public const int MaxBytes = 64 * 1024;
+    private const int MaxBytes = 64 * 1024;
 
     // Enough for what is written at once; not much for who waits for the first piece of a stream.
     private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(100);
@@ -32,7 +32,7 @@ internal static class AnswerBody
     /// <param name="response">Gets another content, unless its own says that it is too long.</param>
     /// <param name="enough">Ends the wait, and leaves the rest to be read.</param>
     /// <param name="cancellationToken">Ends the reading for good.</param>
-    /// <returns>The body; null when it is longer than <see cref="MaxBytes"/>, was not there in time, or cannot be read.</returns>
+    /// <returns>The body; null when it is longer than 64 KB, was not there in time, or cannot be read.</returns>
     public static async Task<ReadOnlyMemory<byte>?> ReadAsync(HttpResponseMessage response, CancellationToken enough, CancellationToken cancellationToken)
     {
         var content = response.Content;

@@ -115,7 +115,7 @@ internal static class AnswerReader
     private static async Task<string?> ErrorAsync(HttpResponseMessage response, string type, CancellationToken cancellationToken)
     {
         var content = response.Content;
-        if (content.Headers.ContentType?.MediaType != type || content.Headers.ContentLength is 0 or > AnswerBody.MaxBytes ||
+        if (content.Headers.ContentType?.MediaType != type || content.Headers.ContentLength is 0 ||
             (type is "application/json" && content.Headers.ContentLength is null))
         {
             return null;

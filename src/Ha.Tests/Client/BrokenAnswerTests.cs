@@ -337,9 +337,10 @@ public class BrokenAnswerTests
 
         protected override void Dispose(bool disposing)
         {
-            if (_disposed.TrySetResult())
+            if (!_disposed.Task.IsCompleted)
             {
                 Ends.Add("disposed");
+                _disposed.SetResult();
             }
 
             _reads.Dispose();
