@@ -28,14 +28,30 @@ public class SetupErrorTests(ITestOutputHelper output)
         var limit = usual * 4 > _soon ? usual * 4 : _soon;
         output.WriteLine($"{usual.TotalSeconds:0.0} s for a sound node, so at most {limit.TotalSeconds:0.0} s");
         var failures = new ConcurrentQueue<string>();
+        var late = new ConcurrentQueue<WrongSetup>();
         await Parallel.ForEachAsync(WrongSetups.All, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (setup, _) =>
+        {
+            var (took, failure) = await TryAsync(setup);
+            if (failure is not null)
+            {
+                failures.Enqueue($"{setup.What}: {failure}");
+            }
+            else if (took > limit)
+            {
+                late.Enqueue(setup);
+            }
+        });
+
+        // What was late beside others is tried again by itself: then only its own code is late.
+        foreach (var setup in late)
         {
             var (took, failure) = await TryAsync(setup);
             if (failure is not null || took > limit)
             {
                 failures.Enqueue($"{setup.What}: {failure ?? $"took {took}"}");
             }
-        });
+        }
+
         Assert.True(WrongSetups.All.Count >= 40);
         Assert.True(failures.IsEmpty, string.Join("\n\n", failures));
     }
