@@ -55,6 +55,9 @@ internal sealed class NotesApp : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Http.Dispose();
+
+        // Without it nobody waits for the background job, which would open the database again that goes next.
+        await _app.StopAsync();
         await _app.DisposeAsync();
     }
 }
