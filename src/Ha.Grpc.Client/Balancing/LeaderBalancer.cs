@@ -6,8 +6,12 @@ using Ha.Grpc.Client.Resolving;
 namespace Ha.Grpc.Client.Balancing;
 
 /// <summary>Makes the balancers of the policy <c>ha_leader</c>.</summary>
-internal sealed class LeaderBalancerFactory(HaLeaderOptions options, HttpMessageInvoker connections, CancellationToken end)
-    : LoadBalancerFactory
+/// <param name="options">Validated.</param>
+/// <param name="connections">Of the channel.</param>
+/// <param name="connectTimeout">What an attempt to connect has.</param>
+/// <param name="end">Ends all watches.</param>
+internal sealed class LeaderBalancerFactory(
+    HaLeaderOptions options, HttpMessageInvoker connections, TimeSpan connectTimeout, CancellationToken end) : LoadBalancerFactory
 {
     public const string Policy = "ha_leader";
 
@@ -15,7 +19,7 @@ internal sealed class LeaderBalancerFactory(HaLeaderOptions options, HttpMessage
 
     public override LoadBalancer Create(LoadBalancerOptions channel) =>
         new LeaderBalancer(
-            channel.Controller, options, connections, new ClientLog(channel.LoggerFactory.CreateLogger("Ha.Grpc.Client")), end);
+            channel.Controller, options, connections, connectTimeout, new ClientLog(channel.LoggerFactory.CreateLogger("Ha.Grpc.Client")), end);
 }
 
 /// <summary>
@@ -32,6 +36,7 @@ internal sealed class LeaderBalancer : LoadBalancer
     private readonly IChannelControlHelper _controller;
     private readonly HaLeaderOptions _options;
     private readonly HttpMessageInvoker _connections;
+    private readonly TimeSpan _connectTimeout;
     private readonly ClientLog _log;
     private readonly CancellationTokenRegistration _end;
     private Node[] _nodes = [];
@@ -44,9 +49,14 @@ internal sealed class LeaderBalancer : LoadBalancer
     private bool _disposed;
 
     public LeaderBalancer(
-        IChannelControlHelper controller, HaLeaderOptions options, HttpMessageInvoker connections, ClientLog log, CancellationToken end)
+        IChannelControlHelper controller,
+        HaLeaderOptions options,
+        HttpMessageInvoker connections,
+        TimeSpan connectTimeout,
+        ClientLog log,
+        CancellationToken end)
     {
-        (_controller, _options, _connections, _log) = (controller, options, connections, log);
+        (_controller, _options, _connections, _connectTimeout, _log) = (controller, options, connections, connectTimeout, log);
         _end = end.UnsafeRegister(static self => ((LeaderBalancer)self!).Dispose(), this);
     }
 
@@ -141,11 +151,8 @@ internal sealed class LeaderBalancer : LoadBalancer
         base.Dispose(disposing);
     }
 
-    private Node Make(BalancerAddress address)
-    {
-        var subchannel = _controller.CreateSubchannel(new SubchannelOptions([address]));
-        return new Node(this, subchannel, address, _connections, _options, _log);
-    }
+    private Node Make(BalancerAddress address) => new(
+        this, () => _controller.CreateSubchannel(new SubchannelOptions([address])), address, _connections, _options, _connectTimeout, _log);
 
     /// <returns>False: the channel has ended.</returns>
     private bool Change(Action what)

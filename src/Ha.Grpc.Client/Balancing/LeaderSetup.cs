@@ -50,16 +50,17 @@ internal static class LeaderSetup
             channel.ServiceConfig.LoadBalancingConfigs.Add(new LoadBalancingConfig(LeaderBalancerFactory.Policy));
         }
 
-        Tune(channel.HttpHandler);
+        var connectTimeout = Tune(channel.HttpHandler);
         var handler = new NodeHandler(channel.HttpHandler);
         channel.HttpHandler = handler;
         channel.ServiceProvider = new ChannelServices(
             channel.ServiceProvider,
             new NodeResolverFactory(options, handler, end),
-            new LeaderBalancerFactory(options, new HttpMessageInvoker(handler, disposeHandler: false), end));
+            new LeaderBalancerFactory(options, new HttpMessageInvoker(handler, disposeHandler: false), connectTimeout, end));
     }
 
-    private static void Tune(HttpMessageHandler handler)
+    /// <returns>How long an attempt to connect may take.</returns>
+    private static TimeSpan Tune(HttpMessageHandler handler)
     {
         try
         {
@@ -78,7 +79,11 @@ internal static class LeaderSetup
                     {
                         last.InnerHandler = new OnePassage(sockets);
                     }
+
+                    return sockets.ConnectTimeout;
                 }
+
+                return ConnectTimeout;
             }
         }
         catch (InvalidOperationException error)

@@ -41,13 +41,20 @@ internal sealed class Node : IDisposable
     private static readonly TimeSpan _firstRest = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _longestRest = TimeSpan.FromSeconds(10);
 
+    // Beyond the time that an attempt to connect has.
+    private static readonly TimeSpan _longestSilence = TimeSpan.FromMilliseconds(250);
+
     private readonly CancellationTokenSource _ended = new();
     private readonly LeaderBalancer _balancer;
+    private readonly Func<Subchannel> _open;
     private readonly BalancerAddress _address;
     private readonly HttpMessageInvoker _connections;
     private readonly HaLeaderOptions _options;
+    private readonly TimeSpan _connectTimeout;
     private readonly ClientLog _log;
+    private Subchannel _subchannel;
     private TaskCompletionSource _turn = NewTurn();
+    private long _stirred;
     private bool _isConnected;
     private int _losses;
     private int _failures;
@@ -55,18 +62,20 @@ internal sealed class Node : IDisposable
 
     public Node(
         LeaderBalancer balancer,
-        Subchannel subchannel,
+        Func<Subchannel> open,
         BalancerAddress address,
         HttpMessageInvoker connections,
         HaLeaderOptions options,
+        TimeSpan connectTimeout,
         ClientLog log)
     {
-        (_balancer, Subchannel, _address, _connections, _options, _log) = (balancer, subchannel, address, connections, options, log);
+        (_balancer, _open, _address, _connections, _options, _log) = (balancer, open, address, connections, options, log);
+        _connectTimeout = connectTimeout;
         Name = NodeAddress.NameOf(address);
-        subchannel.OnStateChanged(OnState);
+        _subchannel = Open();
     }
 
-    public Subchannel Subchannel { get; }
+    public Subchannel Subchannel => Volatile.Read(ref _subchannel);
 
     /// <summary>As it was written in the list, and the address that its name stands for.</summary>
     public string Name { get; }
@@ -108,17 +117,54 @@ internal sealed class Node : IDisposable
 
     private static TaskCompletionSource NewTurn() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private Subchannel Open()
+    {
+        var subchannel = _open();
+        subchannel.OnStateChanged(state =>
+        {
+            if (subchannel == Subchannel)
+            {
+                OnState(state);
+            }
+        });
+        Volatile.Write(ref _stirred, _options.Clock.GetTimestamp());
+        return subchannel;
+    }
+
+    /// <summary>
+    /// Takes another subchannel. One that is asked to connect in the moment in which its last attempt ends says that it connects, and does
+    /// not, and asking it again changes nothing (Grpc.Net.Client 2.85).
+    /// </summary>
+    private void OpenAgain()
+    {
+        Interlocked.Exchange(ref _subchannel, Open()).Dispose();
+        if (_ended.IsCancellationRequested)
+        {
+            Subchannel.Dispose();
+        }
+    }
+
     private void OnState(SubchannelState state)
     {
-        var isConnected = state.State == ConnectivityState.Ready;
-        if (Volatile.Read(ref _isConnected) && !isConnected)
+        Volatile.Write(ref _stirred, _options.Clock.GetTimestamp());
+
+        // Told under another lock than it was set, so what it says may have been over for a while.
+        var isConnected = state.State == ConnectivityState.Ready && Subchannel.CurrentAddress is not null;
+        var wasConnected = Volatile.Read(ref _isConnected);
+        if (wasConnected && !isConnected)
         {
             Interlocked.Increment(ref _losses);
         }
 
         Volatile.Write(ref _isConnected, isConnected);
-        Hurry();
-        _balancer.OnState(this, state.State, state.State == ConnectivityState.TransientFailure ? Failure.Describe(state.Status) : null);
+        if (wasConnected || state.State != ConnectivityState.Idle)
+        {
+            // An attempt that ends as idle has not quite ended, and the next one had better wait (see OpenAgain).
+            Hurry();
+        }
+
+        var now = isConnected || state.State != ConnectivityState.Ready ? state.State : ConnectivityState.Idle;
+        _balancer.OnState(this, now, now == ConnectivityState.TransientFailure ? Failure.Describe(state.Status) : null);
     }
 
     private async Task SettleAsync()
@@ -140,7 +186,7 @@ internal sealed class Node : IDisposable
         // The transport is the channel's own, so what is made here has no connections.
         using var channel = GrpcChannel.ForAddress(NodeAddress.UrlOf(_address), new GrpcChannelOptions
         {
-            HttpHandler = new NodeTransport(_connections, Subchannel, _address),
+            HttpHandler = new NodeTransport(_connections, () => Subchannel, _address),
             DisposeHttpClient = true,
         });
         var health = new HealthClient(channel);
@@ -179,6 +225,11 @@ internal sealed class Node : IDisposable
             if (Volatile.Read(ref _isConnected))
             {
                 return;
+            }
+
+            if (_options.Clock.GetElapsedTime(Volatile.Read(ref _stirred)) > _connectTimeout + _longestSilence)
+            {
+                OpenAgain();
             }
 
             // In a pause of the connection's own, which grows to minutes, this ends it.

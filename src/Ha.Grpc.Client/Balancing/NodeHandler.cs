@@ -43,11 +43,11 @@ internal sealed class NodeHandler(HttpMessageHandler inner) : DelegatingHandler(
 }
 
 /// <summary>Ends a call at one node, whatever the balancer would pick: the transport of the watches.</summary>
-internal sealed class NodeTransport(HttpMessageInvoker connections, Subchannel subchannel, BalancerAddress address) : HttpMessageHandler
+internal sealed class NodeTransport(HttpMessageInvoker connections, Func<Subchannel> subchannel, BalancerAddress address) : HttpMessageHandler
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        NodeHandler.Route(request, subchannel, address);
+        NodeHandler.Route(request, subchannel(), address);
         return connections.SendAsync(request, cancellationToken);
     }
 }

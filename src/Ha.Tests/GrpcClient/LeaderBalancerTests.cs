@@ -1,7 +1,11 @@
+using System.Collections.Concurrent;
 using System.Net;
+using System.Reflection;
 using Grpc.Core;
+using Grpc.Net.Client;
 using Grpc.Net.Client.Balancer;
 using Grpc.Net.Client.Configuration;
+using Ha.Cli.Processes;
 using Ha.Grpc.Client;
 using Ha.Grpc.Client.Balancing;
 using Ha.Tests.GrpcCalls;
@@ -325,6 +329,47 @@ public sealed class LeaderBalancerTests
     }
 
     [Fact]
+    public async Task A_connection_that_says_it_is_being_made_while_nobody_makes_it_is_opened_again()
+    {
+        // What the library does when it is asked to connect in the moment in which its last attempt ends.
+        var port = FreePorts.Find(1).Single();
+        var between = new Between((subchannel, state, opened) =>
+        {
+            if (state == ConnectivityState.Idle && opened == 1)
+            {
+                subchannel.RequestConnection();
+                SpinWait.SpinUntil(() => ThreadPool.PendingWorkItemCount == 0, TimeSpan.FromSeconds(1));
+            }
+        });
+        using var channel = between.Channel($"127.0.0.1:{port}", connectTimeout: TimeSpan.FromMilliseconds(200));
+        var call = channel.CallAsync();
+        await Eventually.True(() => between.Opened.Count == 2);
+        Assert.Contains("State: Connecting", between.WasLeft, StringComparison.Ordinal);
+        await using var a = await LeaderNode.StartAsync("a", new LeaderNodeSetup { Port = port });
+        a.Leadership.Lead();
+        Assert.Equal("a", await call);
+    }
+
+    [Fact]
+    public async Task A_connection_that_is_lost_before_its_balancer_hears_of_it_is_made_again()
+    {
+        await using var a = await LeaderNode.StartAsync("a");
+        a.Leadership.Lead();
+        var lost = false;
+        var between = new Between((subchannel, state, _) =>
+        {
+            if (state == ConnectivityState.Ready && !lost)
+            {
+                lost = true;
+                Between.Disconnect(subchannel);
+            }
+        });
+        using var channel = between.Channel(a.Address, connectTimeout: TimeSpan.FromSeconds(2));
+        Assert.Equal("a", await channel.CallAsync());
+        Assert.True(lost);
+    }
+
+    [Fact]
     public async Task An_address_that_answers_nothing_holds_nobody_up()
     {
         using var hole = await BlackHole.OpenAsync(IPAddress.Loopback);
@@ -400,7 +445,7 @@ public sealed class LeaderBalancerTests
             _channel = options.Controller;
             var log = new ClientLog(options.LoggerFactory.CreateLogger("Ha.Grpc.Client"));
             return new LeaderBalancer(
-                this, new HaLeaderOptions(), new HttpMessageInvoker(new SocketsHttpHandler()), log, CancellationToken.None);
+                this, new HaLeaderOptions(), new HttpMessageInvoker(new SocketsHttpHandler()), TimeSpan.FromSeconds(2), log, CancellationToken.None);
         }
 
         public void UpdateState(BalancerState state)
@@ -418,6 +463,59 @@ public sealed class LeaderBalancerTests
         public void RefreshResolver()
         {
         }
+    }
+
+    /// <summary>The balancer, on a channel whose connections' states are seen by <paramref name="first"/> before it hears of them.</summary>
+    /// <param name="first">Also gets how many subchannels there were so far.</param>
+    private sealed class Between(Action<Subchannel, ConnectivityState, int> first) : LoadBalancerFactory, IChannelControlHelper
+    {
+        private LoadBalancerOptions? _channel;
+        private GrpcChannelOptions? _transport;
+        private TimeSpan _connectTimeout;
+
+        public override string Name => "between";
+
+        public ConcurrentQueue<Subchannel> Opened { get; } = [];
+
+        /// <summary>What the first subchannel said of itself when the second one was asked for.</summary>
+        public string? WasLeft { get; private set; }
+
+        /// <summary>As the transport does when its last stream ends; no public name of it.</summary>
+        public static void Disconnect(Subchannel subchannel)
+        {
+            const BindingFlags inside = BindingFlags.Instance | BindingFlags.NonPublic;
+            var transport = typeof(Subchannel).GetField("_transport", inside)!.GetValue(subchannel)!;
+            transport.GetType().GetMethod("Disconnect")!.Invoke(transport, null);
+        }
+
+        public LeaderChannel Channel(string list, TimeSpan connectTimeout) => new(list, transport: options =>
+        {
+            (_transport, _connectTimeout) = (options, connectTimeout);
+            options.HttpHandler = new SocketsHttpHandler { UseProxy = false, ConnectTimeout = connectTimeout };
+            options.ServiceProvider = new ServiceCollection().AddSingleton<LoadBalancerFactory>(this).BuildServiceProvider();
+            options.ServiceConfig = new ServiceConfig { LoadBalancingConfigs = { new LoadBalancingConfig(Name) } };
+        });
+
+        public override LoadBalancer Create(LoadBalancerOptions options)
+        {
+            _channel = options;
+            var (handler, log) = (_transport!.HttpHandler!, new ClientLog(options.LoggerFactory.CreateLogger("Ha.Grpc.Client")));
+            return new LeaderBalancer(
+                this, new HaLeaderOptions(), new HttpMessageInvoker(handler, disposeHandler: false), _connectTimeout, log, CancellationToken.None);
+        }
+
+        public void UpdateState(BalancerState state) => _channel!.Controller.UpdateState(state);
+
+        public Subchannel CreateSubchannel(SubchannelOptions options)
+        {
+            WasLeft = Opened.FirstOrDefault()?.ToString();
+            var subchannel = _channel!.Controller.CreateSubchannel(options);
+            Opened.Enqueue(subchannel);
+            subchannel.OnStateChanged(state => first(subchannel, state.State, Opened.Count));
+            return subchannel;
+        }
+
+        public void RefreshResolver() => _channel!.Controller.RefreshResolver();
     }
 
     /// <summary>Lets everything through, and from one moment on nothing, without closing.</summary>
