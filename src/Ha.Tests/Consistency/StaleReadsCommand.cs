@@ -15,6 +15,9 @@ internal static class StaleReadsCommand
 {
     public const string Usage = "stale-reads [--pairs 10000] [--clients 64] [--lag 800]";
 
+    // Of a tenth of the pairs each.
+    private const int MostRounds = 20;
+
     private static readonly TimeSpan _startUp = TimeSpan.FromMinutes(1);
 
     public static int Run(string[] args, TextWriter console)
@@ -82,11 +85,16 @@ internal static class StaleReadsCommand
         var fifth = await load.RunAsync(pairs / 10, positions: true);
         Say("with positions, the standby is away", fifth);
 
-        // Step 5: one that is back.
+        // Step 5: one that is back; the nodes' watches find that out by themselves.
         await bed.StartStandbyAsync();
         await load.UntilReadableAsync(_startUp);
-        var sixth = await load.RunAsync(pairs / 10, positions: true);
-        Say("with positions, the standby is back", sixth);
+        List<ReadRecord> sixth = [];
+        do
+        {
+            sixth.Add(await load.RunAsync(pairs / 10, positions: true));
+            Say("with positions, the standby is back", sixth[^1]);
+        }
+        while (sixth[^1].Read(0.9) <= lag / 2 && sixth.Count < MostRounds);
 
         // Step 6: no primary. What the standby has can be read from it; the leader itself cannot read.
         await bed.KillPrimaryAsync();
@@ -105,16 +113,16 @@ internal static class StaleReadsCommand
 
         var verdicts = new Verdicts(console);
         verdicts.Expect(without.Stale > pairs / 4, $"{without.Stale} of {without.Pairs} reads were stale without positions");
-        ReadRecord[] records = [first, second, third, fourth, fifth, sixth, seventh, eighth];
+        ReadRecord[] records = [first, second, third, fourth, fifth, .. sixth, seventh, eighth];
         var stale = records.Sum(record => record.Stale);
         verdicts.Expect(stale == 0, $"{stale} of {records.Sum(record => record.Pairs)} reads were stale with positions");
 
         // After a kill the application's pools hold connections of the server that is gone, each good for one failure.
         var failed = new[] { without, first, second, third, fifth }.Sum(record => record.Failed);
         verdicts.Expect(failed == 0, $"{failed} requests failed where no connection of the application's was lost");
-        var (away, back) = (fifth.Read(0.9), sixth.Read(0.9));
+        var (away, back) = (fifth.Read(0.9), sixth[^1].Read(0.9));
         verdicts.Expect(away < lag, $"nine tenths of the reads took {away.TotalMilliseconds:0} ms at most without the standby: nobody waited");
-        verdicts.Expect(back > lag / 2, $"a tenth of them took {back.TotalMilliseconds:0} ms or more once it was back: it served again");
+        verdicts.Expect(back > lag / 2, $"a tenth of them took {back.TotalMilliseconds:0} ms or more once it was back: it served again, in round {sixth.Count}");
         verdicts.Expect(seventh.Pairs > 0, $"{seventh.Pairs} reads were served without the primary");
         verdicts.Expect(eighth.Pairs > eighth.Failed, $"{eighth.Pairs} reads were served, and {eighth.Failed} failed, once it was back");
         return verdicts.End();

@@ -16,7 +16,7 @@ namespace Ha.Tests.GrpcClient;
 /// </summary>
 internal static class GrpcRollsCommand
 {
-    public const string Usage = "grpc-rolls [--kills 20] [--rolls 20] [--rate 200]";
+    public const string Usage = "grpc-rolls [--kills 20] [--rolls 20] [--rate 200] [--slack 0] [--direct 99]";
 
     private static readonly TimeSpan _lease = TimeSpan.FromMilliseconds(1500);
     private static readonly TimeSpan _grace = TimeSpan.FromMilliseconds(300);
@@ -26,12 +26,19 @@ internal static class GrpcRollsCommand
         var kills = new Option<int>("--kills") { DefaultValueFactory = _ => 20 };
         var rolls = new Option<int>("--rolls") { DefaultValueFactory = _ => 20 };
         var rate = new Option<int>("--rate") { DefaultValueFactory = _ => 200 };
-        var command = new RootCommand("Kills and restarts nodes under a gRPC client that follows the leader, and counts failed calls.") { kills, rolls, rate };
-        command.SetAction(parsed => RunAsync(parsed.GetValue(kills), parsed.GetValue(rolls), parsed.GetValue(rate), console));
+        var slack = new Option<int>("--slack") { Description = "How many ms more than on a machine with time for it a kill may cost.", DefaultValueFactory = _ => 0 };
+        var direct = new Option<int>("--direct") { Description = "How many percent of the calls at least go straight to the leader.", DefaultValueFactory = _ => 99 };
+        var command = new RootCommand("Kills and restarts nodes under a gRPC client that follows the leader, and counts failed calls.")
+        {
+            kills, rolls, rate, slack, direct,
+        };
+        command.SetAction(parsed => RunAsync(
+            parsed.GetValue(kills), parsed.GetValue(rolls), parsed.GetValue(rate),
+            TimeSpan.FromMilliseconds(parsed.GetValue(slack)), parsed.GetValue(direct), console));
         return command.Parse(args).Invoke();
     }
 
-    private static async Task<int> RunAsync(int kills, int rolls, int rate, TextWriter console)
+    private static async Task<int> RunAsync(int kills, int rolls, int rate, TimeSpan slack, int leastDirect, TextWriter console)
     {
         var folder = Directory.CreateTempSubdirectory("ha-ledger-");
         try
@@ -53,18 +60,19 @@ internal static class GrpcRollsCommand
             var client = new Calls.CallsClient(channel.WithHaRepeats());
             var direct = 0;
             await using var load = new OpenLoad(CallAsync, rate);
-            await load.AnswersAsync(rate);
+            await load.AnswersAsync(TimeSpan.FromSeconds(1));
             var late = new List<TimeSpan>();
             for (var kill = 0; kill < kills; kill++)
             {
                 var leader = await cluster.LeaderAsync();
-                var killed = TimeProvider.System.GetTimestamp();
                 leader.Kill();
-                await load.AnswersAsync(2 * rate);
+                var killed = TimeProvider.System.GetTimestamp();
+                await load.AnswersAsync(TimeSpan.FromSeconds(2));
+                await Eventually.True(() => load.FirstAcknowledgedAfter(killed) is not null, TimeSpan.FromSeconds(60), "a call after a kill");
                 late.Add(load.FirstAcknowledgedAfter(killed)!.Value);
                 console.WriteLine($"kill of {leader.Id}: the first call sent since then was answered after {late[^1].TotalMilliseconds:0} ms");
                 await cluster.StartAgainAsync(leader);
-                await load.AnswersAsync(rate);
+                await load.AnswersAsync(TimeSpan.FromSeconds(1));
             }
 
             for (var roll = 0; roll < rolls; roll++)
@@ -76,7 +84,7 @@ internal static class GrpcRollsCommand
                     await cluster.StartAgainAsync(node);
                 }
 
-                await load.AnswersAsync(rate);
+                await load.AnswersAsync(TimeSpan.FromSeconds(1));
                 console.WriteLine($"roll of all: the longest call took {load.LongestWait(began, TimeProvider.System.GetElapsedTime(began)).TotalMilliseconds:0} ms");
             }
 
@@ -88,7 +96,7 @@ internal static class GrpcRollsCommand
             var worst = late.DefaultIfEmpty().Max();
             console.WriteLine($"{kills} kills, {rolls} rolls: {load.Results.Count} calls, {failed.Count} failed, {lost} lost, {doubled} doubled; {share:0.00} % straight to the leader; "
                 + $"after a kill the next leader answered within {worst.TotalMilliseconds:0} ms at a lease of {_lease.TotalMilliseconds:0} ms");
-            return failed.Count == 0 && lost == 0 && doubled == 0 && share >= 99 && worst <= _lease + _grace ? 0 : 1;
+            return failed.Count == 0 && lost == 0 && doubled == 0 && share >= leastDirect && worst <= _lease + _grace + slack ? 0 : 1;
 
             async Task<NodeAnswer> CallAsync(string text)
             {

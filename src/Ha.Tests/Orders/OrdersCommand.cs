@@ -58,7 +58,7 @@ internal static class OrdersCommand
         }
 
         await using var load = new OpenLoad(PlaceAsync, rate, cluster.B, cluster.C) { Keys = true };
-        await new WriteTrials(cluster, load, console.WriteLine).RunAsync(kills, rolls, warmUp: 5 * rate);
+        await new WriteTrials(cluster, load, console.WriteLine).RunAsync(kills, rolls, warmUp: TimeSpan.FromSeconds(5));
         await load.StopAsync();
         foreach (var failure in load.Failures.Take(20))
         {

@@ -30,7 +30,7 @@ internal static class ClientRollsCommand
         await using IRolledClient client = isJs ? await NodeClient.StartAsync(cluster) : new RoutedClient(cluster);
         await using var load = new OpenLoad(client.AddAsync, rate);
         var trials = new WriteTrials(cluster, load, console.WriteLine);
-        await trials.RunAsync(kills, rolls);
+        await trials.RunAsync(kills, rolls, warmUp: TimeSpan.FromSeconds(15));
         await load.StopAsync();
         await client.StopAsync();
         var counts = (await cluster.NotesAsync(cluster.A)).CountBy(note => note.Text, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);

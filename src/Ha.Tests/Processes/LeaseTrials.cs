@@ -24,6 +24,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
     public const string Back = "store back after it was away, until one leads";
 
     private static readonly TimeSpan _endsBeyondLease = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan _settled = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(60);
     private (long From, long To) _away = (long.MaxValue, 0);
 
@@ -39,7 +40,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
 
     public async Task DisturbAsync(int rounds)
     {
-        await load.AnswersAsync(200);
+        await load.AnswersAsync(_settled);
         for (var round = 0; round < rounds; round++)
         {
             await KillAsync();
@@ -54,7 +55,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
     {
         for (var i = 0; i < times; i++)
         {
-            await load.AnswersAsync(200);
+            await load.AnswersAsync(_settled);
             var leader = await cluster.WaitForLeaderAsync();
             var (node, epoch) = (cluster.Node(leader), leader.Epoch);
             var began = TimeProvider.System.GetTimestamp();
@@ -71,12 +72,12 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
     /// <summary>A node that was never there joins, and nobody else's settings change.</summary>
     public async Task JoinAsync(NodeProcess node)
     {
-        await load.AnswersAsync(200);
+        await load.AnswersAsync(_settled);
         node.Start();
         await cluster.WaitUntilServingAsync(node);
         await cluster.WaitForLeaderAsync();
         Through();
-        await load.AnswersAsync(200);
+        await load.AnswersAsync(_settled);
         var known = (await cluster.SendAsync(node, "GET", "/_ha/peers")).Json.GetArrayLength();
         say($"{node.Id} joined; the store knows of {known} members");
         Require(known == cluster.Nodes.Count, $"{node.Id} joined and sees {known} of {cluster.Nodes.Count} members");
@@ -85,12 +86,12 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
     /// <summary>A node leaves for good.</summary>
     public async Task LeaveAsync(NodeProcess node)
     {
-        await load.AnswersAsync(200);
+        await load.AnswersAsync(_settled);
         load.Through([.. Running.Except([node]).Select(n => (Door)n)]);
         node.Terminate();
         await node.WhenDead.WaitAsync(_patience);
         await cluster.WaitForLeaderAsync();
-        await load.AnswersAsync(200);
+        await load.AnswersAsync(_settled);
         var left = await Eventually.NotNull(async () =>
         {
             var peers = (await cluster.SendAsync(Running.First(), "GET", "/_ha/peers")).Json;
@@ -130,7 +131,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
         await cluster.WaitForLeaderAsync(epoch);
         _away.To = back;
         say($"store away: nobody led after {ended.TotalMilliseconds:0} ms, reads went on, a write was refused after {held.TotalMilliseconds:0} ms");
-        await load.AnswersAsync(200);
+        await load.AnswersAsync(_settled);
     }
 
     private async Task KillAsync() => await AtLeaderAsync(Kill, async leader =>
@@ -165,8 +166,8 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
         var began = TimeProvider.System.GetTimestamp();
         await begin(leader);
         await LeaderAfterAsync(epoch, others);
-        await load.AnswersAsync(300);
-        await NoteFirstWriteAsync(what, began);
+        await load.AnswersAsync(1.5 * _settled);
+        await NoteFirstWriteAsync(what, began, notBy: leader.Id);
         await end(leader);
         await cluster.WaitForLeaderAsync(epoch);
         Through();
@@ -179,14 +180,14 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
         var began = TimeProvider.System.GetTimestamp();
         await act(leader);
         await cluster.WaitForLeaderAsync();
-        await load.AnswersAsync(300);
+        await load.AnswersAsync(1.5 * _settled);
         await NoteFirstWriteAsync(what, began);
     }
 
-    private async Task NoteFirstWriteAsync(string what, long began)
+    private async Task NoteFirstWriteAsync(string what, long began, string? notBy = null)
     {
-        await Eventually.True(() => load.FirstAcknowledgedAfter(began) is not null, _patience, $"a write after {what}");
-        Note(what, new TrialCost(load.FirstAcknowledgedAfter(began)!.Value, load.LongestWait(began, 4 * cluster.Lease)));
+        await Eventually.True(() => load.FirstAcknowledgedAfter(began, notBy) is not null, _patience, $"a write after {what}");
+        Note(what, new TrialCost(load.FirstAcknowledgedAfter(began, notBy)!.Value, load.LongestWait(began, 4 * cluster.Lease)));
     }
 
     private void Note(string what, TrialCost cost)
@@ -207,7 +208,7 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
 
     private async Task<(NodeProcess Node, long Epoch)> SettledLeaderAsync()
     {
-        await load.AnswersAsync(200);
+        await load.AnswersAsync(_settled);
         var leader = await cluster.WaitForLeaderAsync();
         return (cluster.Node(leader), leader.Epoch);
     }

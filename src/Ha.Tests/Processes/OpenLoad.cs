@@ -64,9 +64,10 @@ internal sealed class OpenLoad : IAsyncDisposable
     /// <summary>Takes effect for the writes that are due from now on.</summary>
     public void Through(params Door[] doors) => Volatile.Write(ref _through, _findsItsWay ? _through : doors);
 
-    /// <summary>Waits until so many more were answered, one way or the other; a minute at most.</summary>
-    public Task AnswersAsync(int more)
+    /// <summary>Waits until as many more were answered, one way or the other, as are due in <paramref name="time"/>; a minute at most.</summary>
+    public Task AnswersAsync(TimeSpan time)
     {
+        var more = (int)(time.TotalSeconds * _perSecond);
         var goal = Results.Count + more;
         return Eventually.True(() => Results.Count >= goal, TimeSpan.FromSeconds(60), $"{more} more writes are answered");
     }
@@ -98,10 +99,13 @@ internal sealed class OpenLoad : IAsyncDisposable
         return took.Length == 0 ? default : (took[(took.Length - 1) * 99 / 100], took[^1], took.Length);
     }
 
-    /// <summary>How long after a moment the first write that was due since then was acknowledged; null: none was so far.</summary>
-    public TimeSpan? FirstAcknowledgedAfter(long moment)
+    /// <summary>
+    /// How long after a moment the first write that was due since then was acknowledged, by another node than
+    /// <paramref name="notBy"/>; null: none was so far.
+    /// </summary>
+    public TimeSpan? FirstAcknowledgedAfter(long moment, string? notBy = null)
     {
-        TimeSpan[] times = [.. Results.Where(r => r.DueAt >= moment && r.Failure is null).Select(r => TimeProvider.System.GetElapsedTime(moment, r.DueAt) + r.Took)];
+        TimeSpan[] times = [.. Results.Where(r => r.DueAt >= moment && r.Failure is null && (notBy is null || r.AnsweredBy != notBy)).Select(r => TimeProvider.System.GetElapsedTime(moment, r.DueAt) + r.Took)];
         return times.Length == 0 ? null : times.Min();
     }
 

@@ -17,8 +17,8 @@ internal sealed class WriteTrials(ExampleCluster cluster, OpenLoad load, Action<
     /// <summary>Kills, then rolling restarts, under a load that has been there for a while.</summary>
     /// <param name="kills">Of leaders.</param>
     /// <param name="rolls">Of all nodes.</param>
-    /// <param name="warmUp">How many writes are answered before.</param>
-    public async Task RunAsync(int kills, int rolls, int warmUp = 3000)
+    /// <param name="warmUp">How much of the load is answered before.</param>
+    public async Task RunAsync(int kills, int rolls, TimeSpan warmUp)
     {
         await load.AnswersAsync(warmUp);
         for (var kill = 0; kill < kills; kill++)
@@ -62,7 +62,7 @@ internal sealed class WriteTrials(ExampleCluster cluster, OpenLoad load, Action<
         var elected = TimeProvider.System.GetElapsedTime(killed);
 
         // A process that starts takes the processor from the survivors, which on other machines it would not.
-        await load.AnswersAsync(600);
+        await load.AnswersAsync(TimeSpan.FromSeconds(3));
         await ComeBackAsync(leader);
         Report($"kill of {leader.Id}, all survivors agree after {elected.TotalMilliseconds:0} ms", killed);
     }
@@ -83,5 +83,5 @@ internal sealed class WriteTrials(ExampleCluster cluster, OpenLoad load, Action<
         say($"{what}: {count} writes in the second from then, p99 {p99.TotalMilliseconds:0} ms, longest {worst.TotalMilliseconds:0} ms");
     }
 
-    private Task SettleAsync() => load.AnswersAsync(100);
+    private Task SettleAsync() => load.AnswersAsync(TimeSpan.FromSeconds(0.5));
 }

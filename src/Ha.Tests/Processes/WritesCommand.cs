@@ -28,7 +28,7 @@ internal static class WritesCommand
             new Silence(), new ClusterSettings { Mode = "proxy" }, app: published is null ? null : ExampleCluster.Published(published));
         await using var load = new OpenLoad(cluster, cluster.B, cluster.C) { Keys = keys };
         var trials = new WriteTrials(cluster, load, console.WriteLine);
-        await trials.RunAsync(kills, rolls);
+        await trials.RunAsync(kills, rolls, warmUp: TimeSpan.FromSeconds(15));
         await load.StopAsync();
         load.Results.AssertAcknowledgedAreThereOnce(await cluster.NotesAsync(cluster.A));
         var unknown = load.Failures.Count(f => f.Failure!.Contains("outcome unknown", StringComparison.Ordinal));
