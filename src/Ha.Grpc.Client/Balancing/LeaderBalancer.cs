@@ -28,6 +28,8 @@ internal sealed class LeaderBalancerFactory(
 /// </summary>
 internal sealed class LeaderBalancer : LoadBalancer
 {
+    public const string LostConnection = "has lost its connection";
+
     private const int LongestTrouble = 100;
 
     private static readonly TimeSpan _pauseAfterFault = TimeSpan.FromSeconds(1);
@@ -95,7 +97,7 @@ internal sealed class LeaderBalancer : LoadBalancer
             if (state != ConnectivityState.Ready && node.Health != NodeHealth.Unknown)
             {
                 // What answers at this address next may be another process.
-                (node.Health, node.Trouble) = (NodeHealth.Unknown, "has lost its connection");
+                (node.Health, node.Trouble) = (NodeHealth.Unknown, LostConnection);
             }
 
             node.State = state;

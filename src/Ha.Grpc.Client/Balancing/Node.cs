@@ -55,8 +55,8 @@ internal sealed class Node : IDisposable
     private Subchannel _subchannel;
     private TaskCompletionSource _turn = NewTurn();
     private long _stirred;
+    private CancellationTokenSource _lost = new();
     private bool _isConnected;
-    private int _losses;
     private int _failures;
     private int _rests;
 
@@ -150,13 +150,12 @@ internal sealed class Node : IDisposable
 
         // Told under another lock than it was set, so what it says may have been over for a while.
         var isConnected = state.State == ConnectivityState.Ready && Subchannel.CurrentAddress is not null;
-        var wasConnected = Volatile.Read(ref _isConnected);
+        var wasConnected = Interlocked.Exchange(ref _isConnected, isConnected);
         if (wasConnected && !isConnected)
         {
-            Interlocked.Increment(ref _losses);
+            _ = EndAsync(Interlocked.Exchange(ref _lost, new CancellationTokenSource()));
         }
 
-        Volatile.Write(ref _isConnected, isConnected);
         if (wasConnected || state.State != ConnectivityState.Idle)
         {
             // An attempt that ends as idle has not quite ended, and the next one had better wait (see OpenAgain).
@@ -165,6 +164,14 @@ internal sealed class Node : IDisposable
 
         var now = isConnected || state.State != ConnectivityState.Ready ? state.State : ConnectivityState.Idle;
         _balancer.OnState(this, now, now == ConnectivityState.TransientFailure ? Failure.Describe(state.Status) : null);
+    }
+
+    /// <summary>Ends a watch that has outlived the connection, over one that the balancer does not know of, so that the next one speaks.</summary>
+    private async Task EndAsync(CancellationTokenSource lost)
+    {
+        // By itself it ends with the reason.
+        await Task.Delay(_longestPause, _options.Clock).ConfigureAwait(false);
+        await lost.CancelAsync().ConfigureAwait(false);
     }
 
     private async Task SettleAsync()
@@ -194,8 +201,8 @@ internal sealed class Node : IDisposable
         {
             try
             {
-                await ConnectAsync().ConfigureAwait(false);
-                await WatchAsync(health).ConfigureAwait(false);
+                var lost = await ConnectAsync().ConfigureAwait(false);
+                await WatchAsync(health, lost).ConfigureAwait(false);
             }
             catch (Exception) when (_ended.IsCancellationRequested)
             {
@@ -211,7 +218,8 @@ internal sealed class Node : IDisposable
         }
     }
 
-    private async Task ConnectAsync()
+    /// <returns><see cref="_lost"/> as long as the connection is there, and cancelled a while later.</returns>
+    private async Task<CancellationTokenSource> ConnectAsync()
     {
         if (_failures > 0)
         {
@@ -221,10 +229,10 @@ internal sealed class Node : IDisposable
 
         for (var step = 0; ; step++)
         {
-            var turn = Volatile.Read(ref _turn).Task;
+            var (turn, lost) = (Volatile.Read(ref _turn).Task, Volatile.Read(ref _lost));
             if (Volatile.Read(ref _isConnected))
             {
-                return;
+                return lost;
             }
 
             if (_options.Clock.GetElapsedTime(Volatile.Read(ref _stirred)) > _connectTimeout + _longestSilence)
@@ -238,16 +246,17 @@ internal sealed class Node : IDisposable
         }
     }
 
-    private async Task WatchAsync(HealthClient health)
+    private async Task WatchAsync(HealthClient health, CancellationTokenSource lost)
     {
-        var (begun, losses, answered) = (_options.Clock.GetTimestamp(), Volatile.Read(ref _losses), false);
+        var (begun, answered) = (_options.Clock.GetTimestamp(), false);
         var trouble = "has ended its watch";
-        using var watch = health.Watch(new HealthCheckRequest { Service = _options.HealthService }, cancellationToken: _ended.Token);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(lost.Token, _ended.Token);
+        using var watch = health.Watch(new HealthCheckRequest { Service = _options.HealthService }, cancellationToken: over.Token);
         try
         {
             var words = watch.ResponseStream;
             for (var more = await FirstAsync(words).ConfigureAwait(false); more;
-                more = await words.MoveNext(_ended.Token).ConfigureAwait(false))
+                more = await words.MoveNext(CancellationToken.None).ConfigureAwait(false))
             {
                 (answered, _rests) = (true, 0);
                 switch (words.Current.Status)
@@ -268,16 +277,16 @@ internal sealed class Node : IDisposable
         {
             (answered, trouble) = (true, "has no health");
             _balancer.OnHealth(this, NodeHealth.Plain, trouble);
-            await RestAsync(losses).ConfigureAwait(false);
+            await RestAsync(lost).ConfigureAwait(false);
         }
         catch (RpcException error)
         {
-            trouble = Failure.Describe(error.Status);
+            trouble = lost.IsCancellationRequested ? LeaderBalancer.LostConnection : Failure.Describe(error.Status);
         }
 
         _ended.Token.ThrowIfCancellationRequested();
         _log.WatchEnded(Name, trouble);
-        if (!answered || losses != Volatile.Read(ref _losses))
+        if (!answered || lost != Volatile.Read(ref _lost))
         {
             // Otherwise its last word counts until the next watch over this connection has spoken: proxies cut streams.
             _balancer.OnHealth(this, NodeHealth.Unknown, trouble);
@@ -290,7 +299,7 @@ internal sealed class Node : IDisposable
     /// <summary>A watch that stays silent ends what the one before it said.</summary>
     private async Task<bool> FirstAsync(IAsyncStreamReader<HealthCheckResponse> words)
     {
-        var first = words.MoveNext(_ended.Token);
+        var first = words.MoveNext(CancellationToken.None);
         try
         {
             return await first.WaitAsync(LeaderSetup.ConnectTimeout, _options.Clock).ConfigureAwait(false);
@@ -303,7 +312,7 @@ internal sealed class Node : IDisposable
     }
 
     /// <summary>Until it is time to ask again, or the connection is lost.</summary>
-    private async Task RestAsync(int losses)
+    private async Task RestAsync(CancellationTokenSource lost)
     {
         var begun = _options.Clock.GetTimestamp();
         var rest = Backoff.Delay(_firstRest, _longestRest, _rests++, _options.Jitter());
@@ -311,7 +320,7 @@ internal sealed class Node : IDisposable
         {
             var turn = Volatile.Read(ref _turn).Task;
             var left = rest - _options.Clock.GetElapsedTime(begun);
-            if (left <= TimeSpan.Zero || losses != Volatile.Read(ref _losses))
+            if (left <= TimeSpan.Zero || lost != Volatile.Read(ref _lost))
             {
                 return;
             }

@@ -370,6 +370,18 @@ public sealed class LeaderBalancerTests
     }
 
     [Fact]
+    public async Task A_connection_that_is_lost_while_its_watch_lives_is_made_again_and_watched_anew()
+    {
+        await using var a = await LeaderNode.StartAsync("a");
+        a.Leadership.Lead();
+        var between = new Between((_, _, _) => { });
+        using var channel = between.Channel(a.Address, connectTimeout: TimeSpan.FromSeconds(2));
+        Assert.Equal("a", await channel.CallAsync());
+        Between.Disconnect(between.Opened.Single());
+        Assert.Equal("a", await channel.CallAsync());
+    }
+
+    [Fact]
     public async Task An_address_that_answers_nothing_holds_nobody_up()
     {
         using var hole = await BlackHole.OpenAsync(IPAddress.Loopback);
