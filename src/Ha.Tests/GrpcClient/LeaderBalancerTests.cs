@@ -483,7 +483,6 @@ public sealed class LeaderBalancerTests
     {
         private LoadBalancerOptions? _channel;
         private GrpcChannelOptions? _transport;
-        private TimeSpan _connectTimeout;
 
         public override string Name => "between";
 
@@ -502,7 +501,7 @@ public sealed class LeaderBalancerTests
 
         public LeaderChannel Channel(string list, TimeSpan connectTimeout) => new(list, transport: options =>
         {
-            (_transport, _connectTimeout) = (options, connectTimeout);
+            _transport = options;
             options.HttpHandler = new SocketsHttpHandler { UseProxy = false, ConnectTimeout = connectTimeout };
             options.ServiceProvider = new ServiceCollection().AddSingleton<LoadBalancerFactory>(this).BuildServiceProvider();
             options.ServiceConfig = new ServiceConfig { LoadBalancingConfigs = { new LoadBalancingConfig(Name) } };
@@ -513,7 +512,7 @@ public sealed class LeaderBalancerTests
             _channel = options;
             var (handler, log) = (_transport!.HttpHandler!, new ClientLog(options.LoggerFactory.CreateLogger("Ha.Grpc.Client")));
             return new LeaderBalancer(
-                this, new HaLeaderOptions(), new HttpMessageInvoker(handler, disposeHandler: false), _connectTimeout, log, CancellationToken.None);
+                this, new HaLeaderOptions(), new HttpMessageInvoker(handler, disposeHandler: false), TimeSpan.FromSeconds(2), log, CancellationToken.None);
         }
 
         public void UpdateState(BalancerState state) => _channel!.Controller.UpdateState(state);
