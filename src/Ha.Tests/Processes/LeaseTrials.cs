@@ -186,8 +186,8 @@ internal sealed class LeaseTrials(ExampleCluster cluster, StoreBed store, OpenLo
 
     private async Task NoteFirstWriteAsync(string what, long began, string? notBy = null)
     {
-        await Eventually.True(() => load.FirstAcknowledgedAfter(began, notBy) is not null, _patience, $"a write after {what}");
-        Note(what, new TrialCost(load.FirstAcknowledgedAfter(began, notBy)!.Value, load.LongestWait(began, 4 * cluster.Lease)));
+        var first = await load.FirstAcknowledgedAsync(began, what, notBy);
+        Note(what, new TrialCost(first, load.LongestWait(began, 4 * cluster.Lease)));
     }
 
     private void Note(string what, TrialCost cost)

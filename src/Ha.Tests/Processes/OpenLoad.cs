@@ -101,12 +101,22 @@ internal sealed class OpenLoad : IAsyncDisposable
 
     /// <summary>
     /// How long after a moment the first write that was due since then was acknowledged, by another node than
-    /// <paramref name="notBy"/>; null: none was so far.
+    /// <paramref name="notBy"/>. Waits for it, a minute at most.
     /// </summary>
-    public TimeSpan? FirstAcknowledgedAfter(long moment, string? notBy = null)
+    public async Task<TimeSpan> FirstAcknowledgedAsync(long moment, string what, string? notBy = null)
     {
-        TimeSpan[] times = [.. Results.Where(r => r.DueAt >= moment && r.Failure is null && (notBy is null || r.AnsweredBy != notBy)).Select(r => TimeProvider.System.GetElapsedTime(moment, r.DueAt) + r.Took)];
-        return times.Length == 0 ? null : times.Min();
+        TimeSpan[] times = [];
+        await Eventually.True(
+            () =>
+            {
+                times = [.. Results
+                    .Where(r => r.DueAt >= moment && r.Failure is null && (notBy is null || r.AnsweredBy != notBy))
+                    .Select(r => TimeProvider.System.GetElapsedTime(moment, r.DueAt) + r.Took)];
+                return times.Length > 0;
+            },
+            TimeSpan.FromSeconds(60),
+            $"a write after {what}");
+        return times.Min();
     }
 
     /// <summary>The longest that a write took which was due in a time from a moment on.</summary>
